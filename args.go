@@ -1,0 +1,161 @@
+package moneyclip
+
+import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+)
+
+// argument returns the value of a bind parameter as the default conversion of database/sql would pass it on. The
+// names are those of the statement's parameters. It reports false if there is no such argument, or if it is of a kind
+// that only the base driver understands.
+func argument(args []driver.NamedValue, param int, names []string) (driver.Value, bool) {
+	if param <= len(args) {
+		if a := &args[param-1]; a.Name == "" && a.Ordinal == param {
+			return resolve(a.Value)
+		}
+	}
+	for i := range args {
+		a := &args[i]
+		if a.Name == "" && a.Ordinal == param || a.Name != "" && param <= len(names) && a.Name == names[param-1] {
+			return resolve(a.Value)
+		}
+	}
+	return nil, false
+}
+
+// resolve turns an argument into one of the types of driver.Value.
+func resolve(value any) (driver.Value, bool) {
+	switch v := value.(type) {
+	case nil, int64, string, []byte, bool, float64, time.Time:
+		return v, true
+	case int:
+		return int64(v), true
+	case int32:
+		return int64(v), true
+	case driver.Valuer:
+		resolved, err := callValuer(v)
+		if err != nil || !driver.IsValue(resolved) {
+			return nil, false
+		}
+		return resolved, true
+	}
+	switch rv := reflect.ValueOf(value); rv.Kind() {
+	case reflect.Pointer:
+		if rv.IsNil() {
+			return nil, true
+		}
+		return resolve(rv.Elem().Interface())
+	case reflect.Bool, reflect.String,
+		reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64,
+		reflect.Float32, reflect.Float64:
+		resolved, err := driver.DefaultParameterConverter.ConvertValue(value)
+		return resolved, err == nil
+	case reflect.Slice:
+		if rv.Type().Elem().Kind() == reflect.Uint8 {
+			resolved, err := driver.DefaultParameterConverter.ConvertValue(value)
+			return resolved, err == nil
+		}
+	}
+	return nil, false
+}
+
+// callValuer calls a Valuer as database/sql does: a nil pointer whose method wants a value is NULL.
+func callValuer(v driver.Valuer) (driver.Value, error) {
+	if rv := reflect.ValueOf(v); rv.Kind() == reflect.Pointer && rv.IsNil() {
+		if _, byValue := rv.Type().Elem().MethodByName("Value"); byValue {
+			return nil, nil
+		}
+	}
+	return v.Value()
+}
+
+// A converter turns the arguments as the caller gave them into those that the base driver wants. It does what
+// database/sql does with a connection and a statement, in the same order and with the same errors: database/sql itself
+// can not, because it asks before there is a connection.
+type converter struct {
+	checker   driver.NamedValueChecker // nil: none
+	columns   driver.ColumnConverter   // nil: none
+	wantInput int                      // how many arguments the statement takes; -1: not known
+}
+
+func converterFor(base driver.Conn, stmt driver.Stmt) converter {
+	c := converter{wantInput: -1}
+	c.checker, _ = base.(driver.NamedValueChecker)
+	if stmt == nil {
+		return c
+	}
+	if checker, ok := stmt.(driver.NamedValueChecker); ok {
+		c.checker = checker
+	}
+	c.columns, _ = stmt.(driver.ColumnConverter)
+	c.wantInput = stmt.NumInput()
+	return c
+}
+
+func (c *converter) convert(args []driver.NamedValue) ([]driver.NamedValue, error) {
+	converted := make([]driver.NamedValue, 0, len(args))
+	for _, arg := range args {
+		nv := driver.NamedValue{Name: arg.Name, Ordinal: len(converted) + 1, Value: arg.Value}
+		switch err := c.convertOne(&nv); {
+		case err == nil:
+			converted = append(converted, nv)
+		case errors.Is(err, driver.ErrRemoveArgument):
+		default:
+			name := fmt.Sprintf("$%d", nv.Ordinal)
+			if nv.Name != "" {
+				name = fmt.Sprintf("with name %q", nv.Name)
+			}
+			return nil, fmt.Errorf("sql: converting argument %s type: %w", name, err)
+		}
+	}
+	if c.wantInput != -1 && len(converted) != c.wantInput {
+		return nil, fmt.Errorf("sql: expected %d arguments, got %d", c.wantInput, len(converted))
+	}
+	return converted, nil
+}
+
+func (c *converter) convertOne(nv *driver.NamedValue) error {
+	if c.checker != nil {
+		if err := c.checker.CheckNamedValue(nv); err != driver.ErrSkip { //nolint:errorlint // as database/sql compares it
+			return err
+		}
+	}
+	if c.columns != nil {
+		return c.convertByColumn(nv)
+	}
+	var err error
+	nv.Value, err = driver.DefaultParameterConverter.ConvertValue(nv.Value)
+	return err
+}
+
+// convertByColumn is for drivers with the old interface.
+func (c *converter) convertByColumn(nv *driver.NamedValue) error {
+	index := nv.Ordinal - 1
+	if c.wantInput <= index {
+		return nil
+	}
+	if v, ok := nv.Value.(driver.Valuer); ok {
+		value, err := callValuer(v)
+		if err != nil {
+			return err
+		}
+		if !driver.IsValue(value) {
+			return fmt.Errorf("non-subset type %T returned from Value", value)
+		}
+		nv.Value = value
+	}
+	arg := nv.Value
+	value, err := c.columns.ColumnConverter(index).ConvertValue(arg)
+	if err != nil {
+		return err
+	}
+	if !driver.IsValue(value) {
+		return fmt.Errorf("driver ColumnConverter error converted %T to unsupported type %T", arg, value)
+	}
+	nv.Value = value
+	return nil
+}

@@ -1,0 +1,399 @@
+package moneyclip
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// A bound is a rule in one database. Its fields are written only while its meaning is made, or under the meaning's
+// lock when a text teaches it what to watch.
+type bound struct {
+	*rule
+	owner       *Cache
+	prefix      string // of stored keys: namespace and scope
+	generations [2]string
+
+	idle    string      // why the rule is inactive in this database
+	table   *Table      // for a rule with Table
+	columns []*Column   // :: verb → the column whose equality decides; nil until known
+	watched []watch     // writes that touch the rule's keys
+	reads   []*readPlan // texts that were seen, for Refresh
+}
+
+// A watch is an On in one database.
+type watch struct {
+	table   string
+	columns []string // :: verb → column; nil: every key
+	all     bool     // every assignment counts
+	set     []string // columns whose assignment counts, sorted, without doubles; the key's own always count
+}
+
+// maxReads bounds the texts that a writer loads again for one rule.
+const maxReads = 8
+
+func bind(m *meaning, owner *Cache, r *rule) *bound {
+	d := m.database
+	b := &bound{rule: r, owner: owner}
+	b.prefix = owner.namespace + ":" + d.scope + ":"
+	b.generations = [2]string{b.prefix + "@" + r.Name, owner.everything()}
+	if m.catalog == nil {
+		b.idle = "the database's catalog is not known"
+		return b
+	}
+	var err error
+	switch {
+	case r.Table != "":
+		err = b.bindTable(m)
+	case r.bySQLCName():
+		err = b.bindDeclared(m)
+	default:
+		err = b.bindText(m)
+	}
+	if err != nil {
+		b.idle = err.Error()
+		b.watched, b.columns = nil, nil
+		if _, absent := err.(absentError); !absent {
+			owner.logOnce("rule is inactive", "rule", r.Name, "at", r.place.String(), "reason", b.idle)
+		}
+	}
+	return b
+}
+
+// everything is the generation of all rules of the namespace, in all databases.
+func (c *Cache) everything() string { return c.namespace + ":@@" }
+
+// An absentError says that a database lacks a table: the rule is meant for another one.
+type absentError struct{ error }
+
+// find returns the table of that name. Names in rules need not be spelled as in the database.
+func (c *Catalog) find(name string) (*Table, error) {
+	if t := c.Tables[name]; t != nil {
+		return t, nil
+	}
+	for _, t := range c.Tables {
+		if strings.EqualFold(t.Name, name) {
+			return t, nil
+		}
+	}
+	return nil, absentError{fmt.Errorf("the database has no table %q", name)}
+}
+
+// keyColumn returns the column of that name if it can be part of a key.
+func (t *Table) keyColumn(dialect Dialect, name string) (*Column, error) {
+	c := t.Column(name)
+	if c == nil {
+		i := slices.IndexFunc(t.Columns, func(c *Column) bool { return strings.EqualFold(c.Name, name) })
+		if i < 0 {
+			return nil, fmt.Errorf("table %q has no column %q", t.Name, name)
+		}
+		c = t.Columns[i]
+	}
+	if why := dialect.Keyable(c); why != "" {
+		return nil, fmt.Errorf("column %s.%s can not be part of a key: %s", t.Name, c.Name, why)
+	}
+	return c, nil
+}
+
+func (b *bound) bindTable(m *meaning) error {
+	t, err := m.catalog.find(b.Table)
+	if err != nil {
+		return err
+	}
+	if t.View {
+		return fmt.Errorf("%q is a view: name the table below it, or give the Query", t.Name)
+	}
+	if t.Opaque != "" {
+		return fmt.Errorf("table %q: %s", t.Name, t.Opaque)
+	}
+	own := watch{table: t.Name, all: true}
+	for _, name := range b.By {
+		c, err := t.keyColumn(m.database.dialect, name)
+		if err != nil {
+			return err
+		}
+		b.columns = append(b.columns, c)
+		own.columns = append(own.columns, c.Name)
+	}
+	b.table = t
+	if b.On == nil {
+		b.watched = []watch{own}
+		return nil
+	}
+	return b.declare(m, []TableRead{{Table: t.Name, All: true}})
+}
+
+// bindDeclared binds a rule for a sqlc query before its text was seen: what its On say.
+func (b *bound) bindDeclared(m *meaning) error {
+	if b.On == nil {
+		return nil // nothing can be stored before the text was seen
+	}
+	return b.declare(m, nil)
+}
+
+// bindText binds a rule whose text is known.
+func (b *bound) bindText(m *meaning) error {
+	statement := m.database.hub.analyze(m.database.dialect, b.Query, m.catalog)
+	_, err := b.learn(m, statement)
+	return err
+}
+
+// learn binds the rule to a text that it caches. It reports whether the rule watches more than before. A text that
+// does not fit is an error and leaves the rule as it was.
+func (b *bound) learn(m *meaning, s *Statement) (more bool, err error) {
+	for i := range s.Reads {
+		if m.catalog.Tables[s.Reads[i].Table] == nil {
+			return false, absentError{fmt.Errorf("the database has no table %q", s.Reads[i].Table)}
+		}
+	}
+	if why := notASelect(s); why != "" {
+		return false, fmt.Errorf("the query %s", why)
+	}
+	if n := len(s.Params); len(b.Args) > 0 && slices.Max(b.Args) > n {
+		return false, fmt.Errorf("the query has %s, the key needs parameter %d", count(n, "parameter"), slices.Max(b.Args))
+	}
+	for i := range s.Reads {
+		if t := m.catalog.Tables[s.Reads[i].Table]; t.Opaque != "" {
+			return false, fmt.Errorf("table %q: %s", t.Name, t.Opaque)
+		}
+	}
+	before := *b
+	before.watched = slices.Clone(b.watched)
+	restore := func() { b.watched, b.columns = before.watched, before.columns }
+	if b.On != nil {
+		b.watched = nil
+		if err := b.pinned(m, s); err != nil {
+			restore()
+			return false, err
+		}
+		reads := s.Reads
+		for _, other := range b.reads {
+			reads = append(slices.Clone(reads), other.statement.Reads...)
+		}
+		if err := b.declare(m, reads); err != nil {
+			restore()
+			return false, err
+		}
+		return !sameWatches(before.watched, b.watched), nil
+	}
+	inferred, err := infer(b.rule, s, m.catalog)
+	if err != nil {
+		return false, err
+	}
+	for _, w := range inferred {
+		if err := b.agree(m, w); err != nil {
+			restore()
+			return false, err
+		}
+		b.watch(w)
+	}
+	return !sameWatches(before.watched, b.watched), nil
+}
+
+// pinned takes from a query the columns that its key's parameters are compared with.
+func (b *bound) pinned(m *meaning, s *Statement) error {
+	for i := range s.Reads {
+		for verb, param := range b.Args {
+			pin := pinTo(&s.Reads[i], param, m.catalog)
+			if pin == nil {
+				continue
+			}
+			if err := b.agreeOn(m, verb, s.Reads[i].Table, pin.Column); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// declare turns the rule's On into watches. The reads are what the rule's texts read; nil: not known yet.
+func (b *bound) declare(m *meaning, reads []TableRead) error {
+	for i := range reads {
+		if !slices.ContainsFunc(b.On, func(o On) bool { return strings.EqualFold(o.Table, reads[i].Table) }) {
+			return fmt.Errorf("the query reads table %q, which no On watches: add On{Table: %[1]q}, with Columns if its rows hold the key",
+				reads[i].Table)
+		}
+	}
+	for _, on := range b.On {
+		t, err := m.catalog.find(on.Table)
+		if err != nil {
+			return err
+		}
+		w := watch{table: t.Name}
+		for _, name := range on.Columns {
+			c, err := t.keyColumn(m.database.dialect, name)
+			if err != nil {
+				return err
+			}
+			w.columns = append(w.columns, c.Name)
+		}
+		for _, name := range on.Set {
+			c, err := t.keyColumn(anyColumn{}, name)
+			if err != nil {
+				return err
+			}
+			w.set = append(w.set, c.Name)
+		}
+		if on.Set == nil {
+			w.all = true
+			known := false
+			for i := range reads {
+				if reads[i].Table == t.Name {
+					known = true
+				}
+			}
+			if known {
+				w.all = false
+				for i := range reads {
+					if reads[i].Table == t.Name {
+						w.all = w.all || reads[i].All
+						w.set = append(w.set, reads[i].Columns...)
+					}
+				}
+			}
+		}
+		sort.Strings(w.set)
+		w.set = slices.Compact(w.set)
+		if err := b.agree(m, w); err != nil {
+			return err
+		}
+		b.watch(w)
+	}
+	return nil
+}
+
+// anyColumn asks nothing of a column.
+type anyColumn struct{ Dialect }
+
+func (anyColumn) Keyable(*Column) string { return "" }
+
+// agree checks that the columns of a watch compare values as the key's other columns do.
+func (b *bound) agree(m *meaning, w watch) error {
+	for verb, name := range w.columns {
+		if err := b.agreeOn(m, verb, w.table, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bound) agreeOn(m *meaning, verb int, table, column string) error {
+	t, err := m.catalog.find(table)
+	if err != nil {
+		return err
+	}
+	c, err := t.keyColumn(m.database.dialect, column)
+	if err != nil {
+		return err
+	}
+	if b.columns == nil {
+		b.columns = make([]*Column, len(b.template.verbs))
+	} else {
+		b.columns = slices.Clone(b.columns)
+	}
+	if have := b.columns[verb]; have != nil && have.Class != c.Class {
+		return fmt.Errorf("columns %q (%s) and %q (%s) of table %q hold the same value of the key but compare values differently",
+			have.Name, have.Class, c.Name, c.Class, table)
+	}
+	if b.columns[verb] == nil {
+		b.columns[verb] = c
+	}
+	return nil
+}
+
+// watch adds a watch, or widens one that there is.
+func (b *bound) watch(w watch) {
+	for i := range b.watched {
+		have := &b.watched[i]
+		if have.table == w.table && slices.Equal(have.columns, w.columns) {
+			have.all = have.all || w.all
+			have.set = slices.Concat(have.set, w.set)
+			sort.Strings(have.set)
+			have.set = slices.Compact(have.set)
+			return
+		}
+	}
+	b.watched = append(b.watched, w)
+}
+
+func sameWatches(a, b []watch) bool {
+	return slices.EqualFunc(a, b, func(x, y watch) bool {
+		return x.table == y.table && x.all == y.all && slices.Equal(x.columns, y.columns) && slices.Equal(x.set, y.set)
+	})
+}
+
+// notASelect says why a statement can not be cached by a rule at all; empty: it can.
+func notASelect(s *Statement) string {
+	switch {
+	case s.Kind == KindUnknown:
+		return "can not be parsed"
+	case s.Kind == KindScript:
+		return "has more than one statement"
+	case s.Kind != KindRead:
+		return "is not a SELECT"
+	case s.Uncacheable != "":
+		return s.Uncacheable
+	}
+	return ""
+}
+
+// infer finds the writes that touch a query's keys: for each table that it reads, the columns that it compares with
+// the parameters of the key. Without a catalog it finds what can be known without one.
+func infer(r *rule, s *Statement, catalog *Catalog) ([]watch, error) {
+	if r.On != nil {
+		return nil, nil
+	}
+	var watches []watch
+	for i := range s.Reads {
+		read := &s.Reads[i]
+		w := watch{table: read.Table, all: read.All, set: read.Columns}
+		for verb, param := range r.Args {
+			pin := pinTo(read, param, catalog)
+			if pin == nil {
+				return nil, fmt.Errorf("what touches its keys can not be inferred: the query reads table %q without comparing a column with parameter %d, "+
+					"the value of %%%c: add On: []On{{Table: %[1]q, Columns: ...}} with the columns that hold the key, or without Columns if every write to %[1]q touches every key",
+					read.Table, param, r.template.verbs[verb])
+			}
+			w.columns = append(w.columns, pin.Column)
+		}
+		watches = append(watches, w)
+	}
+	return watches, nil
+}
+
+// pinTo returns a pin of a column to one bind parameter, or nil.
+func pinTo(read *TableRead, param int, catalog *Catalog) *Pin {
+	for i := range read.Pins {
+		p := &read.Pins[i]
+		if len(p.Values) == 1 && p.Values[0].Kind == ValueParam && p.Values[0].Param == param && p.holds(read.Table, catalog) {
+			return p
+		}
+	}
+	return nil
+}
+
+// holds reports whether the columns through which a pin was found compare values as its own does.
+func (p *Pin) holds(table string, catalog *Catalog) bool {
+	if len(p.Via) == 0 {
+		return true
+	}
+	if catalog == nil {
+		return true // to be seen when the catalog is known
+	}
+	own := catalog.column(ColumnName{table, p.Column})
+	for _, name := range p.Via {
+		if c := catalog.column(name); own == nil || c == nil || c.Class != own.Class {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *Catalog) column(name ColumnName) *Column {
+	t := c.Tables[name.Table]
+	if t == nil {
+		return nil
+	}
+	return t.Column(name.Column)
+}

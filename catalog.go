@@ -1,0 +1,113 @@
+package moneyclip
+
+// A Catalog is the schema of a database as far as it decides what statements touch. Names are folded as the database
+// folds them. A Catalog is immutable once a [Dialect] has returned it.
+type Catalog struct {
+	// Tables :: name → table. Views are tables too.
+	Tables map[string]*Table
+
+	// Digest is equal for equal catalogs and differs for different ones.
+	Digest string
+}
+
+// A Table is a table or a view.
+type Table struct {
+	Name    string
+	Columns []*Column
+
+	// Reads, for a view, are the tables below it; nil for a table.
+	Reads []TableRead
+	View  bool
+
+	// Opaque, unless it is empty, says why it is not known what the table is or what writing it does: a virtual
+	// table, a definition that could not be parsed. Selects from it are not cached, a write to it may write anything.
+	Opaque string
+
+	// Unique are the unique keys, the primary key among them.
+	Unique []UniqueKey
+
+	// Serial is the column that the database numbers by itself when an INSERT leaves it out or gives NULL, each new
+	// number higher than all before. Empty: none.
+	Serial string
+
+	// Replaces marks a table in which a collision deletes the older row by the schema's own word.
+	Replaces bool
+
+	// Keys are the foreign keys that point from other tables to this one, or from this one to itself.
+	Keys []ForeignKey
+
+	Triggers []Trigger
+}
+
+// Column returns the column of that name, or nil.
+func (t *Table) Column(name string) *Column {
+	for _, c := range t.Columns {
+		if c.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// A Column is a column of a table.
+type Column struct {
+	Name string
+
+	// Type and Collation are the database's own words.
+	Type      string
+	Collation string
+
+	// Class is the same for columns that call the same values equal, also when one is compared with the other.
+	Class string
+
+	NotNull   bool
+	Generated bool // computed from other columns
+
+	// Default is the value of a column that an INSERT leaves out: a ValueConst, or ValueComputed where the database
+	// computes it.
+	Default Value
+}
+
+// A UniqueKey is a set of columns in which no two rows are equal. Odd marks one that compares otherwise than its
+// columns do (an expression, a collation of its own) or covers only some of the rows.
+type UniqueKey struct {
+	Columns []string
+	Odd     bool
+}
+
+// A ForeignKey points from Columns of the table Child to ParentColumns of the table that holds it in Keys.
+type ForeignKey struct {
+	Child         string
+	Columns       []string
+	ParentColumns []string
+	OnDelete      Action
+	OnUpdate      Action
+}
+
+// Action is what a foreign key does to the child's rows.
+type Action uint8
+
+// The actions.
+const (
+	NoAction Action = iota // also RESTRICT: the rows stay, or the statement fails
+	Cascade
+	SetNull
+	SetDefault
+)
+
+// A Trigger fires on writes to the table that holds it.
+type Trigger struct {
+	Op Op // AnyOp: on all
+
+	// Of are the columns of UPDATE OF; nil: every update fires it.
+	Of []string
+
+	// Instead marks INSTEAD OF: the write itself does not happen.
+	Instead bool
+
+	// Writes are those of the body. Their values may be ValueOld and ValueNew.
+	Writes []Write
+
+	// Opaque, unless it is empty, says why it is not known what the body writes: it may write anything.
+	Opaque string
+}

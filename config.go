@@ -1,0 +1,199 @@
+package moneyclip
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Config describes a [Cache]. The zero value is a cache without rules, in this process.
+type Config struct {
+	Rules []Rule
+
+	// Store keeps the rows. Nil: NewMemStore(64 << 20), in this process. Caches that share a store keep each other
+	// fresh, whatever their rules.
+	Store Store
+
+	// Namespace is the first part of every stored key. Default: "moneyclip".
+	Namespace string
+
+	// Scope names the database in stored keys. Empty: each database is asked who it is, and one cache can serve any
+	// number of them. Otherwise the cache serves one database, and opening a second one fails.
+	Scope string
+
+	// Outage says what becomes of a write while the store is out of reach.
+	Outage OutagePolicy
+
+	// MaxKeys bounds the keys that one write drops one by one; above, it counts as rule-wide. Default: 10,000.
+	MaxKeys int
+
+	// Disabled makes every read pass through to the database. Writes still invalidate.
+	Disabled bool
+
+	// Logger gets what a person should look into: a query that does not fit its rule, a store out of reach. No
+	// argument, value or DSN is ever logged. Nil: slog.Default().
+	Logger *slog.Logger
+
+	Observer Observer
+
+	_ struct{} // fields by name only: there will be more
+}
+
+// OutagePolicy is what becomes of a write whose keys can not be quarantined.
+type OutagePolicy uint8
+
+const (
+	// FailOpen lets the write pass. Until its keys could be dropped, this process answers no read from the cache.
+	FailOpen OutagePolicy = iota
+	// FailWrites fails the write before the database sees it, with an error that wraps [ErrCacheDown].
+	FailWrites
+)
+
+const (
+	defaultNamespace = "moneyclip"
+	defaultMemory    = 64 << 20 // bytes
+	defaultMaxKeys   = 10_000
+)
+
+// A Cache holds the rules for databases of one dialect, and what wraps their drivers. It is safe for concurrent use.
+type Cache struct {
+	dialect   Dialect
+	rules     []*rule
+	hub       *hub
+	namespace string
+	scope     string
+	outage    OutagePolicy
+	maxKeys   int
+	disabled  bool
+	logger    *slog.Logger
+	observer  Observer
+
+	once sync.Map // :: message → struct{}; what was logged already
+
+	mu         sync.Mutex // protects what follows
+	opened     any        // with a scope: the database that was opened first
+	connectors int        // made by Connector
+	closed     bool
+	last       *database // the one that was reached last, for Explain
+
+	background sync.WaitGroup // reloads at work
+}
+
+// New makes a cache. The error joins every fault found in the config, each a [*RuleError] if it is a rule's.
+func New(dialect Dialect, cfg Config) (*Cache, error) {
+	return build(dialect, cfg, nil, nil)
+}
+
+// build makes a cache on a hub; nil: the hub of the config's store.
+func build(dialect Dialect, cfg Config, places []place, h *hub) (*Cache, error) {
+	var faults []error
+	if dialect == nil {
+		return nil, errors.New("moneyclip: the dialect is nil: pass the Dialect of a package such as moneyclip/sqlite")
+	}
+	rules, err := compileAll(cfg.Rules, places)
+	faults = append(faults, err)
+	for _, r := range rules {
+		faults = append(faults, checkText(dialect, r))
+	}
+	if cfg.Namespace == "" {
+		cfg.Namespace = defaultNamespace
+	}
+	for _, part := range []struct{ name, value string }{{"Namespace", cfg.Namespace}, {"Scope", cfg.Scope}} {
+		if strings.ContainsFunc(part.value, func(r rune) bool { return r <= ' ' || r == ':' || r == 0x7f }) {
+			faults = append(faults, fmt.Errorf("%s %q: blanks, colons and control characters are not allowed", part.name, part.value))
+		}
+	}
+	if cfg.MaxKeys < 0 {
+		faults = append(faults, errors.New("MaxKeys can not be negative"))
+	}
+	if cfg.MaxKeys == 0 {
+		cfg.MaxKeys = defaultMaxKeys
+	}
+	if cfg.Outage > FailWrites {
+		faults = append(faults, fmt.Errorf("unknown outage policy %d", cfg.Outage))
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, fmt.Errorf("moneyclip: %w", err)
+	}
+	if h == nil {
+		h = hubOf(cfg.Store)
+	}
+	c := &Cache{
+		dialect:   dialect,
+		rules:     rules,
+		hub:       h,
+		namespace: cfg.Namespace,
+		scope:     cfg.Scope,
+		outage:    cfg.Outage,
+		maxKeys:   cfg.MaxKeys,
+		disabled:  cfg.Disabled,
+		logger:    cfg.Logger,
+		observer:  cfg.Observer,
+	}
+	h.join(c)
+	return c, nil
+}
+
+// checkText finds what is wrong with a rule's SQL text whatever the database.
+func checkText(dialect Dialect, r *rule) error {
+	if r.Query == "" || r.bySQLCName() {
+		return nil
+	}
+	statement := dialect.Analyze(r.Query, nil)
+	if why := notASelect(&statement); why != "" {
+		return r.fail("Query %s", why)
+	}
+	if n := len(statement.Params); len(r.Args) != 0 && slices.Max(r.Args) > n {
+		return r.fail("Query has %s, the key needs parameter %d", count(n, "parameter"), slices.Max(r.Args))
+	}
+	if _, err := infer(r, &statement, nil); err != nil {
+		return r.fail("%w", err)
+	}
+	return nil
+}
+
+// Stats returns the counts so far.
+func (c *Cache) Stats() Stats {
+	s := Stats{Rules: make(map[string]RuleStats, len(c.rules))}
+	for _, r := range c.rules {
+		one := r.counters.stats()
+		s.Rules[r.Name] = one
+		s.add(one)
+	}
+	return s
+}
+
+// Close waits for the cache's background work. Connections that are still open go on without it: their reads pass
+// through, their writes invalidate.
+func (c *Cache) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.background.Wait()
+	return nil
+}
+
+func (c *Cache) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}
+
+// logOnce logs a message that would otherwise come with every statement.
+func (c *Cache) logOnce(message string, args ...any) {
+	if _, done := c.once.LoadOrStore(fmt.Sprint(append([]any{message}, args...)...), struct{}{}); !done {
+		c.logger.Warn("moneyclip: "+message, args...)
+	}
+}
+
+func (c *Cache) observe(event Event) {
+	if c.observer != nil {
+		c.observer.Observe(backgroundContext, event)
+	}
+}

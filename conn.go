@@ -1,0 +1,325 @@
+package moneyclip
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/ngrok/sqlmw"
+)
+
+// A conn is the connection that database/sql sees. It answers what the cache can answer, and dials when it first needs
+// the database. It has every optional interface that database/sql knows, and for one that the base lacks it does what
+// database/sql does without it. It is used by one goroutine at a time.
+type conn struct {
+	connector *connector
+	cache     *Cache
+
+	base     driver.Conn // nil: not dialed
+	watched  driver.Conn // the base beneath sqlmw, which calls our interceptor
+	dials    int         // so that statements know when the base is another
+	resetDue bool        // database/sql has asked for a reset; the base hears of it when it is needed
+	session  *session    // nil: not known
+	asked    time.Time   // when the session was asked for in vain
+	tainted  string      // why the cache is not used on this connection until it is dialed again
+
+	tx   *transaction // nil: none is open
+	open *work        // a write in a transaction of its own whose rows are still open; nil: none
+
+	// rows and stmt are what the interceptor has got from the base, without sqlmw's wrapping.
+	rows driver.Rows
+	stmt driver.Stmt
+}
+
+var (
+	_ driver.Conn               = (*conn)(nil)
+	_ driver.ConnBeginTx        = (*conn)(nil)
+	_ driver.ConnPrepareContext = (*conn)(nil)
+	_ driver.ExecerContext      = (*conn)(nil)
+	_ driver.QueryerContext     = (*conn)(nil)
+	_ driver.NamedValueChecker  = (*conn)(nil)
+	_ driver.Pinger             = (*conn)(nil)
+	_ driver.SessionResetter    = (*conn)(nil)
+	_ driver.Validator          = (*conn)(nil)
+)
+
+// QueryContext answers a SELECT from the cache, or passes the query on.
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if rows := c.hit(ctx, query, args, nil); rows != nil {
+		return rows, nil
+	}
+	if err := c.ready(ctx); err != nil {
+		return nil, err
+	}
+	if !canQuery(c.base) {
+		return nil, driver.ErrSkip // database/sql prepares the query then
+	}
+	convert := converterFor(c.base, nil)
+	converted, err := convert.convert(args)
+	if err != nil {
+		return nil, err
+	}
+	p := c.plan(query)
+	if r := p.read(c.cache); r != nil {
+		return c.read(ctx, r, args, false, func(ctx context.Context) (driver.Rows, error) {
+			return c.unwrapped(c.watched.(driver.QueryerContext).QueryContext(ctx, query, converted))
+		})
+	}
+	if c.passes(p) {
+		return queryBase(ctx, c.base, query, converted)
+	}
+	return c.unwrapped(c.watched.(driver.QueryerContext).QueryContext(ctx, query, converted))
+}
+
+// ExecContext passes a statement on, and drops the keys that it touches.
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if err := c.ready(ctx); err != nil {
+		return nil, err
+	}
+	if !canExec(c.base) {
+		return nil, driver.ErrSkip
+	}
+	convert := converterFor(c.base, nil)
+	converted, err := convert.convert(args)
+	if err != nil {
+		return nil, err
+	}
+	if c.passes(c.plan(query)) {
+		return execBase(ctx, c.base, query, converted)
+	}
+	return c.watched.(driver.ExecerContext).ExecContext(ctx, query, converted)
+}
+
+// hit answers a query from the cache without a look at the database. It returns nil where that can not be done. The
+// statement is nil for a query that was not prepared.
+func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, st *stmt) driver.Rows {
+	s := c.session
+	if c.base == nil {
+		s = c.connector.home.Load()
+	}
+	if s == nil || !c.mayServe(s) || modeOf(ctx) != normal {
+		return nil
+	}
+	r := s.database.meaning.Load().plan(query).read(c.cache)
+	if r == nil {
+		return nil
+	}
+	l := lookups.Get().(*lookup)
+	defer lookups.Put(l)
+	if !r.slot(l, s, args, st != nil) {
+		return nil
+	}
+	return r.hit(ctx, c.cache.hub, l)
+}
+
+// mayServe reports whether the cache may be used on the connection as it is now.
+func (c *conn) mayServe(s *session) bool {
+	return c.tx == nil && c.open == nil && c.tainted == "" && s.tainted == "" && !c.cache.disabled && c.cache.hub.trusted()
+}
+
+// read answers a SELECT that a rule caches and that was no hit.
+func (c *conn) read(ctx context.Context, r *readPlan, args []driver.NamedValue, prepared bool, run runner) (driver.Rows, error) {
+	r.ran[how(prepared)].Store(true)
+	m := modeOf(ctx)
+	if m == bypass || !c.mayServe(c.session) {
+		return r.bypass(ctx, run)
+	}
+	l := lookups.Get().(*lookup)
+	defer lookups.Put(l)
+	if !r.slot(l, c.session, args, prepared) {
+		return r.bypass(ctx, run)
+	}
+	return r.miss(ctx, c.cache.hub, l, m == renewal, run)
+}
+
+// plan is what a text means to this connection.
+func (c *conn) plan(query string) *plan {
+	if c.session != nil {
+		return c.session.database.meaning.Load().plan(query)
+	}
+	// Not even the database is known. What kind of statement it is can still be told.
+	s := c.cache.dialect.Analyze(query, nil)
+	p := &plan{query: query, statement: &s}
+	switch s.Kind {
+	case KindRead, KindInert, KindControl, KindSession:
+	default:
+		p.write = &writePlan{everything: true}
+	}
+	return p
+}
+
+// passes reports whether a statement that is not cached can go straight to the base.
+func (c *conn) passes(p *plan) bool {
+	if !p.isPlain() {
+		return false
+	}
+	// On a tainted connection a name may mean another table than it does elsewhere.
+	return p.statement.Kind != KindWrite || c.taint() == ""
+}
+
+// taint says why nothing that the connection does can be taken at its word; empty: it can.
+func (c *conn) taint() string {
+	if c.tainted == "" && c.session != nil {
+		return c.session.tainted
+	}
+	return c.tainted
+}
+
+// unwrapped returns the rows that the interceptor has got, instead of sqlmw's, which hide what the base's can do.
+func (c *conn) unwrapped(_ driver.Rows, err error) (driver.Rows, error) {
+	rows := c.rows
+	c.rows = nil
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+// ready makes sure that there is a base connection which is fit for use, and that it is known what it is connected to.
+func (c *conn) ready(ctx context.Context) error {
+	if c.base != nil && c.resetDue {
+		c.resetDue = false
+		if resetter, ok := c.base.(driver.SessionResetter); ok {
+			// sql.Conn and sql.Tx would not try again on another connection, so this one dials again.
+			if err := resetter.ResetSession(ctx); errors.Is(err, driver.ErrBadConn) {
+				c.hangUp()
+			}
+		}
+	}
+	if c.base == nil {
+		if err := c.dial(ctx); err != nil {
+			return err
+		}
+	}
+	c.identify(ctx)
+	return nil
+}
+
+// dial connects. Its errors go to the caller as they are.
+func (c *conn) dial(ctx context.Context) error {
+	base, err := c.connector.base.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	// sqlmw wraps drivers, so it is given one that has this connection and no other.
+	watched, err := sqlmw.Driver(single{base}, &interceptor{conn: c}).Open("")
+	if err != nil {
+		base.Close()
+		return err
+	}
+	c.base, c.watched = base, watched
+	c.dials++
+	c.session, c.asked, c.tainted, c.resetDue = nil, time.Time{}, "", false
+	return nil
+}
+
+// single is the driver of one connection.
+type single struct{ base driver.Conn }
+
+func (s single) Open(string) (driver.Conn, error) { return s.base, nil }
+
+func (c *conn) hangUp() {
+	c.base.Close()
+	c.base, c.watched, c.session, c.tx, c.open = nil, nil, nil, nil, nil
+}
+
+// identify asks the connection what it is connected to, if that is not known, and reads its catalog again if that has
+// become old. A connection that does not answer is of no use to the cache, but it is to its caller.
+func (c *conn) identify(ctx context.Context) {
+	if c.tx != nil || c.open != nil {
+		return // it would see, and lock, what only its transaction should
+	}
+	const patience = time.Second // between two attempts
+	if c.session != nil {
+		if c.session.database.stale() && time.Since(c.asked) > patience {
+			c.asked = time.Now()
+			c.session.database.refreshCatalog(ctx, c.ask, false)
+		}
+		return
+	}
+	if !c.asked.IsZero() && time.Since(c.asked) < patience {
+		return
+	}
+	c.asked = time.Now()
+	s, err := c.connector.identify(ctx, c.ask)
+	if err != nil {
+		c.cache.logOnce("the database could not be identified and is not cached", "error", err.Error())
+		return
+	}
+	c.session = s
+}
+
+// ask is the Asker of this connection. It goes to the base and is nobody's statement.
+func (c *conn) ask(ctx context.Context, query string, args ...driver.Value) ([][]driver.Value, error) {
+	named := make([]driver.NamedValue, len(args))
+	for i, v := range args {
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	rows, err := queryAnyway(ctx, c.base, query, named)
+	if err != nil {
+		return nil, err
+	}
+	var all [][]driver.Value
+	for {
+		row := make([]driver.Value, len(rows.Columns()))
+		if err := rows.Next(row); err == io.EOF { //nolint:errorlint // as database/sql compares it
+			return all, rows.Close()
+		} else if err != nil {
+			rows.Close()
+			return nil, err
+		}
+		for i := range row {
+			row[i] = clone(row[i])
+		}
+		all = append(all, row)
+	}
+}
+
+// Ping dials.
+func (c *conn) Ping(ctx context.Context) error {
+	if err := c.ready(ctx); err != nil {
+		return err
+	}
+	if pinger, ok := c.base.(driver.Pinger); ok {
+		return pinger.Ping(ctx)
+	}
+	return nil
+}
+
+// ResetSession is put off until the base is needed: a hit needs none.
+func (c *conn) ResetSession(context.Context) error {
+	c.resetDue = c.base != nil
+	return nil
+}
+
+// IsValid reports what the base says of itself. A connection that has not dialed is valid.
+func (c *conn) IsValid() bool {
+	if validator, ok := c.base.(driver.Validator); ok {
+		return validator.IsValid()
+	}
+	return true
+}
+
+// CheckNamedValue takes every argument as it is: it is called before there is a connection that could tell. The
+// arguments are converted when one is needed.
+func (c *conn) CheckNamedValue(*driver.NamedValue) error { return nil }
+
+// Close closes the base connection, if there is one.
+func (c *conn) Close() error {
+	if c.base == nil {
+		return nil
+	}
+	err := c.base.Close()
+	c.base, c.watched, c.session, c.tx, c.open = nil, nil, nil, nil, nil
+	return err
+}
+
+// Prepare is not called by database/sql, which knows PrepareContext.
+func (c *conn) Prepare(query string) (driver.Stmt, error) {
+	return c.PrepareContext(backgroundContext, query)
+}
+
+// Begin is not called by database/sql, which knows BeginTx.
+func (c *conn) Begin() (driver.Tx, error) { return c.BeginTx(backgroundContext, driver.TxOptions{}) }

@@ -1,0 +1,151 @@
+package moneyclip
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+)
+
+// A connector makes connections that dial when they first need the database. It is safe for concurrent use.
+type connector struct {
+	cache  *Cache
+	driver driver.Driver // what database/sql shows
+	base   driver.Connector
+	name   string // of the base: its values are read as only it reads them
+	dsn    string // empty: not known
+	fault  error  // why it can not connect at all
+
+	// home is what the last connection said of itself. A connection that has not dialed takes it for its own, so that
+	// a hit needs no connection. Nil: none has, or the database is private to each.
+	home atomic.Pointer[session]
+
+	reloads reloads
+}
+
+var (
+	_ driver.Connector = (*connector)(nil)
+	_ io.Closer        = (*connector)(nil)
+)
+
+// A session is what a connection is connected to, and as what. It is immutable.
+type session struct {
+	database *database
+	profile  [16]byte // of everything that changes what a SELECT returns or how its values are read
+	private  bool     // no other connection can reach the database
+	tainted  string   // why the connection can not be served from the cache
+}
+
+// wrap makes the connector for a DSN.
+func (c *Cache) wrap(shown, base driver.Driver, name, dsn string) (driver.Connector, error) {
+	connector := &connector{cache: c, driver: shown, name: name, dsn: dsn}
+	if withContext, ok := base.(driver.DriverContext); ok {
+		var err error
+		if connector.base, err = withContext.OpenConnector(dsn); err != nil {
+			return nil, err
+		}
+	} else {
+		connector.base = plainConnector{base, dsn}
+	}
+	if err := c.claim(dsn); err != nil {
+		return nil, err
+	}
+	return connector, nil
+}
+
+// Connector wraps a base connector, for [sql.OpenDB]. Connections of different connectors do not share rows: what the
+// base was told beyond this is not known.
+func (c *Cache) Connector(base driver.Connector) driver.Connector {
+	c.mu.Lock()
+	c.connectors++
+	number := c.connectors
+	c.mu.Unlock()
+	return &connector{
+		cache:  c,
+		driver: c.Driver(base.Driver()),
+		base:   base,
+		name:   fmt.Sprintf("%T %d", base, number),
+		fault:  c.claim(number),
+	}
+}
+
+// claim makes sure that a cache with a Scope serves one database.
+func (c *Cache) claim(database any) error {
+	if c.scope == "" {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.opened != nil && c.opened != database {
+		return fmt.Errorf("moneyclip: the cache has the Scope %q and serves one database already: "+
+			"make another cache, or leave Scope empty so that each database is asked who it is", c.scope)
+	}
+	c.opened = database
+	return nil
+}
+
+// plainConnector is for base drivers without connectors.
+type plainConnector struct {
+	driver driver.Driver
+	dsn    string
+}
+
+func (p plainConnector) Connect(context.Context) (driver.Conn, error) { return p.driver.Open(p.dsn) }
+
+func (p plainConnector) Driver() driver.Driver { return p.driver }
+
+// Connect returns a connection that has not dialed.
+func (c *connector) Connect(context.Context) (driver.Conn, error) {
+	if c.fault != nil {
+		return nil, c.fault
+	}
+	return &conn{connector: c, cache: c.cache}, nil
+}
+
+func (c *connector) Driver() driver.Driver { return c.driver }
+
+// Close closes the base connector, if it can be closed.
+func (c *connector) Close() error {
+	if closer, ok := c.base.(io.Closer); ok {
+		return closer.Close()
+	}
+	return nil
+}
+
+// identify asks a connection what it is connected to.
+func (c *connector) identify(ctx context.Context, ask Asker) (*session, error) {
+	cache := c.cache
+	identity := Identity{Scope: cache.scope}
+	if cache.scope == "" {
+		var err error
+		if identity, err = cache.dialect.Identify(ctx, ask, c.dsn); err != nil {
+			return nil, err
+		}
+		if identity.Scope == "" && identity.Tainted == "" {
+			return nil, errors.New("the database did not say who it is")
+		}
+	}
+	if identity.Profile == "" {
+		identity.Profile = c.dsn
+	}
+	s := &session{
+		database: cache.hub.database(cache.dialect, identity.Scope),
+		private:  identity.Private,
+		tainted:  identity.Tainted,
+	}
+	sum := sha256.Sum256([]byte(c.name + "\x00" + identity.Profile))
+	copy(s.profile[:], sum[:])
+	if err := s.database.refreshCatalog(ctx, ask, false); err != nil {
+		return nil, err
+	}
+	cache.mu.Lock()
+	cache.last = s.database
+	cache.mu.Unlock()
+	if !s.private {
+		c.home.Store(s)
+	}
+	return s, nil
+}

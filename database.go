@@ -1,0 +1,147 @@
+package moneyclip
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A database is one database, by scope: its catalog, and what rules and texts mean under it.
+type database struct {
+	hub     *hub
+	dialect Dialect
+	scope   string
+
+	meaning atomic.Pointer[meaning] // nil only before the first rebind
+
+	mu     sync.Mutex // protects what follows, and serialises changes of meaning
+	readAt time.Time  // when the catalog was read; zero: never
+}
+
+// catalogAge is how long a catalog is believed, so that DDL by other programs is seen within that time.
+const catalogAge = time.Minute
+
+// A meaning is what rules and texts mean in a database with one catalog.
+type meaning struct {
+	database *database
+	catalog  *Catalog // nil: not known, so that nothing is cached and every write may write anything
+	rules    []*bound // those of every cache on the store
+
+	mu    sync.RWMutex
+	plans map[string]*plan // :: text → plan; protected by mu
+}
+
+// refreshCatalog reads the catalog if it is older than catalogAge, or at once if it is known to have changed.
+func (d *database) refreshCatalog(ctx context.Context, ask Asker, changed bool) error {
+	d.mu.Lock()
+	fresh := !changed && !d.readAt.IsZero() && time.Since(d.readAt) < catalogAge
+	d.mu.Unlock()
+	if fresh {
+		return nil
+	}
+	catalog, err := d.dialect.Catalog(ctx, ask)
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	d.readAt = time.Now()
+	d.mu.Unlock()
+	if old := d.meaning.Load().catalog; old != nil && old.Digest == catalog.Digest {
+		return nil
+	}
+	d.rebind(catalog)
+	return nil
+}
+
+// forget makes the catalog unknown, so that nothing is cached until it was read again.
+func (d *database) forget() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.readAt = time.Time{}
+	d.bindAll(nil)
+}
+
+// stale reports whether the catalog should be read again.
+func (d *database) stale() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.readAt.IsZero() || time.Since(d.readAt) >= catalogAge
+}
+
+// rebind makes a new meaning of the rules, under a new catalog or, for nil, under the one there is.
+func (d *database) rebind(catalog *Catalog) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	old := d.meaning.Load()
+	if catalog == nil && old != nil {
+		catalog = old.catalog
+	}
+	d.bindAll(catalog)
+}
+
+// bindAll makes the meaning under a catalog. The database is locked.
+func (d *database) bindAll(catalog *Catalog) {
+	old := d.meaning.Load()
+	m := &meaning{database: d, catalog: catalog, plans: map[string]*plan{}}
+	for _, c := range d.hub.members(d.dialect) {
+		for _, r := range c.rules {
+			m.rules = append(m.rules, bind(m, c, r))
+		}
+	}
+	if old != nil {
+		// What was read under a name goes on to be watched: rows of it may be stored.
+		m.adopt(old)
+	}
+	d.meaning.Store(m)
+	d.hub.version.Add(1)
+}
+
+// adopt binds the texts that were seen under the old meaning.
+func (m *meaning) adopt(old *meaning) {
+	old.mu.RLock()
+	var seen []*plan
+	for _, p := range old.plans {
+		if slices.ContainsFunc(p.reads, func(r *readPlan) bool { return r.rule.bySQLCName() }) {
+			seen = append(seen, p)
+		}
+	}
+	old.mu.RUnlock()
+	for _, p := range seen {
+		m.plan(p.query)
+	}
+}
+
+// plan returns what a text means. It is one map look-up for a text that was seen before.
+func (m *meaning) plan(query string) *plan {
+	m.mu.RLock()
+	p := m.plans[query]
+	m.mu.RUnlock()
+	if p != nil {
+		return p
+	}
+	statement := m.database.hub.analyze(m.database.dialect, query, m.catalog)
+
+	// Plans are made one after the other: a text that teaches a rule what to watch must not be overtaken by the plan
+	// of a write that was made without it.
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p := m.plans[query]; p != nil {
+		return p
+	}
+	if len(m.plans) >= maxTexts {
+		clear(m.plans)
+	}
+	p, learnt := makePlan(m, query, statement)
+	if learnt {
+		for text, other := range m.plans {
+			if len(other.reads) == 0 {
+				delete(m.plans, text)
+			}
+		}
+		m.database.hub.version.Add(1)
+	}
+	m.plans[query] = p
+	return p
+}

@@ -1,0 +1,66 @@
+package moneyclip
+
+import (
+	"context"
+	"database/sql/driver"
+)
+
+// A Dialect is what MoneyClip must know of one kind of database. It is safe for concurrent use. Package dialecttest
+// holds the suite that every implementation passes.
+type Dialect interface {
+	// Name is the dialect's name in messages, such as "sqlite".
+	Name() string
+
+	// Analyze says what a text means in a database with this catalog. It does no I/O and never fails: a text that
+	// it does not understand is the zero [Statement]. A nil catalog is that of a database of which nothing is known.
+	Analyze(query string, catalog *Catalog) Statement
+
+	// Identify asks a connection which database it has reached, and for the settings that change what a SELECT
+	// returns. The dsn is empty where the connection was opened without one.
+	Identify(ctx context.Context, ask Asker, dsn string) (Identity, error)
+
+	// Catalog reads the schema.
+	Catalog(ctx context.Context, ask Asker) (*Catalog, error)
+
+	// Canonical gives the one spelling that stands for all values which the column calls equal to this one. The
+	// value is one of the types that [driver.Value] lists, and not nil. It reports false for a value whose equality
+	// it can not reproduce: a read with such a value is not cached, a write with it counts as rule-wide.
+	Canonical(column *Column, value driver.Value) (Datum, bool)
+
+	// Keyable is empty for a column that can be part of a key, otherwise it says why the column's equality can
+	// not be reproduced.
+	Keyable(column *Column) string
+
+	// Reading says how to learn the values of columns in the rows that a write touches: as they are before it (old)
+	// and after it (new). It reports false where there is no sound way.
+	Reading(write *Write, catalog *Catalog, old, new []string) (Reading, bool)
+
+	// Begin is the text that starts a transaction around one write that is to be read.
+	Begin() string
+
+	// Lock is a statement that changes nothing and takes the lock that a write to the table needs. It is run before
+	// a Reading in a transaction that has not written yet. Empty: none is needed.
+	Lock(table string) string
+
+	// Settled reports whether an error of a write or of a COMMIT is the database's own verdict, so that nothing of
+	// the statement can take effect later. An error of the transport or of a context is not one.
+	Settled(err error) bool
+}
+
+// An Asker runs a query on one connection and returns all its rows. It is used by one goroutine.
+type Asker func(ctx context.Context, query string, args ...driver.Value) ([][]driver.Value, error)
+
+// An Identity is what a database says of itself and of the session.
+type Identity struct {
+	// Scope names the database: two connections to one database have one scope, however they were opened.
+	Scope string
+
+	// Private marks a database that only this one connection can reach, such as one in memory.
+	Private bool
+
+	// Profile names the settings that change what a SELECT returns or how its values are read.
+	Profile string
+
+	// Tainted, unless it is empty, says why the cache can not serve this connection.
+	Tainted string
+}

@@ -1,0 +1,806 @@
+package moneyclip
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"slices"
+)
+
+// Guarantee says how surely a write's keys are known for one rule.
+type Guarantee uint8
+
+// The guarantees, the least exact first.
+const (
+	RuleWide     Guarantee = iota // every key of the rule is dropped
+	AfterReading                  // exactly the keys that are touched, learnt by reading rows inside the write's transaction
+	Exact                         // exactly the keys that are touched, from the statement's own values
+	None                          // the write can not touch the rule
+)
+
+func (g Guarantee) String() string {
+	switch g {
+	case AfterReading:
+		return "exact after reading"
+	case Exact:
+		return "exact"
+	case None:
+		return "none"
+	}
+	return "rule-wide"
+}
+
+// A writePlan is which keys a text touches, and how they become known.
+type writePlan struct {
+	direct     []recipe
+	readings   []reading
+	wide       []*bound
+	everything bool    // not even the database is known
+	touches    []touch // the same, for Explain
+}
+
+// A touch is the effect of a text on one rule.
+type touch struct {
+	rule      *bound
+	guarantee Guarantee
+	why       string
+}
+
+// A recipe makes one key, from the statement's arguments or from a row that was read.
+type recipe struct {
+	rule    *bound
+	sources []source // :: verb → where its value comes from
+}
+
+type source struct {
+	kind     sourceKind
+	index    int // fromArgument: the parameter's number. fromRow: the column
+	constant Datum
+	column   *Column
+
+	// filled marks a value that the database replaces if it is NULL. Which one it then takes is not known.
+	filled bool
+}
+
+type sourceKind uint8
+
+const (
+	fromConstant sourceKind = iota
+	fromArgument
+	fromRow
+)
+
+// A reading is a Reading with the keys that follow from each of its rows.
+type reading struct {
+	Reading
+	recipes []recipe
+}
+
+// planWrite finds which keys a statement touches. It returns nil if it touches none of any rule.
+func planWrite(m *meaning, s *Statement) *writePlan {
+	e := &effects{meaning: m, seen: map[string]bool{}, units: map[*Write]*unit{}, found: map[*bound]*touch{}}
+	e.statement(s)
+	return e.plan()
+}
+
+// effects follows a write through cascades and triggers and collects the keys that it touches.
+type effects struct {
+	meaning *meaning
+	seen    map[string]bool // steps taken, by signature
+	order   []*Write        // of units
+	units   map[*Write]*unit
+	direct  []recipe
+	found   map[*bound]*touch
+}
+
+// A unit is a write whose rows can be read, with what has to be read of them.
+type unit struct {
+	old, new []string
+	recipes  []recipe
+	pending  []pendingSource
+}
+
+// A pendingSource is a source whose column in the reading is known only when all columns are.
+type pendingSource struct {
+	recipe, verb int
+	column       string
+	isNew        bool
+}
+
+// A step is one write on the way: the statement's own, or one that a foreign key or a trigger makes.
+type step struct {
+	write *Write
+	unit  *Write // what Dialect.Reading can read to learn the rows of this step; nil: nothing
+	rowOf *Write // the unit whose row ValueOld and ValueNew mean in this step's values
+	via   string // for people: how the statement comes to write this table
+	depth int
+}
+
+const (
+	maxDepth = 32 // triggers that fire triggers; deeper, a write may write anything
+	maxRows  = 64 // rows of one INSERT whose triggers and collisions are followed one by one
+	maxCross = 1000
+)
+
+func (e *effects) statement(s *Statement) {
+	switch s.Kind {
+	case KindRead, KindInert, KindControl, KindSession:
+	case KindWrite:
+		for i := range s.Writes {
+			w := &s.Writes[i]
+			e.follow(step{write: w, unit: w})
+		}
+	case KindScript:
+		for i := range s.Parts {
+			e.part(&s.Parts[i])
+		}
+	case KindSchema:
+		e.anything("it changes the schema")
+	default:
+		e.anything("the text is not understood")
+	}
+}
+
+// part follows one statement of several in a text. Which argument goes to which of them depends on the driver, so only
+// its tables are taken for known.
+func (e *effects) part(s *Statement) {
+	if s.Kind != KindWrite {
+		e.statement(s)
+		return
+	}
+	for _, w := range s.Writes {
+		e.follow(step{write: &Write{Op: w.Op, Table: w.Table, SetAll: true, Replace: w.Replace}, via: "one of several statements in a text: "})
+		if w.Conflict != nil {
+			e.follow(step{write: &Write{Op: Update, Table: w.Table, SetAll: true}, via: "one of several statements in a text: "})
+		}
+	}
+}
+
+// anything counts every rule as touched at every key.
+func (e *effects) anything(why string) {
+	for _, b := range e.meaning.rules {
+		e.touch(b, RuleWide, why)
+	}
+}
+
+func (e *effects) touch(b *bound, g Guarantee, why string) {
+	t := e.found[b]
+	if t == nil {
+		e.found[b] = &touch{rule: b, guarantee: g, why: why}
+		return
+	}
+	if g < t.guarantee {
+		t.guarantee, t.why = g, why
+	}
+}
+
+// follow takes one step and then those that follow from it.
+func (e *effects) follow(s step) {
+	w := s.write
+	id := s.signature()
+	if e.seen[id] {
+		return
+	}
+	e.seen[id] = true
+	if e.meaning.catalog == nil {
+		e.anything("the database's catalog is not known")
+		return
+	}
+	table := e.meaning.catalog.Tables[w.Table]
+	switch {
+	case table == nil:
+		e.anything(fmt.Sprintf("%stable %q is not in the catalog", s.via, w.Table))
+		return
+	case table.Opaque != "":
+		e.anything(fmt.Sprintf("%stable %q: %s", s.via, w.Table, table.Opaque))
+		return
+	case s.depth > maxDepth || w.Op == AnyOp:
+		e.anything(s.via + "it can not be followed to its end")
+		return
+	}
+	if !table.View {
+		for _, b := range e.meaning.rules {
+			for i := range b.watched {
+				if b.watched[i].table == w.Table {
+					e.meet(s, table, b, &b.watched[i])
+				}
+			}
+		}
+		e.collisions(s, table)
+		e.foreignKeys(s, table)
+	}
+	e.triggers(s, table)
+}
+
+// signature tells steps apart by what they could touch.
+func (s *step) signature() string {
+	w := s.write
+	return fmt.Sprint(w.Op, w.Table, w.Pins, w.Set, w.SetAll, w.Columns, w.Rows, w.Replace, w.Conflict != nil, fmt.Sprintf("%p %p", s.unit, s.rowOf))
+}
+
+// meet finds the keys of one rule that a step touches through one watch.
+func (e *effects) meet(s step, table *Table, b *bound, on *watch) {
+	w := s.write
+	if w.Op == Update && !w.SetAll && !assignsWatched(w, table, on) {
+		e.touch(b, None, fmt.Sprintf("%sit assigns no column of %q that the cached query depends on", s.via, w.Table))
+		return
+	}
+	if len(b.template.verbs) == 0 {
+		e.direct = append(e.direct, recipe{rule: b})
+		e.touch(b, Exact, s.via+"the rule has one key")
+		return
+	}
+	if len(on.columns) == 0 {
+		e.touch(b, RuleWide, fmt.Sprintf("%sthe rule's On for %q names no Columns", s.via, w.Table))
+		return
+	}
+	if w.Op != Insert {
+		e.keys(s, table, b, on, false, 0)
+	}
+	if w.Op == Insert {
+		for row := range max(len(w.Rows), 1) {
+			e.keys(s, table, b, on, true, row)
+		}
+	} else if w.Op == Update && (w.SetAll || slices.ContainsFunc(on.columns, func(c string) bool { return assigns(w, table, c) })) {
+		e.keys(s, table, b, on, true, 0) // a row that moves from one key to another
+	}
+}
+
+// keys finds the old or the new keys of the rows that a step touches.
+func (e *effects) keys(s step, table *Table, b *bound, on *watch, isNew bool, row int) {
+	alternatives := make([][]Value, len(on.columns))
+	for i, column := range on.columns {
+		values := e.values(s, table, column, isNew, row)
+		if values == nil {
+			e.touch(b, RuleWide, fmt.Sprintf("%sthe value of %s.%s is not known from the statement and can not be read", s.via, s.write.Table, column))
+			return
+		}
+		alternatives[i] = values
+	}
+	for _, choice := range cross(alternatives) {
+		if choice == nil {
+			e.touch(b, RuleWide, s.via+"it names too many keys")
+			return
+		}
+		e.key(s, table, b, on, choice)
+	}
+}
+
+// key records the recipe of one key.
+func (e *effects) key(s step, table *Table, b *bound, on *watch, values []Value) {
+	r := recipe{rule: b, sources: make([]source, len(values))}
+	var from *Write // the unit whose rows hold a value
+	var pending []pendingSource
+	for i, v := range values {
+		src := &r.sources[i]
+		src.column = b.columns[i]
+		switch v.Kind {
+		case ValueParam:
+			src.kind, src.index = fromArgument, v.Param
+		case ValueConst:
+			if v.Const == nil {
+				if s.write.Op == Insert && isFilled(table, on.columns[i], s.write.Replace) {
+					e.touch(b, RuleWide, fmt.Sprintf("%sthe database fills in %s.%s", s.via, table.Name, on.columns[i]))
+					return
+				}
+				return // NULL equals nothing: no cached row has it in its key
+			}
+			d, ok := canonical(e.meaning.database.dialect, src.column, v.Const)
+			if !ok {
+				e.touch(b, RuleWide, fmt.Sprintf("%sthe value given for %s.%s has no canonical spelling", s.via, table.Name, on.columns[i]))
+				return
+			}
+			src.constant = d
+		case ValueOld, ValueNew:
+			src.kind = fromRow
+			from = s.rowOf
+			if s.unit != nil {
+				from = s.unit
+			}
+			pending = append(pending, pendingSource{verb: i, column: v.Column, isNew: v.Kind == ValueNew})
+		}
+		src.filled = src.kind == fromArgument && s.write.Op == Insert && isFilled(table, on.columns[i], s.write.Replace)
+	}
+	if from == nil {
+		e.direct = append(e.direct, r)
+		e.touch(b, Exact, s.via+"its keys follow from the statement's values")
+		return
+	}
+	u := e.units[from]
+	if u == nil {
+		u = &unit{}
+		e.units[from] = u
+		e.order = append(e.order, from)
+	}
+	u.recipes = append(u.recipes, r)
+	for _, p := range pending {
+		p.recipe = len(u.recipes) - 1
+		list := &u.old
+		if p.isNew {
+			list = &u.new
+		}
+		if !slices.Contains(*list, p.column) {
+			*list = append(*list, p.column)
+		}
+		u.pending = append(u.pending, p)
+	}
+	e.touch(b, AfterReading, s.via+"the rows that it touches are read inside its transaction")
+}
+
+// isFilled reports whether the database puts a value of its own in the place of a NULL.
+func isFilled(table *Table, column string, replace bool) bool {
+	c := table.Column(column)
+	return column == table.Serial || c != nil && c.NotNull && replace
+}
+
+// values returns what a column can hold in the rows of a step, before or after it: one value, or one of several. Nil:
+// that is not known.
+func (e *effects) values(s step, table *Table, column string, isNew bool, row int) []Value {
+	w := s.write
+	if isNew && w.Op == Insert {
+		return one(e.inserted(s, table, column, row))
+	}
+	if isNew && w.Op == Update {
+		for i := range w.Set {
+			if w.Set[i].Column == column && known(w.Set[i].Value) {
+				return []Value{w.Set[i].Value}
+			}
+		}
+		if w.SetAll || assigns(w, table, column) {
+			return one(s.read(column, true))
+		}
+	}
+	for i := range w.Pins {
+		p := &w.Pins[i]
+		if p.Column == column && !slices.ContainsFunc(p.Values, func(v Value) bool { return !known(v) }) && p.holds(w.Table, e.meaning.catalog) {
+			return p.Values
+		}
+	}
+	return one(s.read(column, false))
+}
+
+// inserted returns the value of a column in an inserted row.
+func (e *effects) inserted(s step, table *Table, column string, row int) Value {
+	w := s.write
+	i := slices.Index(w.Columns, column)
+	if i >= 0 && row < len(w.Rows) && i < len(w.Rows[row]) && known(w.Rows[row][i]) {
+		return w.Rows[row][i]
+	}
+	c := table.Column(column)
+	if i < 0 && w.Columns != nil && c != nil && column != table.Serial && !c.Generated && known(c.Default) {
+		return c.Default
+	}
+	return s.read(column, true)
+}
+
+// read returns a value that is read from the rows of the step; ValueComputed: they can not be read.
+func (s *step) read(column string, isNew bool) Value {
+	switch {
+	case s.unit == nil:
+		return Value{}
+	case isNew:
+		return Value{Kind: ValueNew, Column: column}
+	default:
+		return Value{Kind: ValueOld, Column: column}
+	}
+}
+
+func known(v Value) bool { return v.Kind != ValueComputed && v.Kind != ValueExcluded }
+
+func one(v Value) []Value {
+	if !known(v) {
+		return nil
+	}
+	return []Value{v}
+}
+
+// assigns reports whether an UPDATE gives a column a value, by its own words or because the column is computed from
+// others.
+func assigns(w *Write, table *Table, column string) bool {
+	if w.SetAll || slices.ContainsFunc(w.Set, func(a Assignment) bool { return a.Column == column }) {
+		return true
+	}
+	c := table.Column(column)
+	return c != nil && c.Generated
+}
+
+func assignsWatched(w *Write, table *Table, on *watch) bool {
+	if on.all {
+		return true
+	}
+	return slices.ContainsFunc(on.set, func(c string) bool { return assigns(w, table, c) }) ||
+		slices.ContainsFunc(on.columns, func(c string) bool { return assigns(w, table, c) })
+}
+
+// cross returns every choice of one value from each list. One nil choice stands for too many.
+func cross(lists [][]Value) [][]Value {
+	choices := [][]Value{{}}
+	for _, list := range lists {
+		if len(choices)*len(list) > maxCross {
+			return [][]Value{nil}
+		}
+		var longer [][]Value
+		for _, c := range choices {
+			for _, v := range list {
+				longer = append(longer, append(slices.Clone(c), v))
+			}
+		}
+		choices = longer
+	}
+	return choices
+}
+
+// collisions follows what an INSERT does to rows that are there already: it deletes them (REPLACE) or updates them
+// instead (ON CONFLICT DO UPDATE). An UPDATE OR REPLACE deletes rows that it does not name at all.
+func (e *effects) collisions(s step, table *Table) {
+	w := s.write
+	replaces := w.Replace || table.Replaces && w.Op != Delete
+	if w.Op == Update && replaces {
+		for _, u := range table.Unique {
+			if w.SetAll || u.Odd || slices.ContainsFunc(u.Columns, func(c string) bool { return assigns(w, table, c) }) {
+				e.follow(step{write: &Write{Op: Delete, Table: w.Table}, via: "REPLACE: ", depth: s.depth + 1})
+				break
+			}
+		}
+	}
+	if w.Op != Insert {
+		return
+	}
+	if replaces {
+		for i := range table.Unique {
+			e.collision(s, table, &table.Unique[i], Write{Op: Delete, Table: w.Table}, "REPLACE: ")
+		}
+	}
+	if w.Conflict == nil {
+		return
+	}
+	update := Write{Op: Update, Table: w.Table, Set: w.Conflict.Set}
+	if w.Conflict.Target != nil {
+		e.collision(s, table, &UniqueKey{Columns: w.Conflict.Target}, update, "ON CONFLICT: ")
+		return
+	}
+	for i := range table.Unique {
+		e.collision(s, table, &table.Unique[i], update, "ON CONFLICT: ")
+	}
+}
+
+// collision follows a write to the rows that equal a new row in a unique key.
+func (e *effects) collision(s step, table *Table, key *UniqueKey, w Write, via string) {
+	if s.write.Columns != nil && slices.Contains(key.Columns, table.Serial) && !slices.Contains(s.write.Columns, table.Serial) {
+		return // a number that the database makes is new
+	}
+	if len(s.write.Rows) == 0 || len(s.write.Rows) > maxRows || key.Odd {
+		w.Set = withoutExcluded(w.Set, nil)
+		e.follow(step{write: &w, unit: s.unit, rowOf: s.rowOf, via: via, depth: s.depth + 1})
+		return
+	}
+	for row := range s.write.Rows {
+		old := w
+		for _, column := range key.Columns {
+			if v := e.inserted(s, table, column, row); v.Kind == ValueParam || v.Kind == ValueConst {
+				old.Pins = append(old.Pins, Pin{Column: column, Values: []Value{v}})
+			}
+		}
+		old.Set = withoutExcluded(w.Set, func(column string) Value { return e.inserted(s, table, column, row) })
+		e.follow(step{write: &old, unit: s.unit, rowOf: s.rowOf, via: via, depth: s.depth + 1})
+	}
+}
+
+// withoutExcluded puts the inserted values in the place of excluded.column.
+func withoutExcluded(set []Assignment, inserted func(column string) Value) []Assignment {
+	set = slices.Clone(set)
+	for i := range set {
+		if set[i].Value.Kind != ValueExcluded {
+			continue
+		}
+		v := Value{}
+		if inserted != nil {
+			v = inserted(set[i].Value.Column)
+		}
+		if v.Kind != ValueParam && v.Kind != ValueConst {
+			v = Value{}
+		}
+		set[i].Value = v
+	}
+	return set
+}
+
+// foreignKeys follows the actions of the foreign keys that point to the rows of a step.
+func (e *effects) foreignKeys(s step, table *Table) {
+	w := s.write
+	for i := range table.Keys {
+		key := &table.Keys[i]
+		action := key.OnDelete
+		if w.Op == Update {
+			action = key.OnUpdate
+			if !w.SetAll && !slices.ContainsFunc(key.ParentColumns, func(c string) bool { return assigns(w, table, c) }) {
+				continue
+			}
+		}
+		if w.Op == Insert || action == NoAction {
+			continue
+		}
+		child := &Write{Op: Update, Table: key.Child}
+		if w.Op == Delete && action == Cascade {
+			child.Op = Delete
+		}
+		for j, column := range key.Columns {
+			if j < len(key.ParentColumns) {
+				e.carry(s, table, key.ParentColumns[j], child, column)
+			}
+			if child.Op == Update {
+				child.Set = append(child.Set, Assignment{Column: column, Value: e.afterAction(w, key, j, action)})
+			}
+		}
+		next := step{write: child, rowOf: s.rowOf, via: fmt.Sprintf("by the foreign key from %q: ", key.Child), depth: s.depth + 1}
+		// A read goes along a chain of different tables. Where a table meets itself, the chain has no end.
+		if s.unit == w && !inChain(w, key.Child) {
+			child.Parent, child.Key = w, key
+			next.unit = child
+		}
+		e.follow(next)
+	}
+}
+
+func inChain(w *Write, table string) bool {
+	for ; w != nil; w = w.Parent {
+		if w.Table == table {
+			return true
+		}
+	}
+	return false
+}
+
+// carry pins a child's column to what its parent's is pinned to.
+func (e *effects) carry(s step, table *Table, parentColumn string, child *Write, column string) {
+	parent := table.Column(parentColumn)
+	own := e.meaning.catalog.column(ColumnName{child.Table, column})
+	if parent == nil || own == nil || parent.Class != own.Class {
+		return
+	}
+	for i := range s.write.Pins {
+		p := &s.write.Pins[i]
+		if p.Column == parentColumn && p.holds(table.Name, e.meaning.catalog) {
+			child.Pins = append(child.Pins, Pin{Column: column, Values: p.Values})
+		}
+	}
+}
+
+// afterAction is the value of a child's column after a foreign key action.
+func (e *effects) afterAction(w *Write, key *ForeignKey, index int, action Action) Value {
+	switch action {
+	case SetNull:
+		return Value{Kind: ValueConst}
+	case Cascade:
+		for _, a := range w.Set {
+			if index < len(key.ParentColumns) && a.Column == key.ParentColumns[index] && a.Value.Kind != ValueExcluded {
+				return a.Value
+			}
+		}
+	case SetDefault:
+		if c := e.meaning.catalog.column(ColumnName{key.Child, key.Columns[index]}); c != nil {
+			return c.Default
+		}
+	}
+	return Value{}
+}
+
+// triggers follows the triggers that a step fires.
+func (e *effects) triggers(s step, table *Table) {
+	w := s.write
+	for i := range table.Triggers {
+		t := &table.Triggers[i]
+		if t.Op != AnyOp && t.Op != w.Op {
+			continue
+		}
+		if w.Op == Update && t.Of != nil && !slices.ContainsFunc(t.Of, func(c string) bool { return assigns(w, table, c) }) {
+			continue
+		}
+		if t.Opaque != "" {
+			e.anything(fmt.Sprintf("a trigger of %q: %s", table.Name, t.Opaque))
+			continue
+		}
+		rows := 1
+		if w.Op == Insert && len(w.Rows) <= maxRows {
+			rows = max(len(w.Rows), 1)
+		}
+		for row := range rows {
+			if len(w.Rows) > maxRows {
+				row = len(w.Rows) // no row in particular: its values are read
+			}
+			for j := range t.Writes {
+				e.fire(s, table, &t.Writes[j], row)
+			}
+		}
+	}
+}
+
+// fire follows one write of a trigger's body.
+func (e *effects) fire(s step, table *Table, body *Write, row int) {
+	rowOf := s.rowOf
+	if s.unit != nil {
+		rowOf = s.unit
+	}
+	given := func(v Value) Value {
+		switch v.Kind {
+		case ValueOld, ValueNew:
+			if s.write.Op == Insert && v.Kind == ValueOld || s.write.Op == Delete && v.Kind == ValueNew {
+				return Value{Kind: ValueConst} // NULL in such a trigger
+			}
+			values := e.values(s, table, v.Column, v.Kind == ValueNew, row)
+			if len(values) == 1 {
+				return values[0]
+			}
+			return s.read(v.Column, v.Kind == ValueNew)
+		case ValueConst:
+			return v
+		}
+		return Value{}
+	}
+	w := &Write{Op: body.Op, Table: body.Table, SetAll: body.SetAll, Columns: body.Columns, Replace: body.Replace}
+	for _, p := range body.Pins {
+		values := make([]Value, len(p.Values))
+		for i, v := range p.Values {
+			values[i] = given(v)
+		}
+		if !slices.ContainsFunc(values, func(v Value) bool { return !known(v) }) {
+			w.Pins = append(w.Pins, Pin{Column: p.Column, Values: values, Via: p.Via})
+		}
+	}
+	w.Set = givenSet(body.Set, given)
+	for _, r := range body.Rows {
+		values := make([]Value, len(r))
+		for i, v := range r {
+			values[i] = given(v)
+		}
+		w.Rows = append(w.Rows, values)
+	}
+	if body.Conflict != nil {
+		w.Conflict = &Conflict{Target: body.Conflict.Target, Set: givenSet(body.Conflict.Set, given)}
+	}
+	e.follow(step{write: w, rowOf: rowOf, via: fmt.Sprintf("by a trigger of %q: ", table.Name), depth: s.depth + 1})
+}
+
+func givenSet(set []Assignment, given func(Value) Value) []Assignment {
+	set = slices.Clone(set)
+	for i := range set {
+		if set[i].Value.Kind != ValueExcluded {
+			set[i].Value = given(set[i].Value)
+		}
+	}
+	return set
+}
+
+// plan turns what was collected into a plan.
+func (e *effects) plan() *writePlan {
+	p := &writePlan{}
+	for _, w := range e.order {
+		u := e.units[w]
+		how, ok := e.meaning.database.dialect.Reading(w, e.meaning.catalog, u.old, u.new)
+		if !ok {
+			for _, r := range u.recipes {
+				e.touch(r.rule, RuleWide, fmt.Sprintf("the rows of %q that it touches can not be read soundly", w.Table))
+			}
+			continue
+		}
+		for _, ps := range u.pending {
+			index := slices.Index(u.old, ps.column)
+			if ps.isNew {
+				index = len(u.old) + slices.Index(u.new, ps.column)
+			}
+			u.recipes[ps.recipe].sources[ps.verb].index = index
+		}
+		p.readings = append(p.readings, reading{Reading: how, recipes: u.recipes})
+	}
+	wide := func(r recipe) bool { return e.found[r.rule].guarantee == RuleWide }
+	p.direct = slices.DeleteFunc(e.direct, wide)
+	for i := range p.readings {
+		p.readings[i].recipes = slices.DeleteFunc(p.readings[i].recipes, wide)
+	}
+	p.readings = slices.DeleteFunc(p.readings, func(r reading) bool { return len(r.recipes) == 0 })
+	for _, b := range e.meaning.rules {
+		t := e.found[b]
+		if t == nil {
+			continue
+		}
+		p.touches = append(p.touches, *t)
+		if t.guarantee == RuleWide {
+			p.wide = append(p.wide, b)
+		}
+	}
+	if len(p.direct) == 0 && len(p.readings) == 0 && len(p.wide) == 0 {
+		if len(p.touches) == 0 {
+			return nil
+		}
+		return &writePlan{touches: p.touches}
+	}
+	return p
+}
+
+// touchesNothing reports whether the plan is only there for Explain.
+func (p *writePlan) touchesNothing() bool {
+	return p == nil || !p.everything && len(p.direct) == 0 && len(p.readings) == 0 && len(p.wide) == 0
+}
+
+// drops are the keys that one write drops.
+type drops struct {
+	keys map[drop][]Datum // :: drop → the values in its key
+	wide map[*bound]bool
+}
+
+// A drop is one key of one rule.
+type drop struct {
+	rule *bound
+	key  string
+}
+
+func newDrops() *drops {
+	return &drops{keys: map[drop][]Datum{}, wide: map[*bound]bool{}}
+}
+
+// add puts in the key of a recipe. Row is nil for a recipe that needs none.
+func (d *drops) add(r *recipe, dialect Dialect, args []driver.NamedValue, names []string, row []driver.Value) {
+	data := make([]Datum, len(r.sources))
+	for i := range r.sources {
+		src := &r.sources[i]
+		if src.kind == fromConstant {
+			data[i] = src.constant
+			continue
+		}
+		value, ok := driver.Value(nil), true
+		if src.kind == fromRow {
+			ok = src.index < len(row)
+			if ok {
+				value = row[src.index]
+			}
+		} else {
+			value, ok = argument(args, src.index, names)
+		}
+		if ok && value == nil && !src.filled {
+			return // NULL equals nothing: no cached row has it in its key
+		}
+		if ok && value != nil {
+			data[i], ok = canonical(dialect, src.column, value)
+		}
+		if !ok || value == nil {
+			d.wide[r.rule] = true
+			return
+		}
+	}
+	key, ok := r.rule.template.fill([]byte(r.rule.prefix), data)
+	if !ok {
+		// The value has no place in the key, so no read with it was ever stored, nor will be: %d and a text.
+		return
+	}
+	d.keys[drop{r.rule, string(key)}] = data
+}
+
+// widen drops every key of these rules.
+func (d *drops) widen(rules []*bound) {
+	for _, b := range rules {
+		d.wide[b] = true
+	}
+}
+
+// marks turns drops into what the store is told. A rule with too many keys counts as rule-wide.
+func (d *drops) marks(m *Marks) {
+	perRule := map[*bound]int{}
+	for k := range d.keys {
+		perRule[k.rule]++
+	}
+	for b, n := range perRule {
+		if n > b.owner.maxKeys {
+			d.wide[b] = true
+		}
+	}
+	seen := map[string]bool{}
+	for k := range d.keys {
+		if d.wide[k.rule] || seen[k.key] {
+			continue
+		}
+		seen[k.key] = true
+		m.Keys = append(m.Keys, k.key)
+	}
+	for b := range d.wide {
+		m.Generations = append(m.Generations, b.generations[0])
+	}
+}

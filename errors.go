@@ -1,0 +1,34 @@
+package moneyclip
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrNotWrapped is returned by [Invalidate] and [Raw] for a database that was not opened through MoneyClip.
+var ErrNotWrapped = errors.New("moneyclip: the database was not opened through moneyclip")
+
+// ErrNoRule is returned by [Invalidate] for a rule that the cache does not have, or that is inactive in the database.
+var ErrNoRule = errors.New("moneyclip: no such rule")
+
+// ErrCacheDown wraps the store's error when a write fails because its keys could not be quarantined: see [FailWrites].
+var ErrCacheDown = errors.New("moneyclip: the write was not sent: its keys could not be quarantined")
+
+// A RuleError is a fault of one rule.
+type RuleError struct {
+	Rule string // its name
+	File string // where it was registered; empty if that is not known
+	Line int
+	Err  error
+}
+
+func (e *RuleError) Error() string {
+	place := ""
+	if e.File != "" {
+		place = fmt.Sprintf("%s:%d: ", e.File, e.Line)
+	}
+	return fmt.Sprintf("%srule %s: %v", place, e.Rule, e.Err)
+}
+
+// Unwrap returns the fault itself.
+func (e *RuleError) Unwrap() error { return e.Err }

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/moneyclip/moneyclip/examples/sqlc/store"
+)
+
+// rounds is how often plain SQLite and MoneyClip take turns, so that a busy moment of the machine hits both.
+const rounds = 10
+
+// race asks one aggregate and one point select again and again.
+func (w *witness) race(rows int) error {
+	w.table.heading("The same reads by plain SQLite and by MoneyClip, in turn.")
+	w.table.speed("statement", "reads", "SQLite", "MoneyClip", "faster")
+	rowsOfBook := rows * documentsPercent / 100 / books
+	return errors.Join(
+		takeTurns(w, (*queries).BookTotals, 7, fmt.Sprintf("an aggregate over %s rows", thousands(rowsOfBook)), 2000),
+		takeTurns(w, (*queries).GetUser, 21, "a select by primary key", 20_000),
+	)
+}
+
+func takeTurns[A, R any](w *witness, query call[A, R], arg A, what string, reads int) error {
+	var plain, cached time.Duration
+	for range rounds {
+		for _, turn := range []struct {
+			db   *sql.DB
+			took *time.Duration
+		}{{w.db.plain, &plain}, {w.db.cached, &cached}} {
+			q := store.New(turn.db)
+			start := time.Now()
+			for range reads / rounds {
+				if _, err := query(q, w.ctx, arg); err != nil {
+					return fmt.Errorf("%s: %w", what, err)
+				}
+			}
+			*turn.took += time.Since(start)
+		}
+	}
+	each := time.Duration(reads)
+	w.table.speed(what, thousands(reads), elapsed(plain/each), elapsed(cached/each),
+		fmt.Sprintf("%.1fx", float64(plain)/float64(cached)))
+	return nil
+}
+
+// totals prints what the cache has counted since the program began.
+func (w *witness) totals() {
+	w.table.heading("What the cache has counted.")
+	w.table.counts("rule", "hits", "no rows", "misses", "fills", "removed", "refreshed")
+	stats := w.cache.Stats()
+	for _, name := range slices.Sorted(maps.Keys(stats.Rules)) {
+		w.table.ruleStats(name, stats.Rules[name])
+	}
+	w.table.ruleStats("all rules", stats.RuleStats)
+}

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/examples/sqlc/store"
+)
+
+// source is who answers a statement.
+type source string
+
+const (
+	theCache       source = "cache"
+	theDatabase    source = "database"
+	theTransaction source = "transaction" // the database, from inside the open transaction
+)
+
+// touches are the rules of which a write may touch keys, and how surely those keys are known. A rule that is not
+// named must be left alone.
+type touches map[string]moneyclip.Guarantee // :: rule name → guarantee
+
+const (
+	exact        = moneyclip.Exact        // from the statement's own values
+	afterReading = moneyclip.AfterReading // exact too, but rows had to be read for it
+)
+
+// patience is how long a reload may take on a machine that has other things to do.
+const patience = 10 * time.Second
+
+// A witness runs statements through MoneyClip, sees who answers, and puts every read to plain SQLite too.
+type witness struct {
+	ctx    context.Context // for all of the story, which is one call of tell
+	db     *database
+	cache  *moneyclip.Cache
+	table  *table
+	tx     *sql.Tx            // nil outside a transaction
+	staged []moneyclip.Effect // of the writes since the last commit
+	before moneyclip.Stats    // as they were before those writes
+
+	again  []func()        // the reads so far, each once
+	seen   map[string]bool // :: statement → it is in again
+	checks int
+	faults []string
+}
+
+func newWitness(ctx context.Context, db *database, t *table) (*witness, error) {
+	// The connection that Ping opens reads the schema, which would otherwise show in the time of the first statement.
+	if err := db.cached.PingContext(ctx); err != nil {
+		return nil, err
+	}
+	cache, ok := moneyclip.Default("moneyclip+sqlite3")
+	if !ok {
+		return nil, errors.New("no cache behind the driver moneyclip+sqlite3")
+	}
+	return &witness{ctx: ctx, db: db, cache: cache, table: t, seen: make(map[string]bool)}, nil
+}
+
+// check notes a fault unless the fact holds.
+func (w *witness) check(holds bool, format string, args ...any) {
+	w.checks++
+	if holds {
+		return
+	}
+	fault := fmt.Sprintf(format, args...)
+	w.faults = append(w.faults, fault)
+	w.table.note("WRONG: %s", fault)
+}
+
+// A call is a method of the generated code: each takes one argument, or one struct of arguments.
+type call[A, R any] func(*queries, context.Context, A) (R, error)
+
+// ask runs a query and checks that the answer comes from where it is expected and is the one that plain SQLite gives.
+// What a transaction reads is its own affair: nobody else sees it, so there is nothing to compare it with.
+func ask[A, R any](w *witness, from source, query call[A, R], arg A) R {
+	on := &recorder{DBTX: w.db.cached}
+	if from == theTransaction {
+		on.DBTX = w.tx
+	}
+	before := w.cache.Stats()
+	start := time.Now()
+	got, err := query(store.New(on), w.ctx, arg)
+	took := time.Since(start)
+	answeredBy := from
+	if w.cache.Stats().Hits > before.Hits {
+		answeredBy = theCache
+	} else if from == theCache {
+		answeredBy = theDatabase
+	}
+	w.table.row(on.label()+" = "+outcome(got, err), answeredBy, w.key(on), took)
+	w.check(answeredBy == from, "%s was answered by the %s, want the %s", on.label(), answeredBy, from)
+	if from != theTransaction {
+		compare(w, query, arg, on.label(), got, err)
+	}
+	return got
+}
+
+// compare checks an answer against plain SQLite's, and keeps the question for the end.
+func compare[A, R any](w *witness, query call[A, R], arg A, label string, got R, err error) {
+	want, wantErr := query(store.New(w.db.plain), w.ctx, arg)
+	w.check(reflect.DeepEqual(got, want) && fmt.Sprint(err) == fmt.Sprint(wantErr),
+		"%s is different: MoneyClip says %+v (error: %v), SQLite says %+v (error: %v)", label, got, err, want, wantErr)
+	if w.seen[label] {
+		return
+	}
+	w.seen[label] = true
+	w.again = append(w.again, func() {
+		got, err := query(store.New(w.db.cached), w.ctx, arg)
+		compare(w, query, arg, label, got, err)
+	})
+}
+
+// change runs a write, in the transaction if one is open, and checks which rules it touches.
+func change[A, R any](w *witness, write call[A, R], arg A, want touches) {
+	on, answeredBy := &recorder{DBTX: w.db.cached}, theDatabase
+	if w.tx != nil {
+		on.DBTX, answeredBy = w.tx, theTransaction
+	} else {
+		w.before = w.cache.Stats()
+	}
+	start := time.Now()
+	got, err := write(store.New(on), w.ctx, arg)
+	took := time.Since(start)
+	w.table.row(on.label()+" = "+outcome(got, err), answeredBy, "", took)
+	w.check(err == nil, "%s failed: %v", on.label(), err)
+
+	explanation, err := w.cache.Explain(on.query, on.args...)
+	w.check(err == nil, "%s can not be explained: %v", on.label(), err)
+	touched := make(touches)
+	for _, effect := range explanation.Effects {
+		if effect.Guarantee == moneyclip.None {
+			continue
+		}
+		touched[effect.Rule] = effect.Guarantee
+		w.staged = append(w.staged, effect)
+	}
+	w.check(reflect.DeepEqual(touched, want), "%s touches %v, want %v", on.label(), touched, want)
+	if w.tx == nil {
+		w.showEffects()
+	}
+}
+
+// showEffects prints what the writes since the last commit have removed. The keys of an exact effect are known by
+// name before the statement runs, those that it had to read for are known by number after it.
+func (w *witness) showEffects() {
+	after := w.cache.Stats()
+	for _, effect := range w.staged {
+		keys := strings.Join(effect.Keys, ", ")
+		if effect.Guarantee != exact {
+			removed := after.Rules[effect.Rule].Invalidations - w.before.Rules[effect.Rule].Invalidations
+			keys = plural(removed, "key") + " of " + effect.Rule
+		}
+		w.table.note("  removes %s (%s)", keys, effect.Guarantee)
+	}
+	w.staged = nil
+}
+
+// begin reports whether a transaction is open.
+func (w *witness) begin() bool {
+	w.before = w.cache.Stats()
+	start := time.Now()
+	tx, err := w.db.cached.BeginTx(w.ctx, nil)
+	w.table.row("BEGIN", theDatabase, "", time.Since(start))
+	w.check(err == nil, "begin: %v", err)
+	w.tx = tx
+	return err == nil
+}
+
+func (w *witness) commit() {
+	start := time.Now()
+	err := w.tx.Commit()
+	w.table.row("COMMIT", theDatabase, "", time.Since(start))
+	w.check(err == nil, "commit: %v", err)
+	w.tx = nil
+	w.showEffects()
+}
+
+func (w *witness) rollback() {
+	start := time.Now()
+	err := w.tx.Rollback()
+	w.table.row("ROLLBACK", theDatabase, "", time.Since(start))
+	w.check(err == nil, "rollback: %v", err)
+	w.tx, w.staged = nil, nil
+}
+
+// awaitReload waits until what the last write loads again is filled. Nobody has to wait for it, since a reader who
+// comes earlier shares the answer, but then the reader's time would be the database's.
+func (w *witness) awaitReload(rule string) {
+	start, before := time.Now(), w.before.Rules[rule]
+	for {
+		stats := w.cache.Stats().Rules[rule]
+		keys, filled := stats.Refreshes-before.Refreshes, stats.Fills-before.Fills
+		if keys > 0 && filled >= keys {
+			w.table.note("  loads %s again, in the background, %s", plural(keys, "key"), elapsed(time.Since(start)))
+			return
+		}
+		if time.Since(start) > patience {
+			w.check(false, "of %s of %s, %d were filled within %s", plural(keys, "key"), rule, filled, patience)
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// askAllAgain puts every question of the story once more, whoever answers.
+func (w *witness) askAllAgain() {
+	w.table.heading("Every read of the story once more, compared with plain SQLite.")
+	faults := len(w.faults)
+	for _, repeat := range w.again {
+		repeat()
+	}
+	w.table.note("%d reads, %d differences", len(w.again), len(w.faults)-faults)
+}
+
+// key is where the last query's answer is kept.
+func (w *witness) key(on *recorder) string {
+	explanation, err := w.cache.Explain(on.query, on.args...)
+	w.check(err == nil, "%s can not be explained: %v", on.label(), err)
+	if explanation.Key == "" {
+		return "no rule"
+	}
+	return explanation.Key
+}
+
+// outcome is the short form of what a statement has come to.
+func outcome(value any, err error) string {
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return "no rows"
+	case err != nil:
+		return err.Error()
+	default:
+		return answer(value)
+	}
+}
+
+// A recorder stands between the generated code and its database handle and remembers the last statement.
+type recorder struct {
+	store.DBTX
+	query string
+	args  []any
+}
+
+func (r *recorder) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	r.query, r.args = query, args
+	return r.DBTX.ExecContext(ctx, query, args...)
+}
+
+func (r *recorder) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	r.query, r.args = query, args
+	return r.DBTX.QueryRowContext(ctx, query, args...)
+}
+
+// label is the statement as people would write it: its name in queries.sql and the arguments.
+func (r *recorder) label() string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(r.query, "-- name: "), " ")
+	args := make([]string, len(r.args))
+	for i, arg := range r.args {
+		args[i] = argument(arg)
+	}
+	return name + "(" + strings.Join(args, ", ") + ")"
+}

@@ -1,0 +1,292 @@
+package moneyclip
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+)
+
+// exec runs a statement that is of interest to the cache and returns no rows.
+func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue, run func(context.Context) (driver.Result, error)) (result driver.Result, err error) {
+	err = c.perform(ctx, c.plan(query), args, func(ctx context.Context) (err error) {
+		result, err = run(ctx)
+		return err
+	})
+	return result, err
+}
+
+// query runs a statement that is of interest to the cache and may return rows: a read that is to be recorded, a write
+// with returned rows, or any other statement that came as a query.
+func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue, run runner) (rows driver.Rows, err error) {
+	p := c.plan(query)
+	switch {
+	case p.statement.Kind == KindRead && p.write == nil:
+		return run(ctx)
+	case p.statement.Kind == KindWrite:
+		return c.returning(ctx, p, args, run)
+	}
+	err = c.perform(ctx, p, args, func(ctx context.Context) (err error) {
+		rows, err = run(ctx)
+		return err
+	})
+	return rows, err
+}
+
+// perform runs a statement and does around it what its kind asks for.
+func (c *conn) perform(ctx context.Context, p *plan, args []driver.NamedValue, run func(context.Context) error) error {
+	switch p.statement.Kind {
+	case KindControl:
+		return c.control(ctx, p.statement, func() error { return run(ctx) })
+	case KindSession:
+		// Even if it fails: who knows how far it came.
+		c.tainted = p.statement.Change
+		return run(ctx)
+	}
+	w, err := c.start(ctx, p, args)
+	if err != nil {
+		return err
+	}
+	return w.end(ctx, run(ctx))
+}
+
+// returning runs a write that returns rows. It is over when its rows are.
+func (c *conn) returning(ctx context.Context, p *plan, args []driver.NamedValue, run runner) (driver.Rows, error) {
+	w, err := c.start(ctx, p, args)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := run(ctx)
+	if err != nil {
+		return nil, w.end(ctx, err)
+	}
+	if w.own {
+		c.open = w.work
+	}
+	return &returning{base: rows, end: func(err error) error { return w.end(ctx, err) }}, nil
+}
+
+// A statement is one statement of a caller on its way to the database.
+type writing struct {
+	conn *conn
+	plan *plan
+	args []driver.NamedValue
+	work *work
+	read *rowsRead // nil: nothing is read
+	own  bool      // it runs in a transaction of our own
+	in   *transaction
+}
+
+// start does what comes before a statement.
+func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*writing, error) {
+	w := &writing{conn: c, plan: p, args: args, work: newWork(c.cache, c.session), in: c.tx}
+	reads := p.write != nil && len(p.write.readings) > 0 && c.taint() == "" && c.open == nil
+	if reads {
+		w.readFirst(ctx)
+	}
+	if w.own || w.in != nil && !w.in.doubt && !ends(p.statement) {
+		return w, nil // its keys are marked when the transaction commits
+	}
+	w.collect()
+	if w.in != nil {
+		w.work.join(w.in.work)
+	}
+	if err := w.work.quarantine(ctx); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// ends reports whether a text of which not everything is known may end a transaction.
+func ends(s *Statement) bool { return s.Kind == KindUnknown || s.Kind == KindScript }
+
+// readFirst reads the rows that the statement will touch, inside its transaction, and starts one if there is none. If
+// anything of this fails it is undone, and the statement goes its way with every key of the rules in question dropped.
+func (w *writing) readFirst(ctx context.Context) {
+	c := w.conn
+	switch {
+	case w.in == nil:
+		if execAnyway(ctx, c.base, c.cache.dialect.Begin()) != nil {
+			return
+		}
+		w.own = true
+	case w.in.doubt:
+		return
+	case !w.in.wrote:
+		// Reading first and writing then can fail where writing at once would have waited.
+		for i := range w.plan.statement.Writes {
+			lock := c.cache.dialect.Lock(w.plan.statement.Writes[i].Table)
+			if lock != "" && execAnyway(ctx, c.base, lock) != nil {
+				return
+			}
+		}
+		w.in.wrote = true
+	}
+	read, err := readBefore(ctx, w.plan, w.args, c.ask)
+	if err == nil {
+		w.read = read
+		return
+	}
+	c.cache.logOnce("rows of a write could not be read, so that it drops every key", "error", err.Error())
+	if w.own && execAnyway(context.WithoutCancel(ctx), c.base, "ROLLBACK") == nil {
+		w.own = false
+	}
+}
+
+// collect adds the keys of the statement to its work.
+func (w *writing) collect() {
+	w.work.add(w.plan, w.args, w.read)
+	if w.conn.taint() != "" && w.work.session != nil && w.plan.statement.Kind != KindInert {
+		w.work.drops.widen(w.work.session.database.meaning.Load().rules)
+	}
+}
+
+// end does what comes after the statement, and returns what the caller is to hear.
+func (w *writing) end(ctx context.Context, err error) error {
+	c := w.conn
+	if w.read != nil && !errors.Is(err, driver.ErrBadConn) {
+		if readErr := readAfter(context.WithoutCancel(ctx), w.plan, w.args, c.ask, w.read); readErr != nil {
+			w.read = nil
+			c.cache.logOnce("rows of a write could not be read, so that it drops every key", "error", readErr.Error())
+		}
+	}
+	switch {
+	case w.own:
+		return w.commitOwn(ctx, err)
+	case w.in != nil && !w.in.doubt && !ends(w.plan.statement):
+		w.collect()
+		w.remember(err)
+		return err
+	}
+	c.settleSchema(ctx, w.work, err)
+	w.work.release(ctx, err)
+	switch {
+	case ends(w.plan.statement):
+		w.guess(err)
+	case w.in != nil:
+		w.in.work.join(w.work)
+	case c.open != nil:
+		c.open.join(w.work)
+	}
+	if err == nil && c.tx == nil {
+		c.reload(ctx, w.work)
+	}
+	return err
+}
+
+// remember leaves the keys to the transaction's COMMIT.
+func (w *writing) remember(err error) {
+	w.in.work.join(w.work)
+	if err != nil {
+		w.in.doubt = true
+	} else if w.plan.statement.Kind == KindWrite {
+		w.in.wrote = true
+	}
+}
+
+// commitOwn ends a transaction of our own. It commits also after an error, because that is what happens to a statement
+// outside of a transaction: what the statement has undone is undone, and what it has left behind stays.
+func (w *writing) commitOwn(ctx context.Context, err error) error {
+	c := w.conn
+	w.collect()
+	if c.open != nil {
+		w.work.join(c.open)
+		c.open = nil
+	}
+	if errors.Is(err, driver.ErrBadConn) {
+		return err
+	}
+	cleanCtx := context.WithoutCancel(ctx)
+	if quarantineErr := w.work.quarantine(ctx); quarantineErr != nil {
+		execAnyway(cleanCtx, c.base, "ROLLBACK")
+		return errors.Join(err, quarantineErr)
+	}
+	commitErr := execAnyway(cleanCtx, c.base, "COMMIT")
+	if commitErr != nil {
+		execAnyway(cleanCtx, c.base, "ROLLBACK") // fails if the statement has rolled back by itself
+	}
+	outcome := err
+	if err == nil {
+		outcome = commitErr
+	}
+	if commitErr != nil && !w.work.settled(commitErr) {
+		outcome = commitErr
+	}
+	w.work.release(ctx, outcome)
+	switch {
+	case err != nil:
+		return err
+	case commitErr != nil:
+		if errors.Is(commitErr, driver.ErrBadConn) {
+			// database/sql would run the statement again, which may have been committed.
+			return fmt.Errorf("moneyclip: the connection was lost during COMMIT: %v", commitErr)
+		}
+		return commitErr
+	}
+	c.reload(ctx, w.work)
+	return nil
+}
+
+// guess notes what a text of several statements, or one that is not understood, may have done to the connection.
+func (w *writing) guess(err error) {
+	c := w.conn
+	s := w.plan.statement
+	if s.Kind == KindUnknown {
+		c.tainted = "it has run a statement that is not understood"
+	}
+	control := s.Kind == KindUnknown
+	for i := range s.Parts {
+		control = control || s.Parts[i].Kind == KindControl || s.Parts[i].Kind == KindUnknown
+		if s.Parts[i].Kind == KindSession {
+			c.tainted = s.Parts[i].Change
+		}
+	}
+	switch {
+	case err == nil && s.Kind == KindScript:
+		for i := range s.Parts {
+			if s.Parts[i].Kind == KindControl {
+				c.follow(&s.Parts[i])
+			}
+		}
+	case control:
+		// It may have started a transaction, or ended one.
+		if c.tx == nil {
+			c.tx = &transaction{work: newWork(c.cache, c.session)}
+		}
+		c.tx.doubt = true
+	}
+	if c.tx != nil {
+		c.tx.work.join(w.work)
+	}
+}
+
+// settleSchema reads the catalog again after a change of it has been committed.
+func (c *conn) settleSchema(ctx context.Context, w *work, err error) {
+	if err != nil || c.session == nil {
+		return
+	}
+	for _, it := range w.items {
+		if !changesSchema(it.plan.statement) {
+			continue
+		}
+		d := c.session.database
+		if err := d.refreshCatalog(context.WithoutCancel(ctx), c.ask, true); err != nil {
+			d.forget()
+		}
+		return
+	}
+}
+
+func changesSchema(s *Statement) bool {
+	switch s.Kind {
+	case KindSchema, KindUnknown:
+		return true
+	case KindScript:
+		for i := range s.Parts {
+			if changesSchema(&s.Parts[i]) {
+				return true
+			}
+		}
+	}
+	return false
+}

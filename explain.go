@@ -1,0 +1,219 @@
+package moneyclip
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// An Explanation says what the cache does with a statement.
+type Explanation struct {
+	Query string
+	Kind  Kind
+
+	// Of a SELECT: the rule that caches it and the key; or why it is not cached.
+	Cached bool
+	Rule   string
+	Key    string
+	Reason string
+
+	// Of a write: what it does to each rule, in the order of the rules.
+	Effects []Effect
+}
+
+// An Effect is what a write does to one rule.
+type Effect struct {
+	Rule      string
+	Guarantee Guarantee
+
+	// Keys are those that follow from the statement and its arguments. With AfterReading there may be more.
+	Keys []string
+
+	// Reads are the queries that the write's transaction runs to learn the other keys.
+	Reads []string
+
+	Why string
+}
+
+// Explain says what the cache would do with a statement, without running it: for a SELECT which rule and key, and why
+// or why not; for a write each rule with its keys and how surely they are known. It speaks of the database that was
+// opened last. The error says that none was opened yet, or that args do not fit the statement.
+func (c *Cache) Explain(query string, args ...any) (Explanation, error) {
+	c.mu.Lock()
+	d := c.last
+	c.mu.Unlock()
+	if d == nil {
+		return Explanation{}, fmt.Errorf("moneyclip: nothing to explain yet: no database was reached, so that its tables are not known")
+	}
+	m := d.meaning.Load()
+	p := m.plan(query)
+	x := Explanation{Query: query, Kind: p.statement.Kind}
+	named := make([]driver.NamedValue, len(args))
+	for i, arg := range args {
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: arg}
+	}
+	if p.statement.Kind == KindRead {
+		c.explainRead(&x, m, p, named)
+		return x, nil
+	}
+	if p.write != nil {
+		explainWrite(&x, c, p, named)
+	}
+	switch {
+	case p.statement.Kind == KindSession:
+		x.Reason = p.statement.Change + "; the connection is not served from the cache after it"
+	case len(x.Effects) == 0:
+		x.Reason = "it touches no rule"
+	}
+	return x, nil
+}
+
+func (c *Cache) explainRead(x *Explanation, m *meaning, p *plan, args []driver.NamedValue) {
+	r := p.read(c)
+	if r == nil {
+		x.Reason = c.whyNot(m, p)
+		return
+	}
+	x.Rule = r.rule.Name
+	if c.disabled {
+		x.Reason = "the cache is disabled"
+		return
+	}
+	l := new(lookup)
+	s := &session{database: m.database}
+	if !r.slot(l, s, args, false) {
+		x.Reason = "an argument is missing, NULL, or of a kind whose equality is not known"
+		if len(args) == 0 && len(p.statement.Params) > 0 {
+			x.Cached, x.Key, x.Reason = true, r.rule.Key, "the arguments say which key"
+		}
+		return
+	}
+	x.Cached, x.Key = true, strings.TrimPrefix(string(l.slot.Key), r.rule.prefix)
+	x.Reason = fmt.Sprintf("it is the Query of the rule")
+	if r.rule.Table != "" {
+		x.Reason = fmt.Sprintf("it reads %s alone and pins %s", r.rule.Table, strings.Join(r.rule.By, ", "))
+	}
+}
+
+// whyNot says why no rule caches a SELECT: what the rule says that comes closest.
+func (c *Cache) whyNot(m *meaning, p *plan) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	closest := ""
+	for _, b := range m.rules {
+		if b.owner != c {
+			continue
+		}
+		named := b.bySQLCName() && b.Query != "" && p.statement.Name == b.Query
+		reads := b.Table != "" && len(p.statement.Reads) > 0 && strings.EqualFold(p.statement.Reads[0].Table, b.Table)
+		if !named && !reads {
+			continue
+		}
+		_, why := b.match(m, p.statement)
+		if why == "" {
+			copied := *b
+			_, err := copied.learn(m, p.statement)
+			if err != nil {
+				why = err.Error()
+			}
+		}
+		closest = fmt.Sprintf("rule %s does not cache it: %s", b.Name, why)
+	}
+	if closest == "" {
+		return "no rule names it"
+	}
+	return closest
+}
+
+func explainWrite(x *Explanation, c *Cache, p *plan, args []driver.NamedValue) {
+	d := newDrops()
+	complete := len(args) == len(p.statement.Params)
+	for i := range p.write.direct {
+		if complete {
+			d.add(&p.write.direct[i], c.dialect, args, p.statement.Params, nil)
+		}
+	}
+	for _, t := range p.write.touches {
+		if t.rule.owner != c {
+			continue
+		}
+		e := Effect{Rule: t.rule.Name, Guarantee: t.guarantee, Why: t.why}
+		if d.wide[t.rule] {
+			e.Guarantee, e.Why = RuleWide, "an argument is NULL where the database fills in a value, or of a kind whose equality is not known"
+		}
+		if e.Guarantee == Exact || e.Guarantee == AfterReading {
+			for k := range d.keys {
+				if k.rule == t.rule {
+					e.Keys = append(e.Keys, strings.TrimPrefix(k.key, t.rule.prefix))
+				}
+			}
+			if !complete && e.Guarantee == Exact {
+				e.Keys = []string{t.rule.Key}
+			}
+			sort.Strings(e.Keys)
+		}
+		for i := range p.write.readings {
+			r := &p.write.readings[i]
+			for j := range r.recipes {
+				if r.recipes[j].rule == t.rule {
+					e.Reads = append(e.Reads, queryTexts(r)...)
+					break
+				}
+			}
+		}
+		x.Effects = append(x.Effects, e)
+	}
+}
+
+func queryTexts(r *reading) []string {
+	var list []string
+	for _, q := range []Query{r.Mark, r.Before, r.After} {
+		if q.Text != "" {
+			list = append(list, q.Text)
+		}
+	}
+	return list
+}
+
+// String is the explanation in a form for people.
+func (x Explanation) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n", strings.TrimSpace(x.Query))
+	switch {
+	case x.Cached:
+		fmt.Fprintf(&b, "  cached by rule %s\n  key  %s\n  why  %s\n", x.Rule, x.Key, x.Reason)
+	case x.Kind == KindRead:
+		fmt.Fprintf(&b, "  not cached: %s\n", x.Reason)
+	case len(x.Effects) == 0:
+		fmt.Fprintf(&b, "  drops nothing: %s\n", x.Reason)
+	default:
+		for _, e := range x.Effects {
+			e.write(&b)
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func (e *Effect) write(b *strings.Builder) {
+	fmt.Fprintf(b, "  rule %s: %s\n", e.Rule, e.Guarantee)
+	for i, key := range e.Keys {
+		if i == 10 {
+			fmt.Fprintf(b, "    key  ... and %d more\n", len(e.Keys)-i)
+			break
+		}
+		fmt.Fprintf(b, "    key  %s\n", key)
+	}
+	for _, q := range e.Reads {
+		fmt.Fprintf(b, "    read %s\n", q)
+	}
+	fmt.Fprintf(b, "    why  %s\n", e.Why)
+}
+
+func (k Kind) String() string {
+	names := [...]string{"unknown", "read", "write", "transaction control", "session change", "schema change", "several statements", "inert"}
+	if int(k) < len(names) {
+		return names[k]
+	}
+	return "unknown"
+}

@@ -1,0 +1,144 @@
+package moneyclip
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// A hub is what the caches on one store have in common: the databases that they reach, the rules of all of them, and
+// the reads in flight. A writer obeys the rules of every cache on the store, because any of them may have stored what
+// the write makes old.
+type hub struct {
+	store Store
+
+	// version goes up whenever a rule comes to watch a table that it did not watch before. A writer compares it
+	// before and after its write: what it did not know at first, it drops at the end.
+	version atomic.Uint64
+
+	mu        sync.Mutex           // protects what follows
+	caches    []*Cache             //
+	databases map[string]*database // :: dialect and scope → database
+	texts     map[string]*texts    // :: dialect and catalog digest → meaning of texts
+
+	flights flights
+	journal journal
+}
+
+func newHub(store Store) *hub {
+	return &hub{store: store, databases: map[string]*database{}, texts: map[string]*texts{}}
+}
+
+var shared = struct {
+	sync.Mutex
+	hubs map[Store]*hub // protected by Mutex
+}{hubs: map[Store]*hub{}}
+
+// hubOf returns the hub of a store. Hubs of stores that a program made live as long as the program: what a cache has
+// stored can be read, and must be kept fresh, after that cache was closed.
+func hubOf(store Store) *hub {
+	if store == nil {
+		return newHub(NewMemStore(defaultMemory))
+	}
+	if !reflect.TypeOf(store).Comparable() {
+		return newHub(store)
+	}
+	shared.Lock()
+	defer shared.Unlock()
+	h := shared.hubs[store]
+	if h == nil {
+		h = newHub(store)
+		shared.hubs[store] = h
+	}
+	return h
+}
+
+// join makes the rules of a cache known in all databases.
+func (h *hub) join(c *Cache) {
+	h.mu.Lock()
+	h.caches = append(h.caches, c)
+	databases := slices.Collect(maps.Values(h.databases))
+	h.mu.Unlock()
+	for _, d := range databases {
+		d.rebind(nil)
+	}
+}
+
+// database returns the database of a scope.
+func (h *hub) database(dialect Dialect, scope string) *database {
+	h.mu.Lock()
+	id := dialect.Name() + "\x00" + scope
+	d := h.databases[id]
+	if d == nil {
+		d = &database{hub: h, dialect: dialect, scope: scope}
+		h.databases[id] = d
+	}
+	h.mu.Unlock()
+	if d.meaning.Load() == nil {
+		d.rebind(nil)
+	}
+	return d
+}
+
+// members returns the caches on the store that speak a dialect.
+func (h *hub) members(dialect Dialect) []*Cache {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var members []*Cache
+	for _, c := range h.caches {
+		if c.dialect.Name() == dialect.Name() {
+			members = append(members, c)
+		}
+	}
+	return members
+}
+
+// analyze says what a text means under a catalog. The answer is shared by all databases with an equal catalog.
+func (h *hub) analyze(dialect Dialect, query string, catalog *Catalog) *Statement {
+	if catalog == nil {
+		s := dialect.Analyze(query, nil)
+		return &s
+	}
+	id := dialect.Name() + "\x00" + catalog.Digest
+	h.mu.Lock()
+	t := h.texts[id]
+	if t == nil {
+		if len(h.texts) >= maxCatalogs {
+			clear(h.texts)
+		}
+		t = &texts{statements: map[string]*Statement{}}
+		h.texts[id] = t
+	}
+	h.mu.Unlock()
+	return t.analyze(dialect, query, catalog)
+}
+
+const (
+	maxCatalogs = 64   // different schemas whose parsed texts are kept
+	maxTexts    = 4096 // different texts that are kept for each; a program that makes texts without end loses only time
+)
+
+// texts keeps what texts mean under one catalog.
+type texts struct {
+	mu         sync.Mutex
+	statements map[string]*Statement // protected by mu
+}
+
+func (t *texts) analyze(dialect Dialect, query string, catalog *Catalog) *Statement {
+	t.mu.Lock()
+	s := t.statements[query]
+	t.mu.Unlock()
+	if s != nil {
+		return s
+	}
+	analyzed := dialect.Analyze(query, catalog)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.statements) >= maxTexts {
+		clear(t.statements)
+	}
+	t.statements[query] = &analyzed
+	return &analyzed
+}

@@ -1,0 +1,201 @@
+package moneyclip
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// A Datum is a value of a key in canonical spelling: two Datums are equal (==) exactly if their database calls the
+// values equal. The zero Datum is no value.
+type Datum struct {
+	kind   datumKind
+	number int64
+	text   string // for a float: its shortest decimal form
+}
+
+type datumKind uint8
+
+const (
+	noDatum datumKind = iota
+	datumInt
+	datumFloat
+	datumText
+	datumBytes
+)
+
+// Int is the Datum of an integer.
+func Int(n int64) Datum { return Datum{kind: datumInt, number: n} }
+
+// Float is the Datum of a number that need not be an integer; if it is one, Float gives what [Int] gives.
+func Float(f float64) Datum {
+	if f == math.Trunc(f) && f >= -1<<63 && f < 1<<63 {
+		return Int(int64(f))
+	}
+	return Datum{kind: datumFloat, text: strconv.FormatFloat(f, 'g', -1, 64)}
+}
+
+// Text is the Datum of a character string.
+func Text(s string) Datum { return Datum{kind: datumText, text: s} }
+
+// Bytes is the Datum of a binary string. It differs from the [Text] of the same bytes.
+func Bytes(b []byte) Datum { return Datum{kind: datumBytes, text: string(b)} }
+
+// value is the Datum as an argument for a query.
+func (d Datum) value() any {
+	switch d.kind {
+	case datumInt:
+		return d.number
+	case datumFloat:
+		f, _ := strconv.ParseFloat(d.text, 64)
+		return f
+	case datumText:
+		return d.text
+	case datumBytes:
+		return []byte(d.text)
+	}
+	return nil
+}
+
+// A template is a parsed [Rule.Key]: literals around verbs. It is immutable.
+type template struct {
+	text     string
+	literals []string // one more than verbs
+	verbs    []byte   // 'd', 's' or 'v'
+}
+
+// The signs that a filled key uses for itself, and which therefore can not follow a verb in a template.
+const (
+	escape = '%' // %2D: the byte '-' of a value
+	mark   = '~' // ~5: the text "5", where the number 5 would be 5. ~~: bytes
+)
+
+func parseTemplate(text string) (*template, error) {
+	if text == "" {
+		return nil, errors.New("the key is empty")
+	}
+	t := &template{text: text}
+	rest := text
+	for {
+		literal, after, found := strings.Cut(rest, "%")
+		t.literals = append(t.literals, literal)
+		if err := t.checkLast(found); err != nil {
+			return nil, err
+		}
+		if !found {
+			return t, nil
+		}
+		if after == "" || !strings.ContainsRune("dsv", rune(after[0])) {
+			return nil, fmt.Errorf("key %q: %q is not a verb; the verbs are %%d, %%s and %%v", text, "%"+firstRune(after))
+		}
+		t.verbs = append(t.verbs, after[0])
+		rest = after[1:]
+	}
+}
+
+// checkLast checks the literal that was parsed last; more says that a verb comes after it.
+func (t *template) checkLast(more bool) error {
+	literal := t.literals[len(t.literals)-1]
+	for _, r := range literal {
+		// Keys are read by people, in redis-cli and in logs.
+		if r <= ' ' || r == 0x7f {
+			return fmt.Errorf("key %q: blanks and control characters are not allowed", t.text)
+		}
+	}
+	if len(t.verbs) == 0 {
+		return nil
+	}
+	if literal == "" {
+		if more {
+			return fmt.Errorf("key %q: two verbs need a literal between them, otherwise 1, 23 and 12, 3 would be one key", t.text)
+		}
+		return nil
+	}
+	if literal[0] == mark {
+		return fmt.Errorf("key %q: %q can not follow a verb", t.text, mark)
+	}
+	return nil
+}
+
+func firstRune(s string) string {
+	for _, r := range s {
+		return string(r)
+	}
+	return ""
+}
+
+// fill appends the key for these values, one for each verb. It is injective: two different lists never give one key,
+// because no value ever contains the byte with which the literal after it begins. It reports false for a value that
+// has no place in the key: none at all, or one for %d that is not an integer.
+func (t *template) fill(key []byte, data []Datum) ([]byte, bool) {
+	key = append(key, t.literals[0]...)
+	for i, verb := range t.verbs {
+		literal := t.literals[i+1]
+		stop := byte(escape) // escaped anyway
+		if literal != "" {
+			stop = literal[0]
+		}
+		d := &data[i]
+		switch {
+		case d.kind == noDatum, verb == 'd' && d.kind != datumInt:
+			return key, false
+		case d.kind == datumInt:
+			start := len(key)
+			key = strconv.AppendInt(key, d.number, 10)
+			if stop == '-' || stop >= '0' && stop <= '9' {
+				number := string(key[start:])
+				key = appendEscaped(key[:start], number, stop)
+			}
+		case d.kind == datumFloat:
+			key = appendEscaped(key, d.text, stop)
+		case d.kind == datumBytes:
+			key = append(key, mark, mark)
+			key = appendEscaped(key, d.text, stop)
+		default:
+			if looksNumeric(d.text) {
+				key = append(key, mark)
+			}
+			key = appendEscaped(key, d.text, stop)
+		}
+		key = append(key, literal...)
+	}
+	return key, true
+}
+
+// looksNumeric reports whether a text could be taken for a number in a key. It may say so of one that could not.
+func looksNumeric(s string) bool {
+	if s == "" {
+		return false
+	}
+	switch s[0] {
+	case 'N', 'I': // NaN, Inf
+		return true
+	case '+', '-':
+	default:
+		if s[0] < '0' || s[0] > '9' {
+			return false
+		}
+	}
+	for i := range len(s) {
+		if !strings.Contains("0123456789+-.eEInf", s[i:i+1]) {
+			return false
+		}
+	}
+	return true
+}
+
+// appendEscaped appends a value, with every byte escaped that a reader could take for something else.
+func appendEscaped(key []byte, value string, stop byte) []byte {
+	const hex = "0123456789ABCDEF"
+	for i := range len(value) {
+		c := value[i]
+		if c <= ' ' || c >= 0x7f || c == escape || c == mark || c == stop {
+			key = append(key, escape, hex[c>>4], hex[c&15])
+			continue
+		}
+		key = append(key, c)
+	}
+	return key
+}

@@ -1,0 +1,84 @@
+package moneyclip
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// Stats are counts since the cache was made: totals, and the same for each rule by name.
+type Stats struct {
+	RuleStats
+	Rules map[string]RuleStats
+}
+
+// RuleStats are the counts of one rule. A read that a rule matches ends as exactly one of hit, miss and bypass.
+type RuleStats struct {
+	Hits          uint64 // reads answered without asking the database
+	NotFoundHits  uint64 // of these: answered "no rows"
+	SharedHits    uint64 // of these: answered by what another reader was just fetching
+	Misses        uint64 // reads that asked the database under a lease
+	Fills         uint64 // misses whose row was stored
+	Bypasses      uint64 // reads that asked the database and stored nothing: in a transaction, beside a writer, ...
+	Invalidations uint64 // keys dropped by writes, one for each write and key
+	RuleWide      uint64 // times that a write dropped every key of the rule
+	Refreshes     uint64 // keys loaded again by their writer
+}
+
+func (s *RuleStats) add(t RuleStats) {
+	s.Hits += t.Hits
+	s.NotFoundHits += t.NotFoundHits
+	s.SharedHits += t.SharedHits
+	s.Misses += t.Misses
+	s.Fills += t.Fills
+	s.Bypasses += t.Bypasses
+	s.Invalidations += t.Invalidations
+	s.RuleWide += t.RuleWide
+	s.Refreshes += t.Refreshes
+}
+
+// counters are RuleStats in the making.
+type counters struct {
+	hits, notFoundHits, sharedHits, misses, fills, bypasses, invalidations, ruleWide, refreshes atomic.Uint64
+}
+
+func (c *counters) stats() RuleStats {
+	return RuleStats{
+		Hits:          c.hits.Load(),
+		NotFoundHits:  c.notFoundHits.Load(),
+		SharedHits:    c.sharedHits.Load(),
+		Misses:        c.misses.Load(),
+		Fills:         c.fills.Load(),
+		Bypasses:      c.bypasses.Load(),
+		Invalidations: c.invalidations.Load(),
+		RuleWide:      c.ruleWide.Load(),
+		Refreshes:     c.refreshes.Load(),
+	}
+}
+
+// An Observer is told what the cache does. Its method is called on the caller's path, by many goroutines at once, and
+// must return at once.
+type Observer interface {
+	Observe(ctx context.Context, event Event)
+}
+
+// An Event is one thing that happened to one rule. It holds no key and no value.
+type Event struct {
+	Kind EventKind
+	Rule string
+	Keys int           // EventWrite: keys dropped; 0: every key of the rule
+	Took time.Duration // EventMiss: how long the database took
+	Err  error         // EventStoreError
+}
+
+// EventKind is the kind of an [Event].
+type EventKind uint8
+
+// The kinds of events.
+const (
+	EventHit EventKind = iota + 1
+	EventMiss
+	EventBypass
+	EventWrite
+	EventStoreError // the store failed; Rule is empty
+)

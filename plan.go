@@ -1,0 +1,305 @@
+package moneyclip
+
+import (
+	"crypto/sha256"
+	"database/sql/driver"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A plan is what to do with one text in one database. It is immutable but for what readPlan says.
+type plan struct {
+	query     string
+	statement *Statement
+	reads     []*readPlan // at most one for each cache on the store
+	write     *writePlan  // nil: touches no key of any rule
+}
+
+// read returns the plan's read for a cache; nil: the cache does not cache it.
+func (p *plan) read(c *Cache) *readPlan {
+	for _, r := range p.reads {
+		if r.rule.owner == c {
+			return r
+		}
+	}
+	return nil
+}
+
+// isPlain reports whether the statement can go to the database and back without anything else happening, but for
+// what its being read from the cache may save.
+func (p *plan) isPlain() bool {
+	switch p.statement.Kind {
+	case KindRead, KindInert, KindWrite:
+		return p.write.touchesNothing()
+	}
+	return false
+}
+
+// makePlan makes the plan of a text. It reports whether a rule has learnt from it to watch more than before.
+// The meaning is locked.
+func makePlan(m *meaning, query string, s *Statement) (p *plan, learnt bool) {
+	p = &plan{query: query, statement: s}
+	if s.Kind != KindRead {
+		p.write = planWrite(m, s)
+		return p, false
+	}
+	var owners []*Cache
+	for _, b := range m.rules {
+		if slices.Contains(owners, b.owner) {
+			continue // the first rule that fits has it
+		}
+		verbs, why := b.match(m, s)
+		if why != "" {
+			continue
+		}
+		if b.Query != "" && (len(b.reads) == 0 || !slices.ContainsFunc(b.reads, func(r *readPlan) bool { return r.query == query })) {
+			more, err := b.learn(m, s)
+			if err != nil {
+				b.owner.logOnce("query does not fit its rule and is not cached", "rule", b.Name, "at", b.place.String(), "reason", err.Error())
+				continue
+			}
+			learnt = learnt || more
+			verbs, _ = b.match(m, s) // with the columns that were learnt
+		}
+		r := newReadPlan(b, query, s, verbs)
+		if len(b.reads) < maxReads {
+			b.reads = append(b.reads, r)
+		}
+		owners = append(owners, b.owner)
+		p.reads = append(p.reads, r)
+	}
+	return p, learnt
+}
+
+// match reports how a SELECT fills the verbs of the rule's key; why, unless it is empty, says that the rule does not
+// cache it.
+func (b *bound) match(m *meaning, s *Statement) (verbs []verb, why string) {
+	switch {
+	case b.Table != "":
+		return b.matchTable(m, s)
+	case b.bySQLCName() && s.Name != b.Query:
+		return nil, fmt.Sprintf("it is not the sqlc query %s", b.Query)
+	case !b.bySQLCName() && m.database.hub.analyze(m.database.dialect, b.Query, m.catalog).Text != s.Text:
+		return nil, "its text is not the rule's Query"
+	case b.idle != "":
+		return nil, b.idle
+	case s.Uncacheable != "":
+		return nil, s.Uncacheable
+	}
+	for i, param := range b.Args {
+		v := verb{param: param}
+		if b.columns != nil {
+			v.column = b.columns[i]
+		}
+		verbs = append(verbs, v)
+	}
+	return verbs, ""
+}
+
+func (b *bound) matchTable(m *meaning, s *Statement) (verbs []verb, why string) {
+	if len(s.Reads) != 1 || !strings.EqualFold(s.Reads[0].Table, b.Table) {
+		return nil, fmt.Sprintf("it does not read table %s alone", b.Table)
+	}
+	if b.idle != "" {
+		return nil, b.idle
+	}
+	for i, column := range b.columns {
+		v := verb{column: column}
+		for j := range s.Reads[0].Pins {
+			pin := &s.Reads[0].Pins[j]
+			if pin.Column != column.Name || len(pin.Values) != 1 || !pin.holds(b.table.Name, m.catalog) {
+				continue
+			}
+			switch value := pin.Values[0]; value.Kind {
+			case ValueParam:
+				v.param = value.Param
+			case ValueConst:
+				if value.Const != nil {
+					v.constant, _ = m.database.dialect.Canonical(column, value.Const)
+				}
+			}
+		}
+		if v.param == 0 && v.constant == (Datum{}) {
+			return nil, fmt.Sprintf("it does not pin %s by equality", b.By[i])
+		}
+		verbs = append(verbs, v)
+	}
+	if s.Uncacheable != "" {
+		return nil, s.Uncacheable
+	}
+	return verbs, ""
+}
+
+// A readPlan is how one text is served from the cache.
+type readPlan struct {
+	rule      *bound
+	query     string
+	statement *Statement
+	verbs     []verb
+	extras    []int          // parameters that fill no verb
+	digests   [2][16]byte    // of the text, by how it is run
+	ran       [2]atomic.Bool // which of them were asked for, by how
+
+	// columns are those of the last row that was recorded, shared by all rows that have the same.
+	columns shape
+}
+
+// A verb is where the value of one verb of a key comes from.
+type verb struct {
+	param    int   // number of a bind parameter; 0: the constant
+	constant Datum //
+	column   *Column
+}
+
+func newReadPlan(b *bound, query string, s *Statement, verbs []verb) *readPlan {
+	r := &readPlan{rule: b, query: query, statement: s, verbs: verbs}
+	for n := range s.Params {
+		if !slices.ContainsFunc(verbs, func(v verb) bool { return v.param == n+1 }) {
+			r.extras = append(r.extras, n+1)
+		}
+	}
+	// A prepared statement may return other values than the same text run at once: MySQL has two protocols.
+	for i, way := range []string{"run at once", "prepared"} {
+		sum := sha256.Sum256([]byte(way + "\x00" + query))
+		copy(r.digests[i][:], sum[:])
+	}
+	return r
+}
+
+// how is the index for how a text is run.
+func how(prepared bool) int {
+	if prepared {
+		return 1
+	}
+	return 0
+}
+
+// A lookup is the room that a read needs to find its slot.
+type lookup struct {
+	slot Slot
+	data [4]Datum
+}
+
+var lookups = sync.Pool{New: func() any { return new(lookup) }}
+
+// maxArgument bounds an argument that becomes part of a key or a field, in bytes. Longer ones are not worth a cache.
+const maxArgument = 4096
+
+// slot finds the slot for these arguments. It reports false if one of them is NULL or not understood: such a read goes
+// to the database.
+func (r *readPlan) slot(l *lookup, s *session, args []driver.NamedValue, prepared bool) bool {
+	if len(args) != len(r.statement.Params) {
+		return false
+	}
+	field := append(l.slot.Field[:0], r.digests[how(prepared)][:]...)
+	field = append(field, s.profile[:]...)
+	data := l.data[:0]
+	for i := range r.verbs {
+		v := &r.verbs[i]
+		if v.param == 0 {
+			data = append(data, v.constant)
+			continue
+		}
+		value, ok := argument(args, v.param, r.statement.Params)
+		if !ok || value == nil {
+			return false
+		}
+		d, ok := canonical(s.database.dialect, v.column, value)
+		if !ok {
+			return false
+		}
+		data = append(data, d)
+		// One key, but perhaps not one result: the SELECT may hand its argument back, or look at it otherwise.
+		if isPlain(value, d) {
+			field = append(field, 0)
+		} else if field, ok = appendArgument(field, value); !ok {
+			return false
+		}
+	}
+	for _, param := range r.extras {
+		value, ok := argument(args, param, r.statement.Params)
+		if !ok {
+			return false
+		}
+		if field, ok = appendArgument(field, value); !ok {
+			return false
+		}
+	}
+	l.slot.Field = field
+	key, ok := r.rule.template.fill(append(l.slot.Key[:0], r.rule.prefix...), data)
+	l.slot.Key = key
+	l.slot.Generations = r.rule.generations
+	return ok
+}
+
+// canonical is the canonical spelling of a value that is compared with a column.
+func canonical(dialect Dialect, column *Column, value driver.Value) (Datum, bool) {
+	if column == nil {
+		return Datum{}, false
+	}
+	switch v := value.(type) {
+	case string:
+		if len(v) > maxArgument {
+			return Datum{}, false
+		}
+	case []byte:
+		if len(v) > maxArgument {
+			return Datum{}, false
+		}
+	}
+	return dialect.Canonical(column, value)
+}
+
+// isPlain reports whether a value is spelled just as its Datum is.
+func isPlain(value driver.Value, d Datum) bool {
+	switch v := value.(type) {
+	case int64:
+		return d.kind == datumInt && d.number == v
+	case string:
+		return d.kind == datumText && d.text == v
+	case []byte:
+		return d.kind == datumBytes
+	}
+	return false
+}
+
+// appendArgument appends a value in a form that tells it from every other value, of whatever type, and that says where
+// it ends. It reports false for a value that is too long.
+func appendArgument(b []byte, value driver.Value) ([]byte, bool) {
+	switch v := value.(type) {
+	case nil:
+		return append(b, 'n'), true
+	case int64:
+		return binary.BigEndian.AppendUint64(append(b, 'i'), uint64(v)), true
+	case float64:
+		return binary.BigEndian.AppendUint64(append(b, 'f'), math.Float64bits(v)), true
+	case bool:
+		if v {
+			return append(b, 't'), true
+		}
+		return append(b, 'u'), true
+	case string:
+		b = binary.AppendUvarint(append(b, 's'), uint64(len(v)))
+		return append(b, v...), len(v) <= maxArgument
+	case []byte:
+		tag := byte('b')
+		if v == nil {
+			tag = 'c' // some drivers bind it as NULL
+		}
+		b = binary.AppendUvarint(append(b, tag), uint64(len(v)))
+		return append(b, v...), len(v) <= maxArgument
+	case time.Time:
+		// The zone too: drivers that send times as text send it along.
+		return appendArgument(append(b, 'm'), v.Format(time.RFC3339Nano)+" "+v.Location().String())
+	}
+	return b, false
+}
+
+// A shape is the columns of what a text returned last, shared by all rows that have the same. Its zero value has none.
+type shape struct{ atomic.Pointer[Row] }

@@ -1,0 +1,153 @@
+package moneyclip
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Invalidate drops a key of a rule, for a write that was made elsewhere. The args are the values of the key's verbs, in
+// order; without args every key of the rule is dropped. It returns after the key was dropped. The error wraps
+// [ErrNotWrapped] or [ErrNoRule], or it is the store's or the database's.
+func Invalidate(ctx context.Context, db *sql.DB, rule string, args ...any) error {
+	return withConn(ctx, db, func(c *conn) error {
+		if err := c.ready(ctx); err != nil {
+			return err
+		}
+		if c.session == nil {
+			return errors.New("moneyclip: the database could not be identified")
+		}
+		b := c.session.database.meaning.Load().rule(c.cache, rule)
+		if b == nil {
+			return fmt.Errorf("%w: %q", ErrNoRule, rule)
+		}
+		if b.idle != "" {
+			return fmt.Errorf("%w: %q is inactive: %s", ErrNoRule, rule, b.idle)
+		}
+		w := newWork(c.cache, c.session)
+		if err := w.name(b, args); err != nil {
+			return fmt.Errorf("moneyclip: rule %s: %w", rule, err)
+		}
+		if err := w.quarantine(ctx); err != nil {
+			return err
+		}
+		w.release(ctx, nil)
+		return nil
+	})
+}
+
+// withConn gives f a connection of a wrapped database.
+func withConn(ctx context.Context, db *sql.DB, f func(*conn) error) error {
+	sqlConn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer sqlConn.Close()
+	return sqlConn.Raw(func(driverConn any) error {
+		c, ok := driverConn.(*conn)
+		if !ok {
+			return ErrNotWrapped
+		}
+		return f(c)
+	})
+}
+
+// rule returns the rule of that name of a cache, or nil.
+func (m *meaning) rule(c *Cache, name string) *bound {
+	for _, b := range m.rules {
+		if b.owner == c && b.Name == name {
+			return b
+		}
+	}
+	return nil
+}
+
+// name adds a key by the values of its verbs.
+func (w *work) name(b *bound, args []any) error {
+	if len(args) == 0 {
+		w.drops.wide[b] = true
+		return nil
+	}
+	if len(args) != len(b.template.verbs) {
+		return fmt.Errorf("key %q has %s, got %s", b.Key, count(len(b.template.verbs), "verb"), count(len(args), "value"))
+	}
+	if b.columns == nil {
+		return nil // no query of the rule was seen, so nothing can be stored
+	}
+	r := recipe{rule: b}
+	named := make([]driver.NamedValue, len(args))
+	for i, arg := range args {
+		value, ok := resolve(arg)
+		if ok && value != nil {
+			_, ok = canonical(w.dialect, b.columns[i], value)
+		}
+		if !ok {
+			return fmt.Errorf("value %d, a %T, has no canonical spelling in column %s", i+1, arg, b.columns[i].Name)
+		}
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: value}
+		r.sources = append(r.sources, source{kind: fromArgument, index: i + 1, column: b.columns[i]})
+	}
+	w.drops.add(&r, w.dialect, named, nil, nil)
+	return nil
+}
+
+// ReadOnly, as the only name given to [Raw], says that the function writes nothing.
+const ReadOnly = "\x00read only"
+
+// Raw gives f the base driver's own connection, as [sql.Conn.Raw] does without MoneyClip. The writes are the tables that
+// f may write: every key of the rules that watch them is dropped. None named: it may write any. [ReadOnly]: it writes
+// none. What f does to the session is not known, so the connection is not served from the cache any more. The error
+// is f's own; it wraps [ErrNotWrapped] for a connection that is not MoneyClip's.
+func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) error {
+	return sqlConn.Raw(func(driverConn any) error {
+		c, ok := driverConn.(*conn)
+		if !ok {
+			return ErrNotWrapped
+		}
+		ctx := backgroundContext
+		if err := c.ready(ctx); err != nil {
+			return err
+		}
+		c.tainted = "its base connection was used directly"
+		if len(writes) == 1 && writes[0] == ReadOnly {
+			return f(c.base)
+		}
+		w := newWork(c.cache, c.session)
+		w.blind = c.session == nil
+		if c.session != nil {
+			w.drops.widen(c.session.database.meaning.Load().watching(writes))
+		}
+		if err := w.quarantine(ctx); err != nil {
+			return err
+		}
+		err := f(c.base)
+		if c.tx == nil {
+			// f may have started a transaction, which the next COMMIT ends.
+			c.tx = &transaction{work: newWork(c.cache, c.session), doubt: true}
+		}
+		c.tx.work.join(w)
+		// Whether f succeeded or not, it has come to its end: what it did not leave in a transaction is visible now.
+		w.release(ctx, nil)
+		return err
+	})
+}
+
+// watching returns the rules that watch one of the tables; all, if none is named. What a write cascades to is not known.
+func (m *meaning) watching(tables []string) []*bound {
+	var rules []*bound
+	for _, b := range m.rules {
+		touched := len(tables) == 0
+		for i := range b.watched {
+			for _, t := range tables {
+				touched = touched || strings.EqualFold(b.watched[i].table, t)
+			}
+		}
+		if touched {
+			rules = append(rules, b)
+		}
+	}
+	return rules
+}

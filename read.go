@@ -1,0 +1,359 @@
+package moneyclip
+
+import (
+	"context"
+	"database/sql/driver"
+	"io"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A read ends as exactly one of hit, miss and bypass. These functions are handed all they need: what to read by the
+// connection, where to read it from the database by the caller's run.
+
+// runner sends the caller's own SELECT to the database.
+type runner func(ctx context.Context) (driver.Rows, error)
+
+// hit answers a read from the store, or returns nil.
+func (r *readPlan) hit(ctx context.Context, h *hub, l *lookup) driver.Rows {
+	row, err := h.store.Get(ctx, &l.slot)
+	if err != nil {
+		r.storeFailed(err)
+		return nil
+	}
+	if row == nil {
+		return nil
+	}
+	return r.served(row, false)
+}
+
+// served counts a hit.
+func (r *readPlan) served(row *Row, shared bool) driver.Rows {
+	n := r.rule.counters
+	n.hits.Add(1)
+	if !row.found {
+		n.notFoundHits.Add(1)
+	}
+	if shared {
+		n.sharedHits.Add(1)
+	}
+	if r.rule.owner.observer != nil {
+		r.rule.owner.observe(Event{Kind: EventHit, Rule: r.rule.Name})
+	}
+	return newReplay(row)
+}
+
+// bypass reads the database without a lease.
+func (r *readPlan) bypass(ctx context.Context, run runner) (driver.Rows, error) {
+	r.rule.counters.bypasses.Add(1)
+	r.rule.owner.observe(Event{Kind: EventBypass, Rule: r.rule.Name})
+	return run(ctx)
+}
+
+// A store never makes a read fail: the database is asked instead.
+func (r *readPlan) storeFailed(err error) {
+	r.rule.owner.observe(Event{Kind: EventStoreError, Err: err})
+	r.rule.owner.logOnce("the store failed; reads go to the database", "error", err.Error())
+}
+
+// foreignWait is how long a reader waits for another process to fill a slot.
+const foreignWait = 50 * time.Millisecond
+
+// miss asks for a lease, and reads the database with it or without.
+func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run runner) (driver.Rows, error) {
+	var waited time.Duration
+	for {
+		grant, err := h.store.Lease(ctx, &l.slot, newToken(), leaseTime, renew)
+		if err != nil {
+			r.storeFailed(err)
+			return r.bypass(ctx, run)
+		}
+		switch grant.Answer {
+		case AnswerValue:
+			return r.served(grant.Row, false), nil
+		case AnswerLease:
+			return r.lead(ctx, h, l, grant.Lease, h.flights.start(l), run)
+		case AnswerBypass:
+			return r.bypass(ctx, run)
+		}
+		if renew {
+			return r.bypass(ctx, run)
+		}
+		if f := h.flights.find(l); f != nil {
+			// N5: a row that was read before this reader came may be older than a write that was acknowledged before it
+			// came. A fill that is accepted after it came is not: no writer has touched the key since the lease.
+			landed, err := f.wait(ctx)
+			switch {
+			case err != nil:
+				return nil, err
+			case !landed, f.hopeless:
+				return r.bypass(ctx, run)
+			case f.row != nil:
+				return r.served(f.row, true), nil
+			}
+			continue
+		}
+		if waited >= foreignWait {
+			return r.bypass(ctx, run)
+		}
+		pause := 2*time.Millisecond + rand.N(6*time.Millisecond)
+		if err := sleep(ctx, pause); err != nil {
+			return nil, err
+		}
+		waited += pause
+	}
+}
+
+// lead reads the database under a lease and fills the slot. The query starts after the grant: what it sees is no older
+// than the lease.
+func (r *readPlan) lead(ctx context.Context, h *hub, l *lookup, lease Lease, f *flight, run runner) (driver.Rows, error) {
+	defer h.flights.end(f)
+	r.rule.counters.misses.Add(1)
+	start := time.Now()
+	rows, err := run(ctx)
+	if err != nil {
+		r.abandon(ctx, h, l, lease)
+		return nil, err
+	}
+	row, rest := record(rows, &r.columns)
+	r.rule.owner.observe(Event{Kind: EventMiss, Rule: r.rule.Name, Took: time.Since(start)})
+	age := Age{Hard: r.rule.TTL, Soft: r.rule.Soft}
+	if row != nil && !row.found {
+		age = Age{Hard: r.rule.NotFound}
+	}
+	if row == nil || age.Hard == 0 {
+		f.hopeless = true
+		r.abandon(ctx, h, l, lease)
+		return rest, nil
+	}
+	filled, err := h.store.Fill(context.WithoutCancel(ctx), &l.slot, lease, row, age)
+	if err != nil {
+		r.storeFailed(err)
+	}
+	if filled {
+		r.rule.counters.fills.Add(1)
+		f.row = row
+	}
+	return rest, nil
+}
+
+func (r *readPlan) abandon(ctx context.Context, h *hub, l *lookup, lease Lease) {
+	if err := h.store.Abandon(context.WithoutCancel(ctx), &l.slot, lease); err != nil {
+		r.storeFailed(err) // the lease runs out by itself
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// flights are the reads of this process that are about to fill a slot.
+type flights struct {
+	mu sync.Mutex
+	m  map[string]*flight // :: key and field → flight; protected by mu
+}
+
+// A flight is one such read. Its result is written before done is closed, by the reader that leads it.
+type flight struct {
+	id       string
+	done     chan struct{} // closed by flights.end
+	row      *Row          // nil: the fill was not accepted, or there was none
+	hopeless bool          // what the query returns is not stored at all
+}
+
+func flightID(l *lookup) string { return string(l.slot.Key) + "\x00" + string(l.slot.Field) }
+
+// start enters a flight. One that is there already has lost its lease.
+func (fs *flights) start(l *lookup) *flight {
+	f := &flight{id: flightID(l), done: make(chan struct{})}
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if fs.m == nil {
+		fs.m = map[string]*flight{}
+	}
+	fs.m[f.id] = f
+	return f
+}
+
+func (fs *flights) find(l *lookup) *flight {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.m[flightID(l)]
+}
+
+func (fs *flights) end(f *flight) {
+	fs.mu.Lock()
+	if fs.m[f.id] == f {
+		delete(fs.m, f.id)
+	}
+	fs.mu.Unlock()
+	close(f.done)
+}
+
+// wait waits for the end of the flight, for as long as its lease can live. The result may be looked at if it landed.
+func (f *flight) wait(ctx context.Context) (landed bool, err error) {
+	t := time.NewTimer(leaseTime)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false, ctx.Err() // this caller's own, not the leader's
+	case <-f.done:
+		return true, nil
+	case <-t.C:
+		return false, nil
+	}
+}
+
+// record reads what a base driver's rows hold, as far as a second row, an error, or the end. The Row is nil if it can
+// not be stored. The rows answer the caller in either case, just as the base's would have.
+func record(base driver.Rows, shape *shape) (*Row, driver.Rows) {
+	like := shape.of(base)
+	ahead := &ahead{base: base, row: like}
+	first := make([]driver.Value, len(like.names))
+	if err := base.Next(first); err != nil {
+		ahead.queue = []result{{err: err}}
+		if err != io.EOF || hasNextResultSet(base) { //nolint:errorlint // as database/sql compares it
+			return nil, ahead
+		}
+		return finish(ahead, &Row{})
+	}
+	for i := range first {
+		first[i] = clone(first[i])
+	}
+	// Stored only after the end was seen: the error of a later row must not be lost, and two rows must not become one.
+	second := make([]driver.Value, len(like.names))
+	err := base.Next(second)
+	ahead.queue = []result{{values: first}, {values: second, err: err}}
+	if err != io.EOF || hasNextResultSet(base) { //nolint:errorlint // as database/sql compares it
+		return nil, ahead
+	}
+	return finish(ahead, &Row{found: true, values: first})
+}
+
+// finish closes the base's rows and completes the row.
+func finish(a *ahead, row *Row) (*Row, driver.Rows) {
+	row.columns, row.names = a.row.columns, a.row.names
+	if err := a.base.Close(); err != nil {
+		a.closed, a.closeErr = true, err
+		return nil, a
+	}
+	return row, newReplay(row)
+}
+
+func hasNextResultSet(rows driver.Rows) bool {
+	next, ok := rows.(driver.RowsNextResultSet)
+	return ok && next.HasNextResultSet()
+}
+
+// of returns a Row with the columns of a base driver's rows, the one before if it had the same.
+func (s *shape) of(base driver.Rows) *Row {
+	columns := describe(base)
+	if last := s.Load(); last != nil && slices.Equal(last.columns, columns) {
+		return last
+	}
+	row := &Row{columns: columns}
+	for i := range columns {
+		row.names = append(row.names, columns[i].name)
+	}
+	s.Store(row)
+	return row
+}
+
+// ahead gives out results that were read too early, and then the base's own.
+type ahead struct {
+	base     driver.Rows
+	queue    []result
+	row      *Row // its columns
+	closed   bool // the base is closed already
+	closeErr error
+}
+
+type result struct {
+	values []driver.Value
+	err    error
+}
+
+var (
+	_ driver.RowsNextResultSet              = (*ahead)(nil)
+	_ driver.RowsColumnTypeDatabaseTypeName = (*ahead)(nil)
+	_ driver.RowsColumnTypeScanType         = (*ahead)(nil)
+	_ driver.RowsColumnTypeLength           = (*ahead)(nil)
+	_ driver.RowsColumnTypeNullable         = (*ahead)(nil)
+	_ driver.RowsColumnTypePrecisionScale   = (*ahead)(nil)
+)
+
+func (a *ahead) Columns() []string {
+	if a.closed {
+		return a.row.names
+	}
+	return a.base.Columns()
+}
+
+func (a *ahead) Next(dest []driver.Value) error {
+	if len(a.queue) == 0 {
+		if a.closed {
+			return io.EOF
+		}
+		return a.base.Next(dest)
+	}
+	next := a.queue[0]
+	if next.err == nil {
+		a.queue = a.queue[1:]
+	}
+	copy(dest, next.values)
+	return next.err
+}
+
+func (a *ahead) Close() error {
+	if a.closed {
+		return a.closeErr
+	}
+	return a.base.Close()
+}
+
+func (a *ahead) HasNextResultSet() bool { return !a.closed && hasNextResultSet(a.base) }
+
+func (a *ahead) NextResultSet() error {
+	if !a.HasNextResultSet() {
+		return io.EOF
+	}
+	a.queue = nil
+	return a.base.(driver.RowsNextResultSet).NextResultSet()
+}
+
+// columns are the columns as they are now; another result set may have others.
+func (a *ahead) column(i int) *column {
+	if a.closed {
+		return &a.row.columns[i]
+	}
+	return &describe(a.base)[i]
+}
+
+func (a *ahead) ColumnTypeDatabaseTypeName(i int) string { return a.column(i).databaseType }
+
+func (a *ahead) ColumnTypeScanType(i int) reflect.Type { return a.column(i).scanType }
+
+func (a *ahead) ColumnTypeLength(i int) (int64, bool) {
+	c := a.column(i)
+	return c.length, c.hasLength
+}
+
+func (a *ahead) ColumnTypeNullable(i int) (nullable, ok bool) {
+	c := a.column(i)
+	return c.nullable, c.hasNullable
+}
+
+func (a *ahead) ColumnTypePrecisionScale(i int) (precision, scale int64, ok bool) {
+	c := a.column(i)
+	return c.precision, c.scale, c.hasDecimal
+}

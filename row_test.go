@@ -1,0 +1,292 @@
+package moneyclip
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"reflect"
+	"testing"
+	"time"
+)
+
+// A rowsDriver is a driver that answers each query with the rows that it makes.
+type rowsDriver func() driver.Rows
+
+func (d rowsDriver) Connect(context.Context) (driver.Conn, error) { return rowsConn{d}, nil }
+func (d rowsDriver) Driver() driver.Driver                        { return nil }
+
+type rowsConn struct{ rows rowsDriver }
+
+func (c rowsConn) Prepare(string) (driver.Stmt, error) { return nil, errors.New("not here") }
+func (c rowsConn) Close() error                        { return nil }
+func (c rowsConn) Begin() (driver.Tx, error)           { return nil, errors.New("not here") }
+
+func (c rowsConn) QueryContext(context.Context, string, []driver.NamedValue) (driver.Rows, error) {
+	return c.rows(), nil
+}
+
+// query asks a database that answers with these rows.
+func query(t *testing.T, rows rowsDriver) *sql.Rows {
+	t.Helper()
+	db := sql.OpenDB(rows)
+	t.Cleanup(func() { db.Close() })
+	got, err := db.QueryContext(t.Context(), "select")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { got.Close() })
+	return got
+}
+
+// plainRows are what every driver's rows are at least: one row, or none.
+type plainRows struct {
+	names  []string
+	values []driver.Value
+}
+
+func (r *plainRows) Columns() []string { return r.names }
+func (r *plainRows) Close() error      { return nil }
+
+func (r *plainRows) Next(dest []driver.Value) error {
+	if r.values == nil {
+		return io.EOF
+	}
+	copy(dest, r.values)
+	r.values = nil
+	return nil
+}
+
+// describedRows tells all that rows can tell.
+type describedRows struct {
+	plainRows
+	columns []column
+}
+
+func (r *describedRows) ColumnTypeDatabaseTypeName(i int) string { return r.columns[i].databaseType }
+func (r *describedRows) ColumnTypeScanType(i int) reflect.Type   { return r.columns[i].scanType }
+
+func (r *describedRows) ColumnTypeLength(i int) (int64, bool) {
+	return r.columns[i].length, r.columns[i].hasLength
+}
+
+func (r *describedRows) ColumnTypeNullable(i int) (nullable, ok bool) {
+	return r.columns[i].nullable, r.columns[i].hasNullable
+}
+
+func (r *describedRows) ColumnTypePrecisionScale(i int) (precision, scale int64, ok bool) {
+	return r.columns[i].precision, r.columns[i].scale, r.columns[i].hasDecimal
+}
+
+// recorded is the row that a driver's rows are recorded as.
+func recorded(rows driver.Rows) *Row {
+	r := &Row{columns: describe(rows), names: rows.Columns()}
+	values := make([]driver.Value, len(r.names))
+	if rows.Next(values) == nil {
+		r.found, r.values = true, values
+	}
+	return r
+}
+
+// A column as a program sees it, without what differs between two answers that are alike.
+type seenColumn struct {
+	Name, DatabaseType  string
+	ScanType            reflect.Type
+	Length              int64
+	HasLength           bool
+	Nullable, KnowsNull bool
+	Precision, Scale    int64
+	HasDecimal          bool
+}
+
+func seenColumns(t *testing.T, rows *sql.Rows) (seen []seenColumn) {
+	t.Helper()
+	types, err := rows.ColumnTypes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range types {
+		s := seenColumn{Name: c.Name(), DatabaseType: c.DatabaseTypeName(), ScanType: c.ScanType()}
+		s.Length, s.HasLength = c.Length()
+		s.Nullable, s.KnowsNull = c.Nullable()
+		s.Precision, s.Scale, s.HasDecimal = c.DecimalSize()
+		seen = append(seen, s)
+	}
+	return seen
+}
+
+// A hit tells of its columns what the base driver tells, and for one that tells little, what database/sql makes of it.
+func TestReplayColumnTypes(t *testing.T) {
+	t.Parallel()
+	names := []string{"id", "name", "price"}
+	values := []driver.Value{int64(1), "x", "1.50"}
+	columns := []column{
+		{databaseType: "INT8", scanType: reflect.TypeFor[int64](), hasNullable: true},
+		{databaseType: "VARCHAR", scanType: reflect.TypeFor[sql.NullString](), length: 30, hasLength: true, nullable: true,
+			hasNullable: true},
+		{databaseType: "NUMERIC", scanType: reflect.TypeFor[string](), precision: 10, scale: 2, hasDecimal: true},
+	}
+	for name, rows := range map[string]rowsDriver{
+		"described": func() driver.Rows { return &describedRows{plainRows{names, values}, columns} },
+		"plain":     func() driver.Rows { return &plainRows{names, values} },
+	} {
+		want := seenColumns(t, query(t, rows))
+		stored := recorded(rows())
+		got := seenColumns(t, query(t, func() driver.Rows { return newReplay(stored) }))
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, want %+v", name, got, want)
+		}
+		// And so it is after the way through bytes.
+		decoded := decodeRow(t, encodeRow(t, stored))
+		got = seenColumns(t, query(t, func() driver.Rows { return newReplay(decoded) }))
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s, stored: got %+v, want %+v", name, got, want)
+		}
+	}
+	// NewRow's are those of a driver that tells nothing.
+	want := seenColumns(t, query(t, func() driver.Rows { return &plainRows{names, values} }))
+	got := seenColumns(t, query(t, func() driver.Rows { return newReplay(NewRow(names, values)) }))
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("NewRow: got %+v, want %+v", got, want)
+	}
+}
+
+func TestReplayScans(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.FixedZone("", 3600))
+	values := []driver.Value{int64(1), "text", []byte("bytes"), at, nil, true, 1.5, float32(1.5), uint64(1 << 63)}
+	row := NewRow([]string{"a", "b", "c", "d", "e", "f", "g", "h", "i"}, values)
+	rows := query(t, func() driver.Rows { return newReplay(row) })
+	if !rows.Next() {
+		t.Fatalf("got no row: %v", rows.Err())
+	}
+	got, dest := make([]any, len(values)), make([]any, len(values))
+	for i := range got {
+		dest[i] = &got[i]
+	}
+	if err := rows.Scan(dest...); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, []any{
+		int64(1), "text", []byte("bytes"), at, nil, true, 1.5, float32(1.5), uint64(1 << 63),
+	}) {
+		t.Errorf("got %#v, want %#v", got, values)
+	}
+	if rows.Next() {
+		t.Error("got a second row")
+	}
+	if rows.NextResultSet() {
+		t.Error("got a second result set")
+	}
+	if err := rows.Err(); err != nil {
+		t.Errorf("got error %v at the end", err)
+	}
+}
+
+func TestReplayNotFound(t *testing.T) {
+	t.Parallel()
+	row := NewRow([]string{"a"}, nil)
+	db := sql.OpenDB(rowsDriver(func() driver.Rows { return newReplay(row) }))
+	t.Cleanup(func() { db.Close() })
+	var a any
+	if err := db.QueryRowContext(t.Context(), "select").Scan(&a); err != sql.ErrNoRows {
+		t.Errorf("got error %v, want %v", err, sql.ErrNoRows)
+	}
+	rows := query(t, func() driver.Rows { return newReplay(row) })
+	if names, err := rows.Columns(); err != nil || !reflect.DeepEqual(names, []string{"a"}) {
+		t.Errorf("got the columns %q, error %v, want %q", names, err, []string{"a"})
+	}
+}
+
+// What a program does to the bytes that it got is its own affair.
+func TestReplayBytesAreFresh(t *testing.T) {
+	t.Parallel()
+	row := NewRow([]string{"full", "empty", "nil"}, []driver.Value{[]byte("bytes"), []byte{}, []byte(nil)})
+	var last []byte
+	for range 3 {
+		rows := newReplay(row)
+		dest := make([]driver.Value, 3)
+		if err := rows.Next(dest); err != nil {
+			t.Fatal(err)
+		}
+		full := dest[0].([]byte)
+		if string(full) != "bytes" {
+			t.Fatalf("got %q, want %q", full, "bytes")
+		}
+		if string(last) != "changed"[:len(last)] {
+			t.Fatalf("got %q in the bytes of the hit before, want them left alone", last)
+		}
+		_ = append(full, "more"...)
+		last = full[:copy(full, "changed")]
+		if empty := dest[1].([]byte); empty == nil || len(empty) != 0 {
+			t.Errorf("got %#v, want bytes that are empty and not nil", empty)
+		}
+		if none, ok := dest[2].([]byte); !ok || none != nil {
+			t.Errorf("got %#v, want bytes that are nil", dest[2])
+		}
+		if err := rows.Next(dest); err != io.EOF {
+			t.Errorf("got error %v, want %v", err, io.EOF)
+		}
+		if err := rows.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestReplayClosesTwice(t *testing.T) {
+	t.Parallel()
+	rows := newReplay(memRow(1))
+	for range 3 {
+		if err := rows.Close(); err != nil {
+			t.Errorf("Close: got error %v", err)
+		}
+	}
+	if err := rows.Next(make([]driver.Value, 1)); err != io.EOF {
+		t.Errorf("Next after Close: got error %v, want %v", err, io.EOF)
+	}
+	// The pool got it once: two hits at a time do not share it.
+	one, two := newReplay(memRow(1)), newReplay(memRow(2))
+	if one == two {
+		t.Fatal("two hits got the same rows")
+	}
+	for want, rows := range map[int64]*replay{1: one, 2: two} {
+		dest := make([]driver.Value, 1)
+		if err := rows.Next(dest); err != nil || dest[0] != want {
+			t.Errorf("got %v, error %v, want %d", dest[0], err, want)
+		}
+		rows.Close()
+	}
+}
+
+// describe keeps nothing that is the driver's: it may build its names in memory that it uses again.
+func TestDescribeClones(t *testing.T) {
+	t.Parallel()
+	if got := describe(&plainRows{}); len(got) != 0 {
+		t.Errorf("no columns: got %d", len(got))
+	}
+	names := []string{"a", "b"}
+	got := describe(&plainRows{names: names})
+	names[0] = "changed"
+	if got[0].name != "a" || got[1].name != "b" {
+		t.Errorf("got the names %q and %q, want a and b", got[0].name, got[1].name)
+	}
+}
+
+func TestRowSize(t *testing.T) {
+	t.Parallel()
+	base := NewRow([]string{"a"}, []driver.Value{int64(1)}).Size()
+	for name, test := range map[string]struct {
+		value driver.Value
+		least int
+	}{
+		"text":  {string(make([]byte, 1000)), base + 1000},
+		"bytes": {make([]byte, 1000), base + 1000},
+		"time":  {time.Now(), base + 8},
+		"nil":   {nil, 1},
+	} {
+		if got := NewRow([]string{"a"}, []driver.Value{test.value}).Size(); got < test.least || got > test.least+200 {
+			t.Errorf("%s: got %d, want about %d", name, got, test.least)
+		}
+	}
+}

@@ -1,0 +1,270 @@
+package moneyclip
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Rule names single-row SELECTs to be cached, the key they are cached under, and the writes that touch the key.
+// It has either a Query or a Table with By. The zero value of every other field is a sensible default.
+//
+//	moneyclip.Rule{Key: "account::followers::account-id-%d", Query: "FollowersCount"}
+//	moneyclip.Rule{Key: "user::id-%d", Table: "users", By: []string{"id"}}
+type Rule struct {
+	// Name stands for the rule in [Stats], [Explanation] and logs. Default: the sqlc query name in Query, else Key.
+	Name string
+
+	// Key is the template of the key. Each verb stands for one value: %d for an integer, %s and %v for any. Two
+	// verbs need a literal between them.
+	Key string
+
+	// Query is what is cached: one identifier is the name of a sqlc query, anything else is the SQL text itself,
+	// in which blanks, comments and the case of keywords do not matter.
+	Query string
+
+	// Table and By stand instead of Query for every SELECT of one row that reads Table alone and pins these columns
+	// by equality, whatever it selects and whatever else it asks of the row. By has one column for each verb.
+	Table string
+	By    []string
+
+	// Args are the numbers, from 1, of the bind parameters that fill the verbs of Key. Default: the first parameter
+	// for the first verb, and so on. It goes with Query only. Parameters that fill no verb keep apart what is stored
+	// under one key.
+	Args []int
+
+	// On are the writes that touch a key. Nil: inferred from what Query or Table reads.
+	On []On
+
+	// TTL is how old a cached row may get. Default: 10 minutes. It bounds the harm of writes that do not pass through
+	// the driver.
+	TTL time.Duration
+
+	// Soft is the age after which one reader asks the database again while the others are still served from the
+	// cache. Zero: off. It must be less than TTL.
+	Soft time.Duration
+
+	// NotFound is how old a cached "no rows" may get. Zero: it is not cached.
+	NotFound time.Duration
+
+	// Refresh makes the writer load the key again after its write, so that later reads are hits.
+	Refresh bool
+
+	_ struct{} // fields by name only: there will be more
+}
+
+// An On names writes that touch keys of a [Rule].
+type On struct {
+	// Table is the table that is written.
+	Table string
+
+	// Columns of the written row hold the values of the key, one for each verb: the old row's and the new row's.
+	// Empty: a write touches every key of the rule.
+	Columns []string
+
+	// Path is reserved: a SELECT that leads from Columns to the key. A rule that sets it is refused.
+	Path string
+
+	// Set are the columns that matter: an UPDATE counts only if it assigns one of them, or one of Columns. Default:
+	// the columns that the cached query reads; for a rule with Table, all.
+	Set []string
+
+	_ struct{} // fields by name only: there will be more
+}
+
+const defaultTTL = 10 * time.Minute
+
+// A rule is a Rule that was checked as far as that goes without a database. It is immutable.
+type rule struct {
+	Rule
+	index    int // in the cache's rules
+	template *template
+	place    place
+	counters *counters
+}
+
+// A place is where a rule was registered.
+type place struct {
+	file string
+	line int
+}
+
+func (p place) String() string {
+	if p.file == "" {
+		return "the Config"
+	}
+	return fmt.Sprintf("%s:%d", filepath.Base(p.file), p.line)
+}
+
+func (r *rule) fail(format string, args ...any) error {
+	return &RuleError{Rule: r.Name, File: filepath.Base(r.place.file), Line: r.place.line, Err: fmt.Errorf(format, args...)}
+}
+
+// bySQLCName reports whether the rule's Query is the name of a sqlc query.
+func (r *rule) bySQLCName() bool { return isIdentifier(r.Query) }
+
+// compile checks a rule, reports every fault it finds, and fills in the defaults.
+func compile(declared Rule, at place) (*rule, error) {
+	declared.By = slices.Clone(declared.By)
+	declared.Args = slices.Clone(declared.Args)
+	declared.On = slices.Clone(declared.On)
+	for i := range declared.On {
+		declared.On[i].Columns = slices.Clone(declared.On[i].Columns)
+		declared.On[i].Set = slices.Clone(declared.On[i].Set)
+	}
+	r := &rule{Rule: declared, place: at, counters: new(counters)}
+	r.Query = strings.TrimSpace(r.Query)
+	if r.Name == "" {
+		r.Name = r.Key
+		if r.bySQLCName() {
+			r.Name = r.Query
+		}
+	}
+	if r.TTL == 0 {
+		r.TTL = defaultTTL
+	}
+
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, r.fail(format, args...)) }
+
+	t, err := parseTemplate(r.Key)
+	if err != nil {
+		fault("%w", err)
+		return nil, errors.Join(faults...)
+	}
+	r.template = t
+	verbs := len(t.verbs)
+
+	switch {
+	case r.Query == "" && r.Table == "":
+		fault("nothing to cache: set Query, or Table and By")
+	case r.Query != "" && (r.Table != "" || r.By != nil):
+		fault("Query and Table exclude each other")
+	case r.Table != "" && len(r.By) != verbs:
+		fault("key %q has %s, By has %s: By needs one column for each verb", r.Key, count(verbs, "verb"), count(len(r.By), "column"))
+	case r.Table != "" && verbs == 0:
+		fault("key %q has no verb: a rule for a table needs one for each column of By", r.Key)
+	case r.Table != "" && r.Args != nil:
+		fault("Args goes with Query; a rule for a table finds its parameters by the columns in By")
+	}
+	if dup := firstDouble(r.By); dup != "" {
+		fault("column %q is in By twice", dup)
+	}
+	if r.Args != nil && len(r.Args) != verbs {
+		fault("key %q has %s, Args has %s: Args needs one for each verb", r.Key, count(verbs, "verb"), count(len(r.Args), "parameter"))
+	}
+	for _, n := range r.Args {
+		if n < 1 {
+			fault("Args has %d: parameters are counted from 1", n)
+		}
+	}
+	if r.Query != "" && r.Args == nil {
+		for i := range verbs {
+			r.Args = append(r.Args, i+1)
+		}
+	}
+	for i, on := range r.On {
+		switch {
+		case on.Table == "":
+			fault("On[%d] has no Table", i)
+		case on.Path != "":
+			fault("On[%d] has a Path: paths are not supported; name the Columns of %q that hold the key, or none for every key", i, on.Table)
+		case len(on.Columns) != 0 && len(on.Columns) != verbs:
+			fault("key %q has %s, On[%d] has %s: Columns needs one for each verb, or none", r.Key, count(verbs, "verb"), i, count(len(on.Columns), "column"))
+		}
+	}
+	if r.TTL < 0 || r.Soft < 0 || r.NotFound < 0 {
+		fault("TTL, Soft and NotFound can not be negative")
+	}
+	if r.Soft != 0 && r.Soft >= r.TTL {
+		fault("Soft (%v) must be less than TTL (%v)", r.Soft, r.TTL)
+	}
+	return r, errors.Join(faults...)
+}
+
+// compileAll compiles rules that live together in one cache.
+func compileAll(declared []Rule, places []place) ([]*rule, error) {
+	var rules []*rule
+	var faults []error
+	for i, d := range declared {
+		var at place
+		if i < len(places) {
+			at = places[i]
+		}
+		r, err := compile(d, at)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		if double := findDouble(rules, r); double != nil {
+			faults = append(faults, r.fail("%s already in %s", sameness(double, r), double.place))
+			continue
+		}
+		r.index = len(rules)
+		rules = append(rules, r)
+	}
+	return rules, errors.Join(faults...)
+}
+
+// findDouble returns a rule that could not be told from r: by its name, or by what it caches.
+func findDouble(rules []*rule, r *rule) *rule {
+	for _, other := range rules {
+		if sameness(other, r) != "" {
+			return other
+		}
+	}
+	return nil
+}
+
+func sameness(a, b *rule) string {
+	switch {
+	case a.Name == b.Name:
+		return fmt.Sprintf("the name %q is", b.Name)
+	case a.Query != "" && a.Query == b.Query:
+		return "the same Query is"
+	case a.Table != "" && strings.EqualFold(a.Table, b.Table) && sameColumns(a.By, b.By):
+		return fmt.Sprintf("a rule for %q by the same columns is", b.Table)
+	}
+	return ""
+}
+
+func sameColumns(a, b []string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for _, c := range a {
+		if !slices.ContainsFunc(b, func(d string) bool { return strings.EqualFold(c, d) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func firstDouble(names []string) string {
+	for i, n := range names {
+		if slices.Contains(names[:i], n) {
+			return n
+		}
+	}
+	return ""
+}
+
+func isIdentifier(s string) bool {
+	for i, r := range s {
+		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		if !letter && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

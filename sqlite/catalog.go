@@ -1,0 +1,431 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/moneyclip/moneyclip"
+	"github.com/sqlc-dev/meyer/ast"
+)
+
+// catalogQuery reads the whole schema, as SQLite itself keeps it.
+const catalogQuery = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+
+// Catalog implements [moneyclip.Dialect].
+func (dialect) Catalog(ctx context.Context, ask moneyclip.Asker) (*moneyclip.Catalog, error) {
+	rows, err := ask(ctx, catalogQuery)
+	if err != nil {
+		return nil, err
+	}
+	b := &builder{catalog: &moneyclip.Catalog{Tables: map[string]*moneyclip.Table{}}, creates: map[string]create{}}
+	var parts []string
+	for _, row := range rows {
+		if len(row) != 4 {
+			return nil, fmt.Errorf("sqlite: the schema has %d columns where there should be 4", len(row))
+		}
+		o := object{kind: asText(row[0]), name: fold(asText(row[1])), table: fold(asText(row[2])), sql: asText(row[3])}
+		parts = append(parts, o.kind, o.name, o.table, o.sql)
+		// SQLite's own tables and the indexes of constraints.
+		if !strings.HasPrefix(o.name, "sqlite_") {
+			b.objects = append(b.objects, o)
+		}
+	}
+	b.build()
+	b.catalog.Digest = digest(parts...)
+	return b.catalog, nil
+}
+
+// object is one row of the schema.
+type object struct{ kind, name, table, sql string }
+
+func (o object) parse() ast.Stmt {
+	stmts, ok := parse(o.sql)
+	if !ok || len(stmts) != 1 {
+		return nil
+	}
+	return stmts[0]
+}
+
+type builder struct {
+	catalog *moneyclip.Catalog
+	objects []object
+	creates map[string]create // :: table name → its definition
+}
+
+type create struct {
+	stmt    *ast.CreateTableStmt
+	primary []string // columns of the primary key
+}
+
+// build goes from what stands alone to what refers to others: tables, indexes, foreign keys, views, triggers.
+func (b *builder) build() {
+	var virtual []string
+	for _, o := range b.objects {
+		if o.kind != "table" {
+			continue
+		}
+		switch stmt := protect(o.parse).(type) {
+		case *ast.CreateTableStmt:
+			b.table(o.name, stmt)
+		case *ast.CreateVirtualTableStmt:
+			virtual = append(virtual, o.name)
+			b.opaque(o.name, "a virtual table")
+		default:
+			b.opaque(o.name, "its definition is not understood")
+		}
+	}
+	for name, table := range b.catalog.Tables {
+		for _, v := range virtual {
+			if strings.HasPrefix(name, v+"_") && table.Opaque == "" {
+				table.Opaque = "it may be part of the virtual table " + v
+			}
+		}
+	}
+	for _, o := range b.objects {
+		if o.kind == "index" {
+			b.index(o)
+		}
+	}
+	for name := range b.creates {
+		b.foreignKeys(name)
+	}
+	for _, table := range b.catalog.Tables {
+		slices.SortFunc(table.Keys, func(x, y moneyclip.ForeignKey) int {
+			return strings.Compare(x.Child+"\x00"+strings.Join(x.Columns, "\x00"), y.Child+"\x00"+strings.Join(y.Columns, "\x00"))
+		})
+	}
+	b.views()
+	for _, o := range b.objects {
+		if o.kind == "trigger" {
+			b.trigger(o)
+		}
+	}
+}
+
+// protect runs the parser so that its falling over is a definition that is not understood.
+func protect(parse func() ast.Stmt) (stmt ast.Stmt) {
+	defer func() {
+		if recover() != nil {
+			stmt = nil
+		}
+	}()
+	return parse()
+}
+
+func (b *builder) opaque(name, why string) {
+	b.catalog.Tables[name] = &moneyclip.Table{Name: name, Opaque: why}
+}
+
+// tableOptions are WITHOUT ROWID and STRICT.
+type tableOptions struct{ withoutRowid, strict bool }
+
+func (b *builder) table(name string, stmt *ast.CreateTableStmt) {
+	if stmt.Select != nil || len(stmt.Columns) == 0 {
+		b.opaque(name, "its definition is not understood")
+		return
+	}
+	t := &moneyclip.Table{Name: name}
+	var options tableOptions
+	for _, option := range stmt.Options {
+		options.withoutRowid = options.withoutRowid || option.Without
+		options.strict = options.strict || fold(option.Name.Name) == "strict"
+	}
+	c := create{stmt: stmt}
+	for _, def := range stmt.Columns {
+		c.primary = append(c.primary, b.column(t, def, options)...)
+	}
+	for _, constraint := range stmt.Constraints {
+		t.Replaces = t.Replaces || constraint.OnConflict == ast.ConflictReplace
+		switch constraint.Kind {
+		case ast.TablePrimaryKey:
+			key := uniqueKey(t, constraint.Columns)
+			t.Unique = append(t.Unique, key)
+			c.primary = key.Columns
+			if len(key.Columns) == 1 && len(constraint.Columns) == 1 && !options.withoutRowid {
+				if isInteger(t.Column(key.Columns[0])) {
+					t.Serial = key.Columns[0]
+				}
+			}
+		case ast.TableUnique:
+			t.Unique = append(t.Unique, uniqueKey(t, constraint.Columns))
+		}
+	}
+	if options.withoutRowid || options.strict {
+		for _, column := range c.primary {
+			if col := t.Column(column); col != nil && column != t.Serial {
+				col.NotNull = true
+			}
+		}
+	}
+	for _, column := range t.Columns {
+		if strings.ContainsAny(column.Type, "\"'`[") {
+			t.Opaque = fmt.Sprintf("column %s has a type in quotes", column.Name)
+		}
+	}
+	b.catalog.Tables[name] = t
+	b.creates[name] = c
+}
+
+// column adds a column to a table, and returns its name if it is the primary key.
+func (b *builder) column(t *moneyclip.Table, def *ast.ColumnDef, options tableOptions) (primary []string) {
+	col := &moneyclip.Column{Name: fold(def.Name.Name), Default: moneyclip.Value{Kind: moneyclip.ValueConst}}
+	if def.Type != nil {
+		col.Type = strings.TrimSpace(def.Type.Raw)
+	}
+	t.Columns = append(t.Columns, col)
+	for _, constraint := range def.Constraints {
+		t.Replaces = t.Replaces || constraint.OnConflict == ast.ConflictReplace
+		switch constraint.Kind {
+		case ast.ColumnNotNull:
+			col.NotNull = true
+		case ast.ColumnCollate:
+			if collation := upper(constraint.Collation.Name); collation != "BINARY" {
+				col.Collation = collation
+			}
+		case ast.ColumnDefault:
+			col.Default = defaultValue(constraint.Expr)
+		case ast.ColumnGenerated:
+			col.Generated = true
+			col.Default = moneyclip.Value{}
+			// "GENERATED ALWAYS" are words that a type may end with.
+			col.Type = strings.TrimSpace(cutSuffixFold(col.Type, "generated always"))
+		case ast.ColumnUnique:
+			t.Unique = append(t.Unique, moneyclip.UniqueKey{Columns: []string{col.Name}})
+		case ast.ColumnPrimaryKey:
+			primary = []string{col.Name}
+			t.Unique = append(t.Unique, moneyclip.UniqueKey{Columns: []string{col.Name}})
+			// A column that is INTEGER PRIMARY KEY DESC is not the rowid, by a mistake that SQLite keeps.
+			if isInteger(col) && constraint.Order != ast.SortDesc && !options.withoutRowid {
+				t.Serial = col.Name
+			}
+		}
+	}
+	if options.strict && fold(col.Type) == "any" {
+		col.Type = "" // in a STRICT table ANY converts nothing
+	}
+	col.Class = fmt.Sprintf("%s %s", affinityOf(col.Type), collationOf(col))
+	return primary
+}
+
+func cutSuffixFold(s, suffix string) string {
+	if len(s) >= len(suffix) && fold(s[len(s)-len(suffix):]) == suffix {
+		return s[:len(s)-len(suffix)]
+	}
+	return s
+}
+
+func isInteger(column *moneyclip.Column) bool { return column != nil && fold(column.Type) == "integer" }
+
+// defaultValue is that of a DEFAULT clause, where a bare name is a text.
+func defaultValue(e ast.Expr) moneyclip.Value {
+	computed := moneyclip.Value{}
+	if id, ok := e.(*ast.Ident); ok {
+		switch fold(id.Name) {
+		case "true":
+			return moneyclip.Value{Kind: moneyclip.ValueConst, Const: int64(1)}
+		case "false":
+			return moneyclip.Value{Kind: moneyclip.ValueConst, Const: int64(0)}
+		}
+		return moneyclip.Value{Kind: moneyclip.ValueConst, Const: id.Name}
+	}
+	if u, ok := e.(*ast.UnaryExpr); ok && u.Op == ast.OpPlus {
+		e = u.X
+	}
+	v, ok := constant(e)
+	if !ok {
+		return computed
+	}
+	return moneyclip.Value{Kind: moneyclip.ValueConst, Const: v}
+}
+
+// uniqueKey is the key over some terms; Odd where one of them is more than a column.
+func uniqueKey(t *moneyclip.Table, terms []*ast.OrderingTerm) moneyclip.UniqueKey {
+	var key moneyclip.UniqueKey
+	for _, term := range terms {
+		e := bare(term.Expr)
+		collate, ok := e.(*ast.CollateExpr)
+		if ok {
+			e = bare(collate.X)
+		}
+		var name string
+		switch e := e.(type) {
+		case *ast.Ident:
+			name = fold(e.Name)
+		case *ast.Literal:
+			if e.Kind == ast.LitString {
+				name = fold(e.Value)
+			}
+		}
+		column := t.Column(name)
+		if column == nil {
+			key.Odd = true
+			continue
+		}
+		if collate != nil && collationOf(column) != upper(collate.Name.Name) {
+			key.Odd = true
+		}
+		key.Columns = append(key.Columns, name)
+	}
+	return key
+}
+
+// collationOf is the collation of a column, by its name in the schema.
+func collationOf(column *moneyclip.Column) string {
+	if column.Collation == "" {
+		return "BINARY"
+	}
+	return upper(column.Collation)
+}
+
+func (b *builder) index(o object) {
+	t := b.catalog.Tables[o.table]
+	if t == nil || o.sql == "" {
+		return
+	}
+	stmt, ok := protect(o.parse).(*ast.CreateIndexStmt)
+	if !ok {
+		t.Opaque = fmt.Sprintf("the definition of its index %s is not understood", o.name)
+		return
+	}
+	if !stmt.Unique {
+		return
+	}
+	key := uniqueKey(t, stmt.Columns)
+	key.Odd = key.Odd || stmt.Where != nil
+	t.Unique = append(t.Unique, key)
+}
+
+// foreignKeys hangs the foreign keys of a table on the tables they point to.
+func (b *builder) foreignKeys(child string) {
+	add := func(columns []string, clause *ast.ForeignKeyClause) {
+		parent := fold(clause.Table.Name)
+		t := b.catalog.Tables[parent]
+		if t == nil {
+			return // without its parent table a key never acts
+		}
+		key := moneyclip.ForeignKey{Child: child, Columns: columns, ParentColumns: names(clause.Columns)}
+		if len(key.ParentColumns) == 0 {
+			key.ParentColumns = b.creates[parent].primary
+		}
+		for _, arg := range clause.Args {
+			switch upper(arg.Event) {
+			case "DELETE":
+				key.OnDelete = actions[arg.Action]
+			case "UPDATE":
+				key.OnUpdate = actions[arg.Action]
+			}
+		}
+		t.Keys = append(t.Keys, key)
+	}
+	stmt := b.creates[child].stmt
+	for _, column := range stmt.Columns {
+		for _, constraint := range column.Constraints {
+			if constraint.References != nil {
+				add([]string{fold(column.Name.Name)}, constraint.References)
+			}
+		}
+	}
+	for _, constraint := range stmt.Constraints {
+		if constraint.References != nil {
+			add(names(constraint.FKColumns), constraint.References)
+		}
+	}
+}
+
+// actions :: SQLite's foreign key action → ours
+var actions = map[ast.ForeignKeyAction]moneyclip.Action{
+	ast.FKCascade:    moneyclip.Cascade,
+	ast.FKSetNull:    moneyclip.SetNull,
+	ast.FKSetDefault: moneyclip.SetDefault,
+}
+
+func names(columns []*ast.IndexedColumn) []string {
+	var list []string
+	for _, column := range columns {
+		list = append(list, fold(column.Name.Name))
+	}
+	return list
+}
+
+// views reads the views, those first that stand on tables alone.
+func (b *builder) views() {
+	waiting := map[string]*ast.CreateViewStmt{}
+	for _, o := range b.objects {
+		if o.kind != "view" {
+			continue
+		}
+		stmt, ok := protect(o.parse).(*ast.CreateViewStmt)
+		if !ok {
+			b.opaque(o.name, "its definition is not understood")
+			b.catalog.Tables[o.name].View = true
+			continue
+		}
+		waiting[o.name] = stmt
+		b.catalog.Tables[o.name] = &moneyclip.Table{Name: o.name, View: true}
+	}
+	for again := true; again; {
+		again = false
+		for name, stmt := range waiting {
+			a := &analysis{catalog: b.catalog}
+			a.query(stmt.Select, nil, nil, false)
+			if a.pending {
+				continue
+			}
+			t := b.catalog.Tables[name]
+			t.Opaque = a.impure
+			t.Reads = append([]moneyclip.TableRead{}, a.tables()...)
+			delete(waiting, name)
+			again = true
+		}
+	}
+	for name := range waiting {
+		b.catalog.Tables[name].Opaque = "it is defined by itself"
+		b.catalog.Tables[name].Reads = []moneyclip.TableRead{}
+	}
+}
+
+func (b *builder) trigger(o object) {
+	t := b.catalog.Tables[o.table]
+	if t == nil {
+		return
+	}
+	stmt, ok := protect(o.parse).(*ast.CreateTriggerStmt)
+	if !ok {
+		t.Triggers = append(t.Triggers, moneyclip.Trigger{Opaque: "its definition is not understood"})
+		return
+	}
+	trigger := moneyclip.Trigger{Op: events[stmt.Event], Instead: stmt.Time == ast.TriggerInsteadOf}
+	for _, column := range stmt.UpdateOf {
+		trigger.Of = append(trigger.Of, realName(t, fold(column.Name)))
+	}
+	for _, body := range stmt.Body {
+		a := &analysis{catalog: b.catalog, trigger: t}
+		var w moneyclip.Write
+		switch body := body.(type) {
+		case *ast.InsertStmt:
+			w = a.insert(body)
+		case *ast.UpdateStmt:
+			w = a.update(body)
+		case *ast.DeleteStmt:
+			w = a.delete(body)
+		case *ast.SelectStmt:
+			continue
+		default:
+			trigger.Opaque = "its body is not understood"
+			continue
+		}
+		// Values of the row that fired the trigger are not to be had from outside of it.
+		w.Source = nil
+		trigger.Writes = append(trigger.Writes, w)
+	}
+	t.Triggers = append(t.Triggers, trigger)
+}
+
+// events :: SQL → operation
+var events = map[string]moneyclip.Op{
+	"INSERT": moneyclip.Insert,
+	"UPDATE": moneyclip.Update,
+	"DELETE": moneyclip.Delete,
+}

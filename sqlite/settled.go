@@ -1,0 +1,49 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Begin implements [moneyclip.Dialect]. A deferred transaction that reads before it writes can fail where the write
+// alone would have waited.
+func (dialect) Begin() string { return "BEGIN IMMEDIATE" }
+
+// Lock implements [moneyclip.Dialect].
+func (dialect) Lock(table string) string { return "DELETE FROM main." + quote(table) + " WHERE 0" }
+
+// Settled implements [moneyclip.Dialect]. A driver that gives up on a cancelled context reports the context's error,
+// while SQLite may have been done already.
+func (dialect) Settled(err error) bool {
+	if errors.Is(err, driver.ErrBadConn) {
+		return true
+	}
+	return isDatabaseError(err)
+}
+
+func isDatabaseError(err error) bool {
+	for err != nil {
+		// An I/O error can come after the commit has become durable.
+		if strings.Contains(err.Error(), "disk I/O error") {
+			return false
+		}
+		if strings.Contains(fmt.Sprintf("%T", err), "sqlite") {
+			return true
+		}
+		if many, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, one := range many.Unwrap() {
+				if isDatabaseError(one) {
+					return true
+				}
+			}
+			return false
+		}
+		err = errors.Unwrap(err)
+	}
+	return false
+}
+
+// quote makes an identifier of a name.
+func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

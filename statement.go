@@ -1,0 +1,193 @@
+package moneyclip
+
+// A Statement says what one SQL text does. The zero value is the cautious one: a text of which nothing is known,
+// that may write anything. A Statement is immutable once a [Dialect] has returned it.
+type Statement struct {
+	Kind Kind
+
+	// Name is the sqlc query name: X in a leading comment "-- name: X :one".
+	Name string
+
+	// Text is the normal form of the text: two texts that differ only in blanks, comments or the case of keywords
+	// have one. It is empty where the text could not be parsed.
+	Text string
+
+	// Params holds the names of the bind parameters, by number less one; a parameter without a name has "".
+	// len(Params) is the highest number in use.
+	Params []string
+
+	// Reads are the tables that the statement reads, at every level, below views too: one entry for each
+	// appearance in a FROM clause.
+	Reads []TableRead
+
+	// Uncacheable, unless it is empty, says why a read is not a function of the rows in its tables and of its
+	// arguments: it locks, calls a volatile function, reads a virtual table.
+	Uncacheable string
+
+	// Writes are the tables that the statement itself writes. What cascades and triggers write besides follows
+	// from the catalog.
+	Writes []Write
+
+	// Returns marks a write that returns rows to its caller.
+	Returns bool
+
+	// Control and Savepoint describe a statement of KindControl.
+	Control   Control
+	Savepoint string
+
+	// Change says what a statement of KindSession changes.
+	Change string
+
+	// Parts are the statements of a KindScript, in order.
+	Parts []Statement
+}
+
+// Kind is the kind of a [Statement].
+type Kind uint8
+
+// The kinds. KindUnknown is the zero value.
+const (
+	KindUnknown Kind = iota // may write anything
+	KindRead                // a SELECT that writes nothing
+	KindWrite               // INSERT, UPDATE, DELETE and their relatives, whether they return rows or not
+	KindControl             // BEGIN, COMMIT, ROLLBACK, SAVEPOINT and their relatives
+	KindSession             // changes what later statements of the connection mean or return
+	KindSchema              // DDL: changes the catalog, and perhaps every row
+	KindScript              // more than one statement
+	KindInert               // reads no row that could be cached and writes none: EXPLAIN, a harmless setting
+)
+
+// Control is what a statement of [KindControl] does to the transaction.
+type Control uint8
+
+// The controls. A statement of KindControl has one of them.
+const (
+	NoControl Control = iota
+	Begin
+	Commit
+	Rollback
+	Savepoint  // also starts a transaction where none is open, on databases that work so
+	RollbackTo // back to a savepoint; the transaction goes on
+	Release    // of a savepoint; of the outermost one that started the transaction: commits
+)
+
+// A TableRead is one appearance of a table in a SELECT.
+type TableRead struct {
+	Table string
+
+	// Columns are the columns that are read, sorted, without doubles; All stands for every one of them.
+	Columns []string
+	All     bool
+
+	// Pins hold for every row of the table that the result depends on: a row that fails one could change, come
+	// or go without a difference in the result. Less pins are always safe.
+	Pins []Pin
+}
+
+// A Pin is an equality between a column and a value, as in "account_id = ?" or "id IN (?, ?)".
+type Pin struct {
+	Column string
+	Values []Value // more than one: any of them
+
+	// Via are the columns through which the pin was found, in "a.id = b.a_id AND a.id = ?" for b.a_id: a.id. The pin
+	// holds only if all of them compare values as Column does.
+	Via []ColumnName
+}
+
+// A ColumnName names a column of a table.
+type ColumnName struct{ Table, Column string }
+
+// A Write is what a statement does to the rows of one table.
+type Write struct {
+	Op    Op
+	Table string
+
+	// Pins, for Update and Delete, hold for every row that is touched, as it was before. Less pins are always safe.
+	Pins []Pin
+
+	// Set, for Update, are the assignments; SetAll stands for assignments that are not known.
+	Set    []Assignment
+	SetAll bool
+
+	// Columns and Rows, for Insert, are the values given. Rows is nil where they come from a query; Columns then
+	// still names what is given, and is nil where that is not known either.
+	Columns []string
+	Rows    [][]Value
+
+	// Replace marks a write that deletes each row with which a new one collides on any unique key.
+	Replace bool
+
+	// Conflict, for Insert, is an ON CONFLICT DO UPDATE or its like.
+	Conflict *Conflict
+
+	// Source is what the dialect needs for [Dialect.Reading]: its own syntax tree. Nil: the write can not be read.
+	// The rest of MoneyClip does not look into it.
+	Source any
+
+	// Parent is the write whose foreign key action is this one, by Key; nil for a write of the statement itself.
+	Parent *Write
+	Key    *ForeignKey
+}
+
+// Op is what a [Write] does.
+type Op uint8
+
+// The operations. The zero value stands for any of them.
+const (
+	AnyOp Op = iota
+	Insert
+	Update
+	Delete
+)
+
+// An Assignment gives a column a value in an Update.
+type Assignment struct {
+	Column string
+	Value  Value
+}
+
+// A Conflict says which rows an Insert updates instead: those that equal a new row in the Target columns; without
+// Target, in the columns of any unique key.
+type Conflict struct {
+	Target []string
+	Set    []Assignment
+}
+
+// A Value is where the value of a pin, of an assignment or of an inserted column comes from.
+type Value struct {
+	Kind   ValueKind
+	Param  int    // ValueParam: the number of the bind parameter, from 1
+	Const  any    // ValueConst: a driver.Value; nil is NULL
+	Column string // ValueOld, ValueNew: a column of the row that fired the trigger. ValueExcluded: of the new row
+}
+
+// ValueKind is the kind of a [Value].
+type ValueKind uint8
+
+// The kinds of values. A ValueComputed, the zero value, is known to the database alone.
+const (
+	ValueComputed ValueKind = iota
+	ValueParam
+	ValueConst
+	ValueOld      // in a trigger's body: OLD.column
+	ValueNew      // in a trigger's body: NEW.column
+	ValueExcluded // in ON CONFLICT DO UPDATE: excluded.column
+)
+
+// A Reading is how the rows of a write are learnt from inside its transaction. Every step is optional. Rows of
+// Before and After hold the old columns and then the new ones, in the order they were asked for.
+type Reading struct {
+	// Mark runs before the write. Its one value is the last argument of After.
+	Mark Query
+	// Before runs before the write.
+	Before Query
+	// After runs after the write.
+	After Query
+}
+
+// A Query is SQL text with the bind parameters of the caller's statement that it takes, by number, in the order in
+// which its own placeholders want them.
+type Query struct {
+	Text   string
+	Params []int
+}

@@ -1,0 +1,127 @@
+package moneyclip
+
+import (
+	"context"
+	"database/sql/driver"
+)
+
+// A stmt is a prepared statement. It is prepared again when its connection has dialed again. Like its connection, it
+// is used by one goroutine at a time.
+type stmt struct {
+	conn    *conn
+	query   string
+	base    driver.Stmt
+	watched driver.Stmt // the base beneath sqlmw
+	dial    int         // conn.dials when it was prepared
+}
+
+var (
+	_ driver.Stmt              = (*stmt)(nil)
+	_ driver.StmtExecContext   = (*stmt)(nil)
+	_ driver.StmtQueryContext  = (*stmt)(nil)
+	_ driver.NamedValueChecker = (*stmt)(nil)
+)
+
+// PrepareContext dials.
+func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	s := &stmt{conn: c, query: query}
+	if err := s.ready(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// ready makes sure that the statement is prepared on the base connection that there is now.
+func (s *stmt) ready(ctx context.Context) error {
+	c := s.conn
+	if err := c.ready(ctx); err != nil {
+		return err
+	}
+	if s.base != nil && s.dial == c.dials {
+		return nil
+	}
+	watched, err := c.watched.(driver.ConnPrepareContext).PrepareContext(ctx, s.query)
+	if err != nil {
+		return err
+	}
+	s.base, s.watched, s.dial = c.stmt, watched, c.dials
+	c.stmt = nil
+	return nil
+}
+
+// QueryContext answers a SELECT from the cache, or passes the query on.
+func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	c := s.conn
+	if n := s.base.NumInput(); n == -1 || n == len(args) {
+		if rows := c.hit(ctx, s.query, args, s); rows != nil {
+			return rows, nil
+		}
+	}
+	if err := s.ready(ctx); err != nil {
+		return nil, err
+	}
+	convert := converterFor(c.base, s.base)
+	converted, err := convert.convert(args)
+	if err != nil {
+		return nil, err
+	}
+	p := c.plan(s.query)
+	if r := p.read(c.cache); r != nil {
+		return c.read(ctx, r, args, true, func(ctx context.Context) (driver.Rows, error) {
+			return c.unwrapped(s.watched.(driver.StmtQueryContext).QueryContext(ctx, converted))
+		})
+	}
+	if c.passes(p) {
+		return queryStmt(ctx, s.base, converted)
+	}
+	return c.unwrapped(s.watched.(driver.StmtQueryContext).QueryContext(ctx, converted))
+}
+
+// ExecContext passes the statement on, and drops the keys that it touches.
+func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	c := s.conn
+	if err := s.ready(ctx); err != nil {
+		return nil, err
+	}
+	convert := converterFor(c.base, s.base)
+	converted, err := convert.convert(args)
+	if err != nil {
+		return nil, err
+	}
+	if c.passes(c.plan(s.query)) {
+		return execStmt(ctx, s.base, converted)
+	}
+	return s.watched.(driver.StmtExecContext).ExecContext(ctx, converted)
+}
+
+// NumInput leaves the count to the conversion of the arguments, which comes later and may remove some.
+func (s *stmt) NumInput() int { return -1 }
+
+// CheckNamedValue takes every argument as it is, like the connection's.
+func (s *stmt) CheckNamedValue(*driver.NamedValue) error { return nil }
+
+// Close closes the base statement, unless its connection is gone.
+func (s *stmt) Close() error {
+	if s.base == nil || s.dial != s.conn.dials || s.conn.base == nil {
+		return nil
+	}
+	return s.base.Close()
+}
+
+// Exec is not called by database/sql, which knows ExecContext.
+func (s *stmt) Exec(args []driver.Value) (driver.Result, error) {
+	return s.ExecContext(backgroundContext, numbered(args))
+}
+
+// Query is not called by database/sql, which knows QueryContext.
+func (s *stmt) Query(args []driver.Value) (driver.Rows, error) {
+	return s.QueryContext(backgroundContext, numbered(args))
+}
+
+func numbered(args []driver.Value) []driver.NamedValue {
+	named := make([]driver.NamedValue, len(args))
+	for i, v := range args {
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	return named
+}

@@ -1,0 +1,115 @@
+package moneyclip
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"sync/atomic"
+	"time"
+)
+
+// A Store keeps row sets under keys, and with them the state that keeps them fresh. A key is, at any time, one of:
+// absent; holding row sets and leases, one for each select that is stored under it; quarantined by one writer or more.
+// While it is quarantined it holds no row set and grants no lease.
+//
+// A row set is good only while its generations are those under which its lease was granted. A writer that quarantines
+// a generation ends it, and with it every row set of a rule at once.
+//
+// Every deadline is the store's own affair: a lease or a quarantine that has run out is as if it had been given back.
+// A Store is safe for concurrent use. Package storetest holds the suite that every implementation passes.
+type Store interface {
+	// Get returns the row set in the slot if it is good and not past its soft age; otherwise nil.
+	Get(ctx context.Context, slot *Slot) (*Row, error)
+
+	// Lease asks for the right to fill the slot, for at most d. With renew a good row set does not answer the
+	// question but stays where it is until the fill, as one past its soft age does. The token is sent only once.
+	Lease(ctx context.Context, slot *Slot, token Token, d time.Duration, renew bool) (Grant, error)
+
+	// Fill stores a row set under a lease. It reports false, and stores nothing, if the lease has ended in any way,
+	// or if one of its generations has. Ages count from the grant of the lease.
+	Fill(ctx context.Context, slot *Slot, lease Lease, row *Row, age Age) (bool, error)
+
+	// Abandon gives a lease back unused. A lease that has ended already is no error.
+	Abandon(ctx context.Context, slot *Slot, lease Lease) error
+
+	// Quarantine drops all that is stored or leased under the keys, ends the generations, and keeps both from being
+	// used until the writer's release or until d has passed. Again: renews, and heals what was lost.
+	Quarantine(ctx context.Context, marks *Marks, d time.Duration) error
+
+	// Release ends the writer's quarantine, and drops all that is stored or leased under the keys meanwhile. The
+	// quarantines of other writers stay.
+	Release(ctx context.Context, marks *Marks) error
+}
+
+// A Slot is the place of one select's row set.
+type Slot struct {
+	// Key is the stored key: namespace, scope and the filled template. A writer drops all that is under it.
+	Key []byte
+
+	// Field tells the selects under one key apart: the statement, how it was run, what else it was given.
+	Field []byte
+
+	// Generations are those of the rule and of all rules.
+	Generations [2]string
+}
+
+// A Token names one attempt of one reader or one writer. It is never used again, in no process.
+type Token [16]byte
+
+var (
+	processToken = func() (seed [8]byte) { rand.Read(seed[:]); return seed }()
+	tokenCount   atomic.Uint64
+)
+
+func newToken() (t Token) {
+	copy(t[:8], processToken[:])
+	binary.BigEndian.PutUint64(t[8:], tokenCount.Add(1))
+	return t
+}
+
+// A Lease is the right to fill a slot.
+type Lease struct {
+	Token Token
+	Stamp string // what the store wants to see again at the fill; the store's own
+}
+
+// A Grant is a store's answer to a reader that wants to fill a slot.
+type Grant struct {
+	Answer Answer
+	Row    *Row  // AnswerValue
+	Lease  Lease // AnswerLease
+}
+
+// Answer is the kind of a [Grant].
+type Answer uint8
+
+// The answers.
+const (
+	AnswerBypass Answer = iota // a writer is at work: ask the database and do not fill
+	AnswerWait                 // another reader is about to fill the slot
+	AnswerLease                // the slot is yours to fill
+	AnswerValue                // a good row set after all
+)
+
+// An Age limits the life of a row set, counted from the grant of its lease.
+type Age struct {
+	Hard time.Duration // after it the row set is not there any more; more than zero
+	Soft time.Duration // after it one reader is granted a lease while the others are served; zero: never
+}
+
+// Marks are the keys and generations that one attempt of one writer touches.
+type Marks struct {
+	Writer      Token
+	Keys        []string
+	Generations []string
+}
+
+func (m *Marks) empty() bool { return len(m.Keys) == 0 && len(m.Generations) == 0 }
+
+const maxFields = 64 // selects stored under one key, so that no key grows without end
+
+const (
+	leaseTime      = 10 * time.Second // longer than a query of one row should take; then another reader may try
+	quarantineTime = 60 * time.Second // renewed every third of it while the write runs
+	unknownTime    = 5 * time.Minute  // for a write whose outcome is not known: longer than a database keeps one open
+)

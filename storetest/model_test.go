@@ -1,0 +1,366 @@
+package storetest_test
+
+import (
+	"bytes"
+	"database/sql/driver"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/moneyclip/moneyclip"
+	"pgregory.net/rapid"
+)
+
+// TestMemStoreModel does random things to the store and, beside it, to a model that spells the rules out without any
+// regard to speed or memory. All answers must be the same.
+func TestMemStoreModel(t *testing.T) {
+	t.Parallel()
+	// One bubble for all runs, because rapid's panics must not leave their goroutine. In it nobody may ask a test for
+	// its deadline, as rapid does if it sees one.
+	synctest.Test(t, func(t *testing.T) {
+		rapid.Check(struct{ testing.TB }{t}, func(t *rapid.T) {
+			m := machine{T: t, store: moneyclip.NewMemStore(1 << 20), model: newModel()}
+			t.Repeat(map[string]func(*rapid.T){
+				"get":        m.get,
+				"lease":      m.lease,
+				"fill":       m.fill,
+				"abandon":    m.abandon,
+				"quarantine": m.quarantine,
+				"release":    m.release,
+				"sleep":      m.sleep,
+				"":           m.look,
+			})
+		})
+	})
+}
+
+// A place is a slot, or what of it a writer touches.
+type place struct{ key, field, rule string }
+
+var (
+	keys        = []string{"a", "b"}
+	fields      = []string{"x", "y"}
+	rules       = []string{"r", "s"}
+	everyRule   = "all"
+	writerCount = 3
+)
+
+func (p place) slot() *moneyclip.Slot {
+	return &moneyclip.Slot{Key: []byte(p.key), Field: []byte(p.field), Generations: [2]string{p.rule, everyRule}}
+}
+
+// A machine drives a store and its model.
+type machine struct {
+	*rapid.T
+	store  moneyclip.Store
+	model  *model
+	serial uint32
+	leases []leased // all that were ever granted
+}
+
+type leased struct {
+	place place
+	lease moneyclip.Lease
+}
+
+func (m *machine) next() uint32 {
+	m.serial++
+	return m.serial
+}
+
+// nextToken is one that no machine has used. A writer's begins with 'w'.
+func (m *machine) nextToken() (t moneyclip.Token) {
+	copy(t[:], fmt.Sprintf("r%015d", m.next()))
+	return t
+}
+
+func drawPlace(t *rapid.T) place {
+	return place{
+		key:   rapid.SampledFrom(keys).Draw(t, "key"),
+		field: rapid.SampledFrom(fields).Draw(t, "field"),
+		rule:  rapid.SampledFrom(rules).Draw(t, "rule"),
+	}
+}
+
+func drawTime(t *rapid.T, label string) time.Duration {
+	return time.Duration(rapid.IntRange(1, 20).Draw(t, label)) * time.Millisecond
+}
+
+// drawMarks takes one of a few writers: what a writer does not release it quarantines again, in part or more of it.
+func drawMarks(t *rapid.T) *moneyclip.Marks {
+	marks := &moneyclip.Marks{
+		Keys:        rapid.SliceOfNDistinct(rapid.SampledFrom(keys), 0, 2, rapid.ID[string]).Draw(t, "keys"),
+		Generations: []string{},
+	}
+	if rapid.IntRange(0, 3).Draw(t, "wide") == 0 {
+		all := append(slices.Clone(rules), everyRule)
+		marks.Generations = rapid.SliceOfNDistinct(rapid.SampledFrom(all), 1, 2, rapid.ID[string]).Draw(t, "generations")
+	}
+	copy(marks.Writer[:], fmt.Sprintf("w%d", rapid.IntRange(1, writerCount).Draw(t, "writer")))
+	return marks
+}
+
+func spell(t *rapid.T, row *moneyclip.Row) string {
+	if row == nil {
+		return "nothing"
+	}
+	b, err := row.AppendBinary(nil)
+	if err != nil {
+		t.Fatalf("AppendBinary: %v", err)
+	}
+	return string(bytes.ToValidUTF8(b, []byte("?")))
+}
+
+func (m *machine) compareRows(t *rapid.T, what string, p place, got, want *moneyclip.Row) {
+	if g, w := spell(t, got), spell(t, want); g != w {
+		t.Fatalf("%s(%v): got %q, want %q", what, p, g, w)
+	}
+}
+
+func (m *machine) check(t *rapid.T, what string, err error) {
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+}
+
+func (m *machine) get(t *rapid.T) { m.getAt(t, drawPlace(t)) }
+
+func (m *machine) getAt(t *rapid.T, p place) {
+	got, err := m.store.Get(t.Context(), p.slot())
+	m.check(t, "Get", err)
+	m.compareRows(t, "Get", p, got, m.model.get(p))
+}
+
+// look asks for all that there is, after each step.
+func (m *machine) look(t *rapid.T) {
+	for _, key := range keys {
+		for _, field := range fields {
+			for _, rule := range rules {
+				m.getAt(t, place{key, field, rule})
+			}
+		}
+	}
+}
+
+func (m *machine) lease(t *rapid.T) {
+	p, token, d := drawPlace(t), m.nextToken(), drawTime(t, "lease")
+	renew := rapid.Bool().Draw(t, "renew")
+	grant, err := m.store.Lease(t.Context(), p.slot(), token, d, renew)
+	m.check(t, "Lease", err)
+	answer, row := m.model.lease(p, token, d, renew)
+	if grant.Answer != answer {
+		t.Fatalf("Lease(%v, %v, %v): got answer %d, want %d", p, d, renew, grant.Answer, answer)
+	}
+	m.compareRows(t, "Lease", p, grant.Row, row)
+	if answer == moneyclip.AnswerLease {
+		m.leases = append(m.leases, leased{p, grant.Lease})
+	}
+}
+
+// drawLease takes one of the last leases, which may have ended in any way.
+func (m *machine) drawLease(t *rapid.T) leased {
+	if len(m.leases) == 0 {
+		t.Skip("no lease yet")
+	}
+	last := m.leases[max(0, len(m.leases)-6):]
+	return last[rapid.IntRange(0, len(last)-1).Draw(t, "which lease")]
+}
+
+func (m *machine) fill(t *rapid.T) {
+	l := m.drawLease(t)
+	age := moneyclip.Age{Hard: drawTime(t, "hard")}
+	if rapid.Bool().Draw(t, "has soft") {
+		age.Soft = drawTime(t, "soft")
+	}
+	row := moneyclip.NewRow([]string{"n"}, []driver.Value{int64(m.next())})
+	got, err := m.store.Fill(t.Context(), l.place.slot(), l.lease, row, age)
+	m.check(t, "Fill", err)
+	if want := m.model.fill(l.place, l.lease.Token, row, age); got != want {
+		t.Fatalf("Fill(%v, %v): got %v, want %v", l.place, age, got, want)
+	}
+}
+
+func (m *machine) abandon(t *rapid.T) {
+	l := m.drawLease(t)
+	m.check(t, "Abandon", m.store.Abandon(t.Context(), l.place.slot(), l.lease))
+	m.model.abandon(l.place, l.lease.Token)
+}
+
+func (m *machine) quarantine(t *rapid.T) {
+	marks, d := drawMarks(t), drawTime(t, "quarantine")
+	m.check(t, "Quarantine", m.store.Quarantine(t.Context(), marks, d))
+	m.model.quarantine(marks, d)
+}
+
+func (m *machine) release(t *rapid.T) {
+	marks := drawMarks(t)
+	m.check(t, "Release", m.store.Release(t.Context(), marks))
+	m.model.release(marks)
+}
+
+func (m *machine) sleep(t *rapid.T) { time.Sleep(drawTime(t, "sleep")) }
+
+// A model is the rules. What a writer ends is ended by its number: nothing is good that has a lower one.
+type model struct {
+	writes int                                            // by now
+	ended  map[string]int                                 // :: key or generation → the last write that ended what is under it
+	marks  map[string]map[moneyclip.Token]time.Time       // :: key or generation → writer → deadline
+	rows   map[[2]string]storedRow                        // :: key and field → what was filled last
+	leases map[[2]string]map[moneyclip.Token]grantedLease // :: key and field → token → lease
+}
+
+type storedRow struct {
+	row        *moneyclip.Row
+	rule       string
+	write      int // the last one before the grant
+	hard, soft time.Time
+}
+
+type grantedLease struct {
+	rule    string
+	write   int
+	granted time.Time
+	until   time.Time
+}
+
+func newModel() *model {
+	return &model{
+		ended:  make(map[string]int),
+		marks:  make(map[string]map[moneyclip.Token]time.Time),
+		rows:   make(map[[2]string]storedRow),
+		leases: make(map[[2]string]map[moneyclip.Token]grantedLease),
+	}
+}
+
+// touched names what a write to p's row would end: a key or a generation, which have different names.
+func touched(key, rule string) []string {
+	return []string{"key " + key, "generation " + rule, "generation " + everyRule}
+}
+
+func named(marks *moneyclip.Marks) (names []string) {
+	for _, key := range marks.Keys {
+		names = append(names, "key "+key)
+	}
+	for _, name := range marks.Generations {
+		names = append(names, "generation "+name)
+	}
+	return names
+}
+
+func (m *model) current(key, rule string, write int) bool {
+	for _, name := range touched(key, rule) {
+		if m.ended[name] > write {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *model) quarantined(p place) bool {
+	for _, name := range touched(p.key, p.rule) {
+		for _, until := range m.marks[name] {
+			if time.Now().Before(until) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// good returns the row at p, if it may be served.
+func (m *model) good(p place) (storedRow, bool) {
+	r, ok := m.rows[[2]string{p.key, p.field}]
+	return r, ok && r.rule == p.rule && time.Now().Before(r.hard) && m.current(p.key, r.rule, r.write)
+}
+
+// live reports whether somebody may fill p.
+func (m *model) live(p place) bool {
+	for _, l := range m.leases[[2]string{p.key, p.field}] {
+		if time.Now().Before(l.until) && m.current(p.key, l.rule, l.write) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *model) get(p place) *moneyclip.Row {
+	if r, ok := m.good(p); ok && time.Now().Before(r.soft) {
+		return r.row
+	}
+	return nil
+}
+
+func (m *model) lease(
+	p place, token moneyclip.Token, d time.Duration, renew bool,
+) (moneyclip.Answer, *moneyclip.Row) {
+	r, good := m.good(p)
+	fresh := good && !renew && time.Now().Before(r.soft)
+	switch live := m.live(p); {
+	case m.quarantined(p):
+		return moneyclip.AnswerBypass, nil
+	case fresh, good && !renew && live:
+		return moneyclip.AnswerValue, r.row
+	case live:
+		return moneyclip.AnswerWait, nil
+	}
+	// One lease at a time; and what is not good does not come back.
+	slot := [2]string{p.key, p.field}
+	m.leases[slot] = map[moneyclip.Token]grantedLease{
+		token: {rule: p.rule, write: m.writes, granted: time.Now(), until: time.Now().Add(d)},
+	}
+	if !good {
+		delete(m.rows, slot)
+	}
+	return moneyclip.AnswerLease, nil
+}
+
+func (m *model) fill(p place, token moneyclip.Token, row *moneyclip.Row, age moneyclip.Age) bool {
+	slot := [2]string{p.key, p.field}
+	l, ok := m.leases[slot][token]
+	if !ok {
+		return false
+	}
+	delete(m.leases[slot], token)
+	hard, soft := l.granted.Add(age.Hard), l.granted.Add(age.Soft)
+	if !time.Now().Before(l.until) || !time.Now().Before(hard) || !m.current(p.key, l.rule, l.write) {
+		return false
+	}
+	if age.Soft == 0 {
+		soft = hard
+	}
+	m.rows[slot] = storedRow{row: row, rule: l.rule, write: l.write, hard: hard, soft: soft}
+	return true
+}
+
+func (m *model) abandon(p place, token moneyclip.Token) {
+	delete(m.leases[[2]string{p.key, p.field}], token)
+}
+
+func (m *model) end(marks *moneyclip.Marks) {
+	m.writes++
+	for _, name := range named(marks) {
+		m.ended[name] = m.writes
+	}
+}
+
+func (m *model) quarantine(marks *moneyclip.Marks, d time.Duration) {
+	m.end(marks)
+	for _, name := range named(marks) {
+		writers := maps.Clone(m.marks[name])
+		if writers == nil {
+			writers = make(map[moneyclip.Token]time.Time)
+		}
+		writers[marks.Writer] = time.Now().Add(d)
+		m.marks[name] = writers
+	}
+}
+
+func (m *model) release(marks *moneyclip.Marks) {
+	m.end(marks)
+	for _, name := range named(marks) {
+		delete(m.marks[name], marks.Writer)
+	}
+}

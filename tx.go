@@ -1,0 +1,166 @@
+package moneyclip
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+)
+
+// A transaction is what a connection knows of the transaction that is open on it. While there is one, reads bypass the
+// cache and writes only collect what they touch. It is used by one goroutine.
+type transaction struct {
+	work        *work
+	wrote       bool     // it holds the lock of a writer already
+	bySavepoint bool     // it was started by the first savepoint
+	savepoints  []string // open ones
+
+	// doubt marks a transaction that may be over without our knowing: a statement has failed, and some failures end the
+	// transaction. What is written then may be visible at once.
+	doubt bool
+}
+
+// A tx is the transaction that database/sql sees.
+type tx struct {
+	conn *conn
+	base driver.Tx // beneath sqlmw
+	dial int
+}
+
+var _ driver.Tx = (*tx)(nil)
+
+// BeginTx dials.
+func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	if err := c.ready(ctx); err != nil {
+		return nil, err
+	}
+	if _, ok := c.base.(driver.ConnBeginTx); !ok {
+		// sqlmw would drop these options without a word. The words are those of database/sql.
+		if opts.Isolation != 0 {
+			return nil, errors.New("sql: driver does not support non-default isolation level")
+		}
+		if opts.ReadOnly {
+			return nil, errors.New("sql: driver does not support read-only transactions")
+		}
+	}
+	base, err := c.watched.(driver.ConnBeginTx).BeginTx(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &tx{conn: c, base: base, dial: c.dials}, nil
+}
+
+// Commit makes visible what the transaction wrote, while its keys are in quarantine.
+func (t *tx) Commit() error { return t.base.Commit() }
+
+// Rollback drops nothing: nobody has seen what the transaction wrote.
+func (t *tx) Rollback() error { return t.base.Rollback() }
+
+// began notes that a transaction was started.
+func (c *conn) began() {
+	if c.tx != nil && c.tx.doubt {
+		return // what it has collected may still be open
+	}
+	c.tx = &transaction{work: newWork(c.cache, c.session)}
+}
+
+// commit runs a COMMIT while what the transaction has touched is in quarantine. Final says that the transaction is
+// over even if the COMMIT fails, as database/sql has it; otherwise it may be tried again.
+func (c *conn) commit(ctx context.Context, final bool, run func() error) error {
+	t := c.tx
+	if t == nil {
+		return run()
+	}
+	if err := t.work.quarantine(ctx); err != nil {
+		if final {
+			execAnyway(context.WithoutCancel(ctx), c.base, "ROLLBACK")
+			c.tx = nil
+		}
+		return err
+	}
+	err := run()
+	if err == nil || final {
+		c.tx = nil
+	}
+	c.settleSchema(ctx, t.work, err)
+	t.work.release(ctx, err)
+	if err == nil {
+		c.reload(ctx, t.work)
+	} else if c.tx != nil {
+		t.work = t.work.rest()
+		t.doubt = true
+	}
+	return err
+}
+
+// rollback runs a ROLLBACK.
+func (c *conn) rollback(final bool, run func() error) error {
+	err := run()
+	if err == nil || final {
+		c.tx = nil
+	}
+	return err
+}
+
+// control runs a statement that starts or ends a transaction, sent as text.
+func (c *conn) control(ctx context.Context, s *Statement, run func() error) error {
+	switch s.Control {
+	case Commit:
+		return c.commit(ctx, false, run)
+	case Rollback:
+		return c.rollback(false, run)
+	case Release:
+		if c.tx != nil && c.tx.bySavepoint && c.savepoint(s.Savepoint) == 0 {
+			return c.commit(ctx, false, run)
+		}
+	}
+	err := run()
+	if err != nil {
+		if c.tx != nil {
+			c.tx.doubt = true
+		}
+		return err
+	}
+	c.follow(s)
+	return nil
+}
+
+// follow notes what a statement that has succeeded did to the transaction.
+func (c *conn) follow(s *Statement) {
+	switch s.Control {
+	case Begin:
+		c.began()
+	case Commit, Rollback:
+		c.tx = nil
+	case Savepoint:
+		if c.tx == nil {
+			c.began()
+			c.tx.bySavepoint = true
+		}
+		c.tx.savepoints = append(c.tx.savepoints, s.Savepoint)
+	case RollbackTo:
+		// What was collected since stays collected: it is more than has to be dropped.
+		if i := c.savepoint(s.Savepoint); i >= 0 {
+			c.tx.savepoints = c.tx.savepoints[:i+1]
+		}
+	case Release:
+		if i := c.savepoint(s.Savepoint); i >= 0 {
+			c.tx.savepoints = c.tx.savepoints[:i]
+			if i == 0 && c.tx.bySavepoint {
+				c.tx = nil
+			}
+		}
+	}
+}
+
+// savepoint returns the index of the innermost savepoint of that name, or -1.
+func (c *conn) savepoint(name string) int {
+	if c.tx == nil {
+		return -1
+	}
+	for i := len(c.tx.savepoints) - 1; i >= 0; i-- {
+		if c.tx.savepoints[i] == name {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,404 @@
+package moneyclip
+
+import (
+	"bytes"
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A write goes through these steps. For a single statement:
+//
+//	quarantine its keys; run it; release them.
+//
+// For a statement whose keys are known only by reading rows, in a transaction around it:
+//
+//	BEGIN; read; run it; read; quarantine; COMMIT; release.
+//
+// For a statement in the caller's transaction:
+//
+//	read; run it; read; remember the keys. At COMMIT: quarantine; COMMIT; release.
+//
+// So from before a change becomes visible until after it is acknowledged, its keys are in quarantine: nothing is stored
+// under them, and nobody who reads meanwhile may store anything. And no reader is kept from the cache for longer than
+// a statement or a COMMIT takes.
+
+// A work is a write on its way, from one statement or from a whole transaction. It is used by one goroutine, but for
+// the renewal of its quarantine.
+type work struct {
+	cache   *Cache
+	dialect Dialect
+	session *session // nil: the database is not known
+	version uint64   // of the rules from which drops were computed
+	items   []item
+	drops   *drops
+	blind   bool // not even the database is known: everything is dropped
+
+	marks       Marks
+	quarantined bool
+	suspect     bool // the store did not take the quarantine
+
+	renewal *time.Timer
+	mu      sync.Mutex // protects over
+	over    bool       // no more renewals
+}
+
+// An item is a statement of a work, kept until it is over: a rule that comes to be known meanwhile may be touched too.
+type item struct {
+	plan *plan
+	args []driver.NamedValue
+}
+
+func newWork(c *Cache, s *session) *work {
+	return &work{cache: c, dialect: c.dialect, session: s, version: c.hub.version.Load(), drops: newDrops()}
+}
+
+// add takes in a statement: the keys that follow from its arguments, and for rules that want rows to be read the rows
+// that were, or every key.
+func (w *work) add(p *plan, args []driver.NamedValue, read *rowsRead) {
+	if p.write == nil {
+		return
+	}
+	w.items = append(w.items, item{p, keep(args)})
+	names := p.statement.Params
+	for i := range p.write.direct {
+		w.drops.add(&p.write.direct[i], w.dialect, args, names, nil)
+	}
+	w.drops.widen(p.write.wide)
+	w.blind = w.blind || p.write.everything
+	for i := range p.write.readings {
+		r := &p.write.readings[i]
+		for j := range r.recipes {
+			if read == nil {
+				w.drops.wide[r.recipes[j].rule] = true
+				continue
+			}
+			for _, row := range read.rows[i] {
+				w.drops.add(&r.recipes[j], w.dialect, args, names, row)
+			}
+		}
+	}
+}
+
+// keep copies what a caller may change after its call.
+func keep(args []driver.NamedValue) []driver.NamedValue {
+	kept := slices.Clone(args)
+	for i := range kept {
+		if b, ok := kept[i].Value.([]byte); ok {
+			kept[i].Value = bytes.Clone(b)
+		}
+	}
+	return kept
+}
+
+// rest is a work with what this one has collected, to be marked and released anew.
+func (w *work) rest() *work {
+	again := newWork(w.cache, w.session)
+	again.join(w)
+	return again
+}
+
+// join takes in what another work has collected.
+func (w *work) join(other *work) {
+	w.version = min(w.version, other.version)
+	w.items = append(w.items, other.items...)
+	w.blind = w.blind || other.blind
+	for k, data := range other.drops.keys {
+		w.drops.keys[k] = data
+	}
+	for b := range other.drops.wide {
+		w.drops.wide[b] = true
+	}
+}
+
+// compute writes down what the store is to be told.
+func (w *work) compute() {
+	m := Marks{Writer: w.marks.Writer}
+	w.drops.marks(&m)
+	if w.blind {
+		m.Generations = append(m.Generations, w.cache.hub.everything()...)
+	}
+	w.marks = m
+}
+
+// quarantine marks the keys, before anybody can see what the write changes.
+func (w *work) quarantine(ctx context.Context) error {
+	w.marks.Writer = newToken() // M28: an attempt that is made again has a name of its own
+	w.compute()
+	if w.marks.empty() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
+	h := w.cache.hub
+	if err := h.store.Quarantine(ctx, &w.marks, quarantineTime); err != nil {
+		w.cache.observe(Event{Kind: EventStoreError, Err: err})
+		w.cache.logOnce("the store did not take a quarantine", "error", err.Error())
+		if w.cache.outage == FailWrites {
+			// It may have arrived all the same.
+			h.journal.enter(h, entry{marks: w.marks})
+			return fmt.Errorf("%w: %w", ErrCacheDown, err)
+		}
+		w.suspect = true
+		h.journal.suspect.Add(1)
+	}
+	w.quarantined = true
+	w.renewal = time.AfterFunc(quarantineTime/3, w.renew)
+	return nil
+}
+
+// renew keeps the quarantine up while the database takes its time.
+func (w *work) renew() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.over {
+		return
+	}
+	ctx, cancel := context.WithTimeout(backgroundContext, storeTime)
+	defer cancel()
+	if err := w.cache.hub.store.Quarantine(ctx, &w.marks, quarantineTime); err != nil {
+		w.cache.observe(Event{Kind: EventStoreError, Err: err})
+	}
+	w.renewal.Reset(quarantineTime / 3)
+}
+
+// release ends the quarantine, when the outcome of the write is known: the caller gets its answer only after it. Of an
+// outcome that nobody knows it is not the end: the change may become visible at any later time.
+func (w *work) release(ctx context.Context, outcome error) {
+	w.late()
+	if w.marks.empty() {
+		return
+	}
+	if w.renewal != nil {
+		w.renewal.Stop()
+		w.mu.Lock() // a renewal that has begun is waited for, so that it can not come after the release
+		w.over = true
+		w.mu.Unlock()
+	}
+	hold := time.Duration(0)
+	if outcome != nil && !w.settled(outcome) {
+		hold = unknownTime
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
+	h := w.cache.hub
+	err := h.settle(ctx, &w.marks, hold)
+	if err != nil {
+		w.cache.observe(Event{Kind: EventStoreError, Err: err})
+		h.journal.enter(h, entry{w.marks, hold})
+	}
+	if w.suspect {
+		h.journal.suspect.Add(-1)
+	}
+	if outcome == nil || hold > 0 {
+		w.count()
+	}
+}
+
+// settled reports whether an error of the database or of its driver leaves no doubt about the outcome.
+func (w *work) settled(err error) bool {
+	// By the contract of database/sql/driver nothing was done then.
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, driver.ErrSkip) || w.dialect.Settled(err)
+}
+
+// late drops what became known of rules since the keys were computed. A reader may have stored rows of such a rule
+// that are older than this write.
+func (w *work) late() {
+	version := w.cache.hub.version.Load()
+	if version == w.version {
+		return
+	}
+	w.version = version
+	if w.session != nil {
+		m := w.session.database.meaning.Load()
+		for _, it := range w.items {
+			p := m.plan(it.plan.query)
+			if p == it.plan || p.write == nil {
+				continue
+			}
+			w.again(p, it.args)
+		}
+	}
+	w.compute()
+}
+
+// again takes in a statement a second time, under the rules of now. What its rows were can not be asked any more.
+func (w *work) again(p *plan, args []driver.NamedValue) {
+	items := w.items
+	w.add(p, args, nil)
+	w.items = items
+}
+
+// count counts what was dropped. A rule may be there twice, as it was before the catalog changed and after.
+func (w *work) count() {
+	wide := map[*rule]bool{}
+	for b := range w.drops.wide {
+		if !wide[b.rule] {
+			wide[b.rule] = true
+			b.counters.ruleWide.Add(1)
+			b.owner.observe(Event{Kind: EventWrite, Rule: b.Name})
+		}
+	}
+	keys := map[*rule]map[string]bool{}
+	for k := range w.drops.keys {
+		if keys[k.rule.rule] == nil {
+			keys[k.rule.rule] = map[string]bool{}
+		}
+		keys[k.rule.rule][k.key] = true
+	}
+	for r, dropped := range keys {
+		if wide[r] {
+			continue
+		}
+		r.counters.invalidations.Add(uint64(len(dropped)))
+		w.cache.observe(Event{Kind: EventWrite, Rule: r.Name, Keys: len(dropped)})
+	}
+}
+
+// rowsRead are the rows that a plan's readings have found. :: reading → rows
+type rowsRead struct {
+	marks []driver.Value
+	rows  [][][]driver.Value
+}
+
+// readBefore runs the readings' queries that come before the statement.
+func readBefore(ctx context.Context, p *plan, args []driver.NamedValue, ask Asker) (*rowsRead, error) {
+	n := len(p.write.readings)
+	read := &rowsRead{marks: make([]driver.Value, n), rows: make([][][]driver.Value, n)}
+	for i := range p.write.readings {
+		r := &p.write.readings[i]
+		if r.Mark.Text != "" {
+			rows, err := askFor(ctx, &r.Mark, p, args, ask)
+			if err != nil {
+				return nil, err
+			}
+			if len(rows) != 1 || len(rows[0]) != 1 {
+				return nil, errors.New("a mark is one value")
+			}
+			read.marks[i] = rows[0][0]
+		}
+		if r.Before.Text != "" {
+			rows, err := askFor(ctx, &r.Before, p, args, ask)
+			if err != nil {
+				return nil, err
+			}
+			read.rows[i] = rows
+		}
+	}
+	return read, nil
+}
+
+// readAfter runs those that come after it.
+func readAfter(ctx context.Context, p *plan, args []driver.NamedValue, ask Asker, read *rowsRead) error {
+	for i := range p.write.readings {
+		r := &p.write.readings[i]
+		if r.After.Text == "" {
+			continue
+		}
+		var more []driver.Value
+		if r.Mark.Text != "" {
+			more = []driver.Value{read.marks[i]}
+		}
+		rows, err := askFor(ctx, &r.After, p, args, ask, more...)
+		if err != nil {
+			return err
+		}
+		read.rows[i] = append(read.rows[i], rows...)
+	}
+	return nil
+}
+
+func askFor(ctx context.Context, q *Query, p *plan, args []driver.NamedValue, ask Asker, more ...driver.Value) ([][]driver.Value, error) {
+	values := make([]driver.Value, 0, len(q.Params)+len(more))
+	for _, param := range q.Params {
+		v, ok := argument(args, param, p.statement.Params)
+		if !ok {
+			return nil, fmt.Errorf("parameter %d is not understood", param)
+		}
+		values = append(values, v)
+	}
+	return ask(ctx, q.Text, append(values, more...)...)
+}
+
+// returning are the rows of a write that returns some. The write is over when they are closed or at their end.
+type returning struct {
+	base   driver.Rows
+	end    func(err error) error // says what the caller is to hear
+	over   bool                  // end was called
+	failed error                 // what the last Next said
+}
+
+var (
+	_ driver.RowsNextResultSet              = (*returning)(nil)
+	_ driver.RowsColumnTypeDatabaseTypeName = (*returning)(nil)
+	_ driver.RowsColumnTypeScanType         = (*returning)(nil)
+	_ driver.RowsColumnTypeLength           = (*returning)(nil)
+	_ driver.RowsColumnTypeNullable         = (*returning)(nil)
+	_ driver.RowsColumnTypePrecisionScale   = (*returning)(nil)
+)
+
+func (r *returning) Columns() []string { return r.base.Columns() }
+
+func (r *returning) Next(dest []driver.Value) error {
+	err := r.base.Next(dest)
+	switch {
+	case err == nil:
+		return nil
+	case err != io.EOF: //nolint:errorlint // as database/sql compares it
+		r.failed = err
+		return err
+	case hasNextResultSet(r.base):
+		return err
+	}
+	if err := r.Close(); err != nil {
+		return err
+	}
+	return io.EOF
+}
+
+func (r *returning) Close() error {
+	err := r.base.Close()
+	if r.over {
+		return err
+	}
+	r.over = true
+	if r.failed != nil {
+		r.end(r.failed) // the caller has heard of it
+		return err
+	}
+	return r.end(err)
+}
+
+func (r *returning) HasNextResultSet() bool { return hasNextResultSet(r.base) }
+
+func (r *returning) NextResultSet() error {
+	if next, ok := r.base.(driver.RowsNextResultSet); ok {
+		return next.NextResultSet()
+	}
+	return io.EOF
+}
+
+func (r *returning) ColumnTypeDatabaseTypeName(i int) string { return describe(r.base)[i].databaseType }
+
+func (r *returning) ColumnTypeScanType(i int) reflect.Type { return describe(r.base)[i].scanType }
+
+func (r *returning) ColumnTypeLength(i int) (int64, bool) {
+	c := &describe(r.base)[i]
+	return c.length, c.hasLength
+}
+
+func (r *returning) ColumnTypeNullable(i int) (nullable, ok bool) {
+	c := &describe(r.base)[i]
+	return c.nullable, c.hasNullable
+}
+
+func (r *returning) ColumnTypePrecisionScale(i int) (precision, scale int64, ok bool) {
+	c := &describe(r.base)[i]
+	return c.precision, c.scale, c.hasDecimal
+}

@@ -82,9 +82,8 @@ type converter struct {
 	wantInput int                      // how many arguments the statement takes; -1: not known
 }
 
-func converterFor(base driver.Conn, stmt driver.Stmt) converter {
-	c := converter{wantInput: -1}
-	c.checker, _ = base.(driver.NamedValueChecker)
+func converterFor(base *baseConn, stmt driver.Stmt) converter {
+	c := converter{checker: base.checker, wantInput: -1}
 	if stmt == nil {
 		return c
 	}
@@ -96,8 +95,12 @@ func converterFor(base driver.Conn, stmt driver.Stmt) converter {
 	return c
 }
 
-func (c *converter) convert(args []driver.NamedValue) ([]driver.NamedValue, error) {
-	converted := make([]driver.NamedValue, 0, len(args))
+// convert converts arguments; in place, if nobody needs them as they were.
+func (c *converter) convert(args []driver.NamedValue, inPlace bool) ([]driver.NamedValue, error) {
+	converted := args[:0]
+	if !inPlace {
+		converted = make([]driver.NamedValue, 0, len(args))
+	}
 	for _, arg := range args {
 		nv := driver.NamedValue{Name: arg.Name, Ordinal: len(converted) + 1, Value: arg.Value}
 		switch err := c.convertOne(&nv); {

@@ -6,83 +6,77 @@ import (
 	"errors"
 )
 
-// What database/sql does with a driver's old and new interfaces, for calls that go to the base directly.
-
-func canQuery(base driver.Conn) bool {
-	switch base.(type) {
-	case driver.QueryerContext, driver.Queryer: //nolint:staticcheck // the old form is what old drivers have
-		return true
-	}
-	return false
+// A baseConn is a connection of the base driver with what it can do, asked once. It does with the old and the new forms
+// of the driver interfaces what database/sql does. The old forms are what old drivers have.
+type baseConn struct {
+	driver.Conn
+	queryer    driver.QueryerContext // nil: none
+	execer     driver.ExecerContext
+	oldQueryer driver.Queryer //nolint:staticcheck // see above
+	oldExecer  driver.Execer  //nolint:staticcheck // see above
+	beginner   driver.ConnBeginTx
+	checker    driver.NamedValueChecker
 }
 
-func canExec(base driver.Conn) bool {
-	switch base.(type) {
-	case driver.ExecerContext, driver.Execer: //nolint:staticcheck // the old form is what old drivers have
-		return true
-	}
-	return false
+func newBaseConn(c driver.Conn) *baseConn {
+	b := &baseConn{Conn: c}
+	b.queryer, _ = c.(driver.QueryerContext)
+	b.execer, _ = c.(driver.ExecerContext)
+	b.oldQueryer, _ = c.(driver.Queryer) //nolint:staticcheck // see above
+	b.oldExecer, _ = c.(driver.Execer)   //nolint:staticcheck // see above
+	b.beginner, _ = c.(driver.ConnBeginTx)
+	b.checker, _ = c.(driver.NamedValueChecker)
+	return b
 }
 
-func queryBase(ctx context.Context, base driver.Conn, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if b, ok := base.(driver.QueryerContext); ok {
-		return b.QueryContext(ctx, query, args)
+// canQuery and canExec report whether a text can be run without being prepared.
+func (b *baseConn) canQuery() bool { return b.queryer != nil || b.oldQueryer != nil }
+
+func (b *baseConn) canExec() bool { return b.execer != nil || b.oldExecer != nil }
+
+func (b *baseConn) query(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if b.queryer != nil {
+		return b.queryer.QueryContext(ctx, query, args)
 	}
 	values, err := unnamed(ctx, args)
 	if err != nil {
 		return nil, err
 	}
-	return base.(driver.Queryer).Query(query, values) //nolint:staticcheck // the old form is what old drivers have
+	return b.oldQueryer.Query(query, values)
 }
 
-func execBase(ctx context.Context, base driver.Conn, query string, args []driver.NamedValue) (driver.Result, error) {
-	if b, ok := base.(driver.ExecerContext); ok {
-		return b.ExecContext(ctx, query, args)
+func (b *baseConn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if b.execer != nil {
+		return b.execer.ExecContext(ctx, query, args)
 	}
 	values, err := unnamed(ctx, args)
 	if err != nil {
 		return nil, err
 	}
-	return base.(driver.Execer).Exec(query, values) //nolint:staticcheck // the old form is what old drivers have
+	return b.oldExecer.Exec(query, values)
 }
 
-// queryAnyway runs a query of ours, prepared if the base can not do without.
-func queryAnyway(ctx context.Context, base driver.Conn, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if canQuery(base) {
-		rows, err := queryBase(ctx, base, query, args)
-		if !errors.Is(err, driver.ErrSkip) {
-			return rows, err
-		}
+func (b *baseConn) prepare(ctx context.Context, query string) (driver.Stmt, error) {
+	if p, ok := b.Conn.(driver.ConnPrepareContext); ok {
+		return p.PrepareContext(ctx, query)
 	}
-	stmt, err := prepareBase(ctx, base, query)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := queryStmt(ctx, stmt, args)
-	if err != nil {
+	stmt, err := b.Conn.Prepare(query)
+	if err == nil && ctx.Err() != nil {
 		stmt.Close()
-		return nil, err
+		return nil, ctx.Err()
 	}
-	return closingRows{rows, stmt}, nil
+	return stmt, err
 }
 
-// closingRows closes its statement too.
-type closingRows struct {
-	driver.Rows
-	stmt driver.Stmt
-}
-
-func (r closingRows) Close() error { return errors.Join(r.Rows.Close(), r.stmt.Close()) }
-
-// execAnyway runs a statement of ours without arguments.
-func execAnyway(ctx context.Context, base driver.Conn, query string) error {
-	if canExec(base) {
-		_, err := execBase(ctx, base, query, nil)
+// run runs a statement of ours, without arguments; prepared, if the base can not do without.
+func (b *baseConn) run(ctx context.Context, query string) error {
+	if b.canExec() {
+		_, err := b.exec(ctx, query, nil)
 		if !errors.Is(err, driver.ErrSkip) {
 			return err
 		}
 	}
-	stmt, err := prepareBase(ctx, base, query)
+	stmt, err := b.prepare(ctx, query)
 	if err != nil {
 		return err
 	}
@@ -90,16 +84,36 @@ func execAnyway(ctx context.Context, base driver.Conn, query string) error {
 	return errors.Join(err, stmt.Close())
 }
 
-func prepareBase(ctx context.Context, base driver.Conn, query string) (driver.Stmt, error) {
-	if b, ok := base.(driver.ConnPrepareContext); ok {
-		return b.PrepareContext(ctx, query)
+// ask is an [Asker]: it runs a query of ours.
+func (b *baseConn) ask(ctx context.Context, query string, args ...driver.Value) ([][]driver.Value, error) {
+	named := numbered(args)
+	if b.canQuery() {
+		rows, err := b.query(ctx, query, named)
+		if err == nil {
+			return readAll(rows)
+		}
+		if !errors.Is(err, driver.ErrSkip) {
+			return nil, err
+		}
 	}
-	stmt, err := base.Prepare(query)
-	if err == nil && ctx.Err() != nil {
-		stmt.Close()
-		return nil, ctx.Err()
+	stmt, err := b.prepare(ctx, query)
+	if err != nil {
+		return nil, err
 	}
-	return stmt, err
+	defer stmt.Close()
+	rows, err := queryStmt(ctx, stmt, named)
+	if err != nil {
+		return nil, err
+	}
+	return readAll(rows)
+}
+
+// open reports whether a transaction is open, for a base that says so: mattn/go-sqlite3 does.
+func (b *baseConn) open() (open, known bool) {
+	if c, ok := b.Conn.(interface{ AutoCommit() bool }); ok {
+		return !c.AutoCommit(), true
+	}
+	return false, false
 }
 
 func queryStmt(ctx context.Context, stmt driver.Stmt, args []driver.NamedValue) (driver.Rows, error) {
@@ -134,4 +148,13 @@ func unnamed(ctx context.Context, args []driver.NamedValue) ([]driver.Value, err
 		values[i] = arg.Value
 	}
 	return values, ctx.Err()
+}
+
+// numbered is the opposite of unnamed.
+func numbered(args []driver.Value) []driver.NamedValue {
+	named := make([]driver.NamedValue, len(args))
+	for i, v := range args {
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	return named
 }

@@ -77,7 +77,7 @@ func compareRows(t *testing.T, got, want *Row) {
 	}
 }
 
-func location(t testing.TB, name string) *time.Location {
+func loadLocation(t testing.TB, name string) *time.Location {
 	t.Helper()
 	loc, err := time.LoadLocation(name)
 	if err != nil {
@@ -116,11 +116,11 @@ func TestRowBinaryTimes(t *testing.T) {
 		"UTC by name only":   time.FixedZone("UTC", 0),
 		"a minute":           time.FixedZone("LMT", -17762),
 		"a city's name":      time.FixedZone("Europe/Berlin", 3600),
-		"Europe/Berlin":      location(t, "Europe/Berlin"),
-		"America/St_Johns":   location(t, "America/St_Johns"),
-		"Etc/GMT+5":          location(t, "Etc/GMT+5"), // one offset at all times, and another name
-		"Etc/UTC":            location(t, "Etc/UTC"),
-		"CET":                location(t, "CET"), // its own name in winter
+		"Europe/Berlin":      loadLocation(t, "Europe/Berlin"),
+		"America/St_Johns":   loadLocation(t, "America/St_Johns"),
+		"Etc/GMT+5":          loadLocation(t, "Etc/GMT+5"), // one offset at all times, and another name
+		"Etc/UTC":            loadLocation(t, "Etc/UTC"),
+		"CET":                loadLocation(t, "CET"), // its own name in winter
 		"long name":          time.FixedZone(strings.Repeat("zone", 100), 60),
 	}
 	instants := []time.Time{
@@ -278,8 +278,8 @@ func tzData(t testing.TB) []byte {
 	return b.Bytes()
 }
 
-// seal gives a body the checksum that it would have if it were meant.
-func seal(body []byte) []byte {
+// sealRow gives a body the checksum that it would have if it were meant.
+func sealRow(body []byte) []byte {
 	return binary.LittleEndian.AppendUint32(bytes.Clone(body), crc32.Checksum(body, castagnoli))
 }
 
@@ -301,22 +301,22 @@ func TestRowBinaryCorrupt(t *testing.T) {
 		"empty":              {},
 		"short":              {rowVersion, 0, 0, 0},
 		"a text":             []byte("name,42,2026-11-22T00:00:00Z"),
-		"another version":    seal(append([]byte{rowVersion + 1}, body[1:]...)),
-		"more":               seal(append(bytes.Clone(body), 0)),
-		"no columns":         seal([]byte{rowVersion}),
-		"endless columns":    seal([]byte{rowVersion, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}),
-		"many columns":       seal([]byte{rowVersion, 5, 0xff, 0xff, 0xff, 0xff, 0x0f, 0}),
-		"no number":          seal([]byte{rowVersion, 1, 0xff, 0}),
-		"long number":        seal([]byte{rowVersion, 2, 0x80, 0x00, 0}),
-		"found twice":        seal([]byte{rowVersion, 1, 0, 2}),
-		"no values":          seal([]byte{rowVersion, 8, 1, 0, 0, 1, 0, 0, 0, 0, 1}),
-		"a value and no row": seal([]byte{rowVersion, 8, 1, 0, 0, 1, 0, 0, 0, 0, 0, tagNil}),
-		"scan type":          seal([]byte{rowVersion, 8, 1, 0, 0, 0x7f, 0, 0, 0, 0, 0}),
-		"pointer to nil":     seal([]byte{rowVersion, 8, 1, 0, 0, 0x80, 0, 0, 0, 0, 0}),
-		"flags":              seal([]byte{rowVersion, 8, 1, 0, 0, 1, 0x10, 0, 0, 0, 0}),
+		"another version":    sealRow(append([]byte{rowVersion + 1}, body[1:]...)),
+		"more":               sealRow(append(bytes.Clone(body), 0)),
+		"no columns":         sealRow([]byte{rowVersion}),
+		"endless columns":    sealRow([]byte{rowVersion, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}),
+		"many columns":       sealRow([]byte{rowVersion, 5, 0xff, 0xff, 0xff, 0xff, 0x0f, 0}),
+		"no number":          sealRow([]byte{rowVersion, 1, 0xff, 0}),
+		"long number":        sealRow([]byte{rowVersion, 2, 0x80, 0x00, 0}),
+		"found twice":        sealRow([]byte{rowVersion, 1, 0, 2}),
+		"no values":          sealRow([]byte{rowVersion, 8, 1, 0, 0, 1, 0, 0, 0, 0, 1}),
+		"a value and no row": sealRow([]byte{rowVersion, 8, 1, 0, 0, 1, 0, 0, 0, 0, 0, tagNil}),
+		"scan type":          sealRow([]byte{rowVersion, 8, 1, 0, 0, 0x7f, 0, 0, 0, 0, 0}),
+		"pointer to nil":     sealRow([]byte{rowVersion, 8, 1, 0, 0, 0x80, 0, 0, 0, 0, 0}),
+		"flags":              sealRow([]byte{rowVersion, 8, 1, 0, 0, 1, 0x10, 0, 0, 0, 0}),
 	}
 	value := func(b ...byte) []byte {
-		return seal(append([]byte{rowVersion, 8, 1, 0, 0, 1, 0, 0, 0, 0, 1}, b...))
+		return sealRow(append([]byte{rowVersion, 8, 1, 0, 0, 1, 0, 0, 0, 0, 1}, b...))
 	}
 	cases["tag"] = value(200)
 	cases["float32"] = value(tagFloat32, 1, 2, 3)
@@ -334,7 +334,7 @@ func TestRowBinaryCorrupt(t *testing.T) {
 	for i := range good {
 		cases[fmt.Sprintf("cut at %d", i)] = good[:i]
 		if i < len(body) {
-			cases[fmt.Sprintf("body cut at %d", i)] = seal(body[:i])
+			cases[fmt.Sprintf("body cut at %d", i)] = sealRow(body[:i])
 		}
 		flipped := bytes.Clone(good)
 		flipped[i] ^= 0x10
@@ -385,8 +385,8 @@ func TestNewRow(t *testing.T) {
 	NewRow(columns, values[:1])
 }
 
-// allocated is how many bytes f allocates, whatever else is going on: the least of some runs.
-func allocated(f func()) uint64 {
+// bytesAllocated is how many bytes f allocates, whatever else is going on: the least of some runs.
+func bytesAllocated(f func()) uint64 {
 	least := uint64(math.MaxUint64)
 	for range 3 {
 		var before, after runtime.MemStats
@@ -406,14 +406,18 @@ func TestRowBinaryAllocatesLittle(t *testing.T) {
 	block = append(block, bytes.Repeat([]byte{0, 0, 1, 0, 0, 0, 0}, columns)...)
 	body := binary.AppendUvarint([]byte{rowVersion}, uint64(len(block)))
 	body = append(append(body, block...), 1)
+	after := func(values ...byte) []byte {
+		return sealRow(append(bytes.Clone(body), bytes.Repeat(values, columns)...))
+	}
+	half := bytes.Repeat([]byte{tagString, 1, 'x', tagBytes, 1, 'x'}, columns/2)
 	for name, b := range map[string][]byte{
-		"no value":           seal(body),
-		"empty bytes":        seal(append(bytes.Clone(body), bytes.Repeat([]byte{tagBytes, 0}, columns)...)),
-		"texts":              seal(append(bytes.Clone(body), bytes.Repeat([]byte{tagString, 1, 'x'}, columns)...)),
-		"texts and bytes":    seal(append(bytes.Clone(body), bytes.Repeat([]byte{tagString, 1, 'x', tagBytes, 1, 'x'}, columns/2)...)),
-		"a length that lies": seal(append(bytes.Clone(body), bytes.Repeat([]byte{tagString, 0xff, 0xff, 0xff, 0x7f}, columns)...)),
+		"no value":           sealRow(body),
+		"empty bytes":        after(tagBytes, 0),
+		"texts":              after(tagString, 1, 'x'),
+		"texts and bytes":    sealRow(append(bytes.Clone(body), half...)),
+		"a length that lies": after(tagString, 0xff, 0xff, 0xff, 0x7f),
 	} {
-		if got, want := allocated(func() { new(Row).UnmarshalBinary(b) }), uint64(32*len(b)); got > want {
+		if got, want := bytesAllocated(func() { new(Row).UnmarshalBinary(b) }), uint64(32*len(b)); got > want {
 			t.Errorf("%s: got %d bytes allocated for %d, want at most %d", name, got, len(b), want)
 		}
 	}
@@ -426,7 +430,7 @@ func FuzzRow(f *testing.F) {
 	f.Add(encodeRow(f, NewRow([]string{"a", "b", "c", "d"}, []driver.Value{[]byte(nil), []byte{}, "", nil})))
 	f.Add(encodeRow(f, NewRow([]string{"a", "b", "c"}, []driver.Value{uint64(1 << 63), float32(1.5), 0.1})))
 	f.Add(encodeRow(f, NewRow([]string{"a", "b"}, []driver.Value{time.Unix(0, 0), time.Unix(1, 1).UTC()})))
-	f.Add(encodeRow(f, NewRow([]string{"a"}, []driver.Value{time.Unix(0, 0).In(location(f, "Europe/Berlin"))})))
+	f.Add(encodeRow(f, NewRow([]string{"a"}, []driver.Value{time.Unix(0, 0).In(loadLocation(f, "Europe/Berlin"))})))
 	// what is none
 	f.Add([]byte{})
 	f.Add([]byte{rowVersion, 0xff, 0xff, 0xff, 0xff, 0x0f})
@@ -434,7 +438,7 @@ func FuzzRow(f *testing.F) {
 		// As it is, and as it would be if its last bytes were the right checksum: otherwise few would pass.
 		candidates := [][]byte{b}
 		if len(b) >= checksumLen {
-			candidates = append(candidates, seal(b[:len(b)-checksumLen]))
+			candidates = append(candidates, sealRow(b[:len(b)-checksumLen]))
 		}
 		for _, b := range candidates {
 			var r Row
@@ -456,7 +460,7 @@ func FuzzRow(f *testing.F) {
 // FuzzRowValues goes the other way: from values to bytes and back.
 func FuzzRowValues(f *testing.F) {
 	f.Add("column", "text", []byte("bytes"), int64(1), 1.5, uint8(0))
-	f.Add("", "", []byte(nil), int64(-62135596801), -0.0, uint8(255))
+	f.Add("", "", []byte(nil), int64(-62135596801), math.Inf(-1), uint8(255))
 	f.Fuzz(func(t *testing.T, name, text string, raw []byte, n int64, fl float64, choice uint8) {
 		at := time.Unix(n, int64(choice)*1000)
 		switch choice % 4 {
@@ -465,7 +469,7 @@ func FuzzRowValues(f *testing.F) {
 		case 2:
 			at = at.In(time.FixedZone(text, int(int32(n))))
 		case 3:
-			at = at.In(location(t, "America/New_York"))
+			at = at.In(loadLocation(t, "America/New_York"))
 		}
 		want := NewRow(
 			[]string{name, "", name, "b", "c", "d", "e", "f"},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"io"
 	"time"
 
 	"github.com/ngrok/sqlmw"
@@ -17,13 +16,19 @@ type conn struct {
 	connector *connector
 	cache     *Cache
 
-	base     driver.Conn // nil: not dialed
+	base     *baseConn   // nil: not dialed
 	watched  driver.Conn // the base beneath sqlmw, which calls our interceptor
 	dials    int         // so that statements know when the base is another
 	resetDue bool        // database/sql has asked for a reset; the base hears of it when it is needed
 	session  *session    // nil: not known
 	asked    time.Time   // when the session was asked for in vain
 	tainted  string      // why the cache is not used on this connection until it is dialed again
+
+	// rowsOut says that rows of the base may be open. On SQLite a connection that has open rows goes on to read what
+	// was committed when they were opened: what it reads now may be older than a lease taken now (N6).
+	rowsOut bool
+
+	known knowledge // of the rules, when the last plan was looked up
 
 	tx   *transaction // nil: none is open
 	open *work        // a write in a transaction of its own whose rows are still open; nil: none
@@ -53,22 +58,24 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
-	if !canQuery(c.base) {
+	if !c.base.canQuery() {
 		return nil, driver.ErrSkip // database/sql prepares the query then
 	}
+	p := c.plan(query)
+	r := p.read(c.cache)
 	convert := converterFor(c.base, nil)
-	converted, err := convert.convert(args)
+	converted, err := convert.convert(args, r == nil)
 	if err != nil {
 		return nil, err
 	}
-	p := c.plan(query)
-	if r := p.read(c.cache); r != nil {
+	if r != nil {
 		return c.read(ctx, r, args, false, func(ctx context.Context) (driver.Rows, error) {
 			return c.unwrapped(c.watched.(driver.QueryerContext).QueryContext(ctx, query, converted))
 		})
 	}
-	if c.passes(p) {
-		return queryBase(ctx, c.base, query, converted)
+	if c.passes(p) && p.statement.Kind != KindWrite {
+		c.rowsOut = true
+		return c.base.query(ctx, query, converted)
 	}
 	return c.unwrapped(c.watched.(driver.QueryerContext).QueryContext(ctx, query, converted))
 }
@@ -78,16 +85,21 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
-	if !canExec(c.base) {
+	if !c.base.canExec() {
 		return nil, driver.ErrSkip
 	}
 	convert := converterFor(c.base, nil)
-	converted, err := convert.convert(args)
+	converted, err := convert.convert(args, true)
 	if err != nil {
 		return nil, err
 	}
-	if c.passes(c.plan(query)) {
-		return execBase(ctx, c.base, query, converted)
+	if p := c.plan(query); c.passes(p) {
+		known := c.known
+		result, err := c.base.exec(ctx, query, converted)
+		if p.statement.Kind == KindWrite {
+			c.passed(ctx, p, converted, known, err)
+		}
+		return result, err
 	}
 	return c.watched.(driver.ExecerContext).ExecContext(ctx, query, converted)
 }
@@ -123,7 +135,7 @@ func (c *conn) mayServe(s *session) bool {
 func (c *conn) read(ctx context.Context, r *readPlan, args []driver.NamedValue, prepared bool, run runner) (driver.Rows, error) {
 	r.ran[how(prepared)].Store(true)
 	m := modeOf(ctx)
-	if m == bypass || !c.mayServe(c.session) {
+	if m == bypass || c.rowsOut || !c.mayServe(c.session) {
 		return r.bypass(ctx, run)
 	}
 	l := lookups.Get().(*lookup)
@@ -131,14 +143,20 @@ func (c *conn) read(ctx context.Context, r *readPlan, args []driver.NamedValue, 
 	if !r.slot(l, c.session, args, prepared) {
 		return r.bypass(ctx, run)
 	}
-	return r.miss(ctx, c.cache.hub, l, m == renewal, run)
+	rows, err := r.miss(ctx, c.cache.hub, l, m == renewal, run)
+	if _, open := rows.(*ahead); open {
+		c.rowsOut = true
+	}
+	return rows, err
 }
 
 // plan is what a text means to this connection.
 func (c *conn) plan(query string) *plan {
 	if c.session != nil {
-		return c.session.database.meaning.Load().plan(query)
+		c.known = c.session.database.knowledge()
+		return c.known.meaning.plan(query)
 	}
+	c.known = knowledge{}
 	// Not even the database is known. What kind of statement it is can still be told.
 	s := c.cache.dialect.Analyze(query, nil)
 	p := &plan{query: query, statement: &s}
@@ -181,7 +199,7 @@ func (c *conn) unwrapped(_ driver.Rows, err error) (driver.Rows, error) {
 func (c *conn) ready(ctx context.Context) error {
 	if c.base != nil && c.resetDue {
 		c.resetDue = false
-		if resetter, ok := c.base.(driver.SessionResetter); ok {
+		if resetter, ok := c.base.Conn.(driver.SessionResetter); ok {
 			// sql.Conn and sql.Tx would not try again on another connection, so this one dials again.
 			if err := resetter.ResetSession(ctx); errors.Is(err, driver.ErrBadConn) {
 				c.hangUp()
@@ -209,9 +227,9 @@ func (c *conn) dial(ctx context.Context) error {
 		base.Close()
 		return err
 	}
-	c.base, c.watched = base, watched
+	c.base, c.watched = newBaseConn(base), watched
 	c.dials++
-	c.session, c.asked, c.tainted, c.resetDue = nil, time.Time{}, "", false
+	c.session, c.asked, c.tainted, c.resetDue, c.rowsOut = nil, time.Time{}, "", false, false
 	return nil
 }
 
@@ -235,7 +253,7 @@ func (c *conn) identify(ctx context.Context) {
 	if c.session != nil {
 		if c.session.database.stale() && time.Since(c.asked) > patience {
 			c.asked = time.Now()
-			c.session.database.refreshCatalog(ctx, c.ask, false)
+			c.session.database.refreshCatalog(ctx, c.base.ask, false)
 		}
 		return
 	}
@@ -243,38 +261,11 @@ func (c *conn) identify(ctx context.Context) {
 		return
 	}
 	c.asked = time.Now()
-	s, err := c.connector.identify(ctx, c.ask)
-	if err != nil {
+	s, err := c.connector.identify(ctx, c.base.ask)
+	if err != nil && ctx.Err() == nil {
 		c.cache.logOnce("the database could not be identified and is not cached", "error", err.Error())
-		return
 	}
 	c.session = s
-}
-
-// ask is the Asker of this connection. It goes to the base and is nobody's statement.
-func (c *conn) ask(ctx context.Context, query string, args ...driver.Value) ([][]driver.Value, error) {
-	named := make([]driver.NamedValue, len(args))
-	for i, v := range args {
-		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
-	}
-	rows, err := queryAnyway(ctx, c.base, query, named)
-	if err != nil {
-		return nil, err
-	}
-	var all [][]driver.Value
-	for {
-		row := make([]driver.Value, len(rows.Columns()))
-		if err := rows.Next(row); err == io.EOF { //nolint:errorlint // as database/sql compares it
-			return all, rows.Close()
-		} else if err != nil {
-			rows.Close()
-			return nil, err
-		}
-		for i := range row {
-			row[i] = clone(row[i])
-		}
-		all = append(all, row)
-	}
 }
 
 // Ping dials.
@@ -282,7 +273,7 @@ func (c *conn) Ping(ctx context.Context) error {
 	if err := c.ready(ctx); err != nil {
 		return err
 	}
-	if pinger, ok := c.base.(driver.Pinger); ok {
+	if pinger, ok := c.base.Conn.(driver.Pinger); ok {
 		return pinger.Ping(ctx)
 	}
 	return nil
@@ -291,12 +282,16 @@ func (c *conn) Ping(ctx context.Context) error {
 // ResetSession is put off until the base is needed: a hit needs none.
 func (c *conn) ResetSession(context.Context) error {
 	c.resetDue = c.base != nil
+	c.rowsOut = false
 	return nil
 }
 
 // IsValid reports what the base says of itself. A connection that has not dialed is valid.
 func (c *conn) IsValid() bool {
-	if validator, ok := c.base.(driver.Validator); ok {
+	if c.base == nil {
+		return true
+	}
+	if validator, ok := c.base.Conn.(driver.Validator); ok {
 		return validator.IsValid()
 	}
 	return true

@@ -29,8 +29,24 @@ type meaning struct {
 	catalog  *Catalog // nil: not known, so that nothing is cached and every write may write anything
 	rules    []*bound // those of every cache on the store
 
+	// learnt goes up when a text has taught a rule to watch what it did not watch before.
+	learnt atomic.Uint64
+
 	mu    sync.RWMutex
 	plans map[string]*plan // :: text → plan; protected by mu
+}
+
+// A knowledge is what was known of a database's rules at one time. A writer compares it before and after its write:
+// what it did not know at first, it drops at the end.
+type knowledge struct {
+	meaning *meaning
+	learnt  uint64
+}
+
+// knowledge is taken before a plan is looked up, so that the plan knows no less.
+func (d *database) knowledge() knowledge {
+	m := d.meaning.Load()
+	return knowledge{m, m.learnt.Load()}
 }
 
 // refreshCatalog reads the catalog if it is older than catalogAge, or at once if it is known to have changed.
@@ -48,11 +64,28 @@ func (d *database) refreshCatalog(ctx context.Context, ask Asker, changed bool) 
 	d.mu.Lock()
 	d.readAt = time.Now()
 	d.mu.Unlock()
-	if old := d.meaning.Load().catalog; old != nil && old.Digest == catalog.Digest {
+	old := d.meaning.Load().catalog
+	if old != nil && old.Digest == catalog.Digest {
 		return nil
 	}
 	d.rebind(catalog)
+	if old != nil && !changed {
+		d.dropAll(ctx) // somebody else has changed the schema
+	}
 	return nil
+}
+
+// dropAll drops every key of every rule in this database.
+func (d *database) dropAll(ctx context.Context) {
+	marks := Marks{Writer: newToken()}
+	for _, b := range d.meaning.Load().rules {
+		marks.Generations = append(marks.Generations, b.generations[0])
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
+	if err := d.hub.store.Release(ctx, &marks); err != nil {
+		d.hub.journal.enter(d.hub, entry{marks: marks})
+	}
 }
 
 // forget makes the catalog unknown, so that nothing is cached until it was read again.
@@ -95,7 +128,6 @@ func (d *database) bindAll(catalog *Catalog) {
 		m.adopt(old)
 	}
 	d.meaning.Store(m)
-	d.hub.version.Add(1)
 }
 
 // adopt binds the texts that were seen under the old meaning.
@@ -140,7 +172,7 @@ func (m *meaning) plan(query string) *plan {
 				delete(m.plans, text)
 			}
 		}
-		m.database.hub.version.Add(1)
+		m.learnt.Add(1)
 	}
 	m.plans[query] = p
 	return p

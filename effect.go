@@ -723,8 +723,9 @@ func (p *writePlan) touchesNothing() bool {
 
 // drops are the keys that one write drops.
 type drops struct {
-	keys map[drop][]Datum // :: drop → the values in its key
-	wide map[*bound]bool
+	keys   map[drop][]Datum // :: drop → the values in its key
+	counts map[*bound]int   // :: rule → its keys
+	wide   map[*bound]bool
 }
 
 // A drop is one key of one rule.
@@ -734,11 +735,14 @@ type drop struct {
 }
 
 func newDrops() *drops {
-	return &drops{keys: map[drop][]Datum{}, wide: map[*bound]bool{}}
+	return &drops{keys: map[drop][]Datum{}, counts: map[*bound]int{}, wide: map[*bound]bool{}}
 }
 
 // add puts in the key of a recipe. Row is nil for a recipe that needs none.
 func (d *drops) add(r *recipe, dialect Dialect, args []driver.NamedValue, names []string, row []driver.Value) {
+	if d.wide[r.rule] {
+		return
+	}
 	data := make([]Datum, len(r.sources))
 	for i := range r.sources {
 		src := &r.sources[i]
@@ -771,7 +775,20 @@ func (d *drops) add(r *recipe, dialect Dialect, args []driver.NamedValue, names 
 		// The value has no place in the key, so no read with it was ever stored, nor will be: %d and a text.
 		return
 	}
-	d.keys[drop{r.rule, string(key)}] = data
+	d.put(drop{r.rule, string(key)}, data)
+}
+
+// put adds a key. A rule with too many keys counts as rule-wide.
+func (d *drops) put(k drop, data []Datum) {
+	if _, have := d.keys[k]; have {
+		return
+	}
+	d.counts[k.rule]++
+	if d.counts[k.rule] > k.rule.owner.maxKeys {
+		d.wide[k.rule] = true
+		return
+	}
+	d.keys[k] = data
 }
 
 // widen drops every key of these rules.
@@ -781,17 +798,8 @@ func (d *drops) widen(rules []*bound) {
 	}
 }
 
-// marks turns drops into what the store is told. A rule with too many keys counts as rule-wide.
+// marks turns drops into what the store is told.
 func (d *drops) marks(m *Marks) {
-	perRule := map[*bound]int{}
-	for k := range d.keys {
-		perRule[k.rule]++
-	}
-	for b, n := range perRule {
-		if n > b.owner.maxKeys {
-			d.wide[b] = true
-		}
-	}
 	seen := map[string]bool{}
 	for k := range d.keys {
 		if d.wide[k.rule] || seen[k.key] {

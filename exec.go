@@ -21,16 +21,17 @@ func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue,
 func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue, run runner) (rows driver.Rows, err error) {
 	p := c.plan(query)
 	switch {
-	case p.statement.Kind == KindRead && p.write == nil:
+	case p.statement.Kind == KindRead:
 		return run(ctx)
-	case p.statement.Kind == KindWrite:
-		return c.returning(ctx, p, args, run)
+	case p.statement.Kind == KindControl, p.statement.Kind == KindSession:
+		c.rowsOut = true
+		err = c.perform(ctx, p, args, func(ctx context.Context) (err error) {
+			rows, err = run(ctx)
+			return err
+		})
+		return rows, err
 	}
-	err = c.perform(ctx, p, args, func(ctx context.Context) (err error) {
-		rows, err = run(ctx)
-		return err
-	})
-	return rows, err
+	return c.returning(ctx, p, args, run)
 }
 
 // perform runs a statement and does around it what its kind asks for.
@@ -50,6 +51,25 @@ func (c *conn) perform(ctx context.Context, p *plan, args []driver.NamedValue, r
 	return w.end(ctx, run(ctx))
 }
 
+// passed notes a write that has gone straight to the base because no rule knew of it. By now one may.
+func (c *conn) passed(ctx context.Context, p *plan, args []driver.NamedValue, known knowledge, err error) {
+	switch {
+	case c.tx != nil:
+		c.tx.work.remember(item{p, keep(args)})
+		if err != nil {
+			c.doubt()
+		} else {
+			c.tx.wrote = true
+		}
+	case c.open != nil:
+		c.open.remember(item{p, keep(args)})
+	case c.session != nil && c.session.database.knowledge() != known:
+		w := newWork(c.cache, c.session, known)
+		w.items = []item{{p, args}}
+		w.release(ctx, err)
+	}
+}
+
 // returning runs a write that returns rows. It is over when its rows are.
 func (c *conn) returning(ctx context.Context, p *plan, args []driver.NamedValue, run runner) (driver.Rows, error) {
 	w, err := c.start(ctx, p, args)
@@ -60,8 +80,8 @@ func (c *conn) returning(ctx context.Context, p *plan, args []driver.NamedValue,
 	if err != nil {
 		return nil, w.end(ctx, err)
 	}
-	if w.own {
-		c.open = w.work
+	if w.in == nil {
+		c.open = w.work // what is written meanwhile becomes visible with it
 	}
 	return &returning{base: rows, end: func(err error) error { return w.end(ctx, err) }}, nil
 }
@@ -79,7 +99,7 @@ type writing struct {
 
 // start does what comes before a statement.
 func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*writing, error) {
-	w := &writing{conn: c, plan: p, args: args, work: newWork(c.cache, c.session), in: c.tx}
+	w := &writing{conn: c, plan: p, args: args, work: newWork(c.cache, c.session, c.known), in: c.tx}
 	reads := p.write != nil && len(p.write.readings) > 0 && c.taint() == "" && c.open == nil
 	if reads {
 		w.readFirst(ctx)
@@ -106,7 +126,7 @@ func (w *writing) readFirst(ctx context.Context) {
 	c := w.conn
 	switch {
 	case w.in == nil:
-		if execAnyway(ctx, c.base, c.cache.dialect.Begin()) != nil {
+		if c.base.run(ctx, c.cache.dialect.Begin()) != nil {
 			return
 		}
 		w.own = true
@@ -116,19 +136,19 @@ func (w *writing) readFirst(ctx context.Context) {
 		// Reading first and writing then can fail where writing at once would have waited.
 		for i := range w.plan.statement.Writes {
 			lock := c.cache.dialect.Lock(w.plan.statement.Writes[i].Table)
-			if lock != "" && execAnyway(ctx, c.base, lock) != nil {
+			if lock != "" && c.base.run(ctx, lock) != nil {
 				return
 			}
 		}
 		w.in.wrote = true
 	}
-	read, err := readBefore(ctx, w.plan, w.args, c.ask)
+	read, err := readBefore(ctx, w.plan, w.args, c.base.ask)
 	if err == nil {
 		w.read = read
 		return
 	}
 	c.cache.logOnce("rows of a write could not be read, so that it drops every key", "error", err.Error())
-	if w.own && execAnyway(context.WithoutCancel(ctx), c.base, "ROLLBACK") == nil {
+	if w.own && c.base.run(context.WithoutCancel(ctx), "ROLLBACK") == nil {
 		w.own = false
 	}
 }
@@ -144,8 +164,11 @@ func (w *writing) collect() {
 // end does what comes after the statement, and returns what the caller is to hear.
 func (w *writing) end(ctx context.Context, err error) error {
 	c := w.conn
+	if c.open == w.work {
+		c.open = nil
+	}
 	if w.read != nil && !errors.Is(err, driver.ErrBadConn) {
-		if readErr := readAfter(context.WithoutCancel(ctx), w.plan, w.args, c.ask, w.read); readErr != nil {
+		if readErr := readAfter(context.WithoutCancel(ctx), w.plan, w.args, c.base.ask, w.read); readErr != nil {
 			w.read = nil
 			c.cache.logOnce("rows of a write could not be read, so that it drops every key", "error", readErr.Error())
 		}
@@ -178,7 +201,7 @@ func (w *writing) end(ctx context.Context, err error) error {
 func (w *writing) remember(err error) {
 	w.in.work.join(w.work)
 	if err != nil {
-		w.in.doubt = true
+		w.conn.doubt()
 	} else if w.plan.statement.Kind == KindWrite {
 		w.in.wrote = true
 	}
@@ -189,21 +212,17 @@ func (w *writing) remember(err error) {
 func (w *writing) commitOwn(ctx context.Context, err error) error {
 	c := w.conn
 	w.collect()
-	if c.open != nil {
-		w.work.join(c.open)
-		c.open = nil
-	}
 	if errors.Is(err, driver.ErrBadConn) {
 		return err
 	}
 	cleanCtx := context.WithoutCancel(ctx)
 	if quarantineErr := w.work.quarantine(ctx); quarantineErr != nil {
-		execAnyway(cleanCtx, c.base, "ROLLBACK")
+		c.base.run(cleanCtx, "ROLLBACK")
 		return errors.Join(err, quarantineErr)
 	}
-	commitErr := execAnyway(cleanCtx, c.base, "COMMIT")
+	commitErr := c.base.run(cleanCtx, "COMMIT")
 	if commitErr != nil {
-		execAnyway(cleanCtx, c.base, "ROLLBACK") // fails if the statement has rolled back by itself
+		c.base.run(cleanCtx, "ROLLBACK") // fails if the statement has rolled back by itself
 	}
 	outcome := err
 	if err == nil {
@@ -251,7 +270,7 @@ func (w *writing) guess(err error) {
 	case control:
 		// It may have started a transaction, or ended one.
 		if c.tx == nil {
-			c.tx = &transaction{work: newWork(c.cache, c.session)}
+			c.tx = &transaction{work: newWork(c.cache, c.session, c.known)}
 		}
 		c.tx.doubt = true
 	}
@@ -265,16 +284,27 @@ func (c *conn) settleSchema(ctx context.Context, w *work, err error) {
 	if err != nil || c.session == nil {
 		return
 	}
-	for _, it := range w.items {
-		if !changesSchema(it.plan.statement) {
-			continue
-		}
-		d := c.session.database
-		if err := d.refreshCatalog(context.WithoutCancel(ctx), c.ask, true); err != nil {
-			d.forget()
-		}
+	if !w.changesSchema() {
 		return
 	}
+	d := c.session.database
+	if err := d.refreshCatalog(context.WithoutCancel(ctx), c.base.ask, true); err != nil {
+		d.forget()
+	}
+}
+
+func (w *work) changesSchema() bool {
+	for _, it := range w.items {
+		if changesSchema(it.plan.statement) {
+			return true
+		}
+	}
+	for p := range w.texts {
+		if changesSchema(p.statement) {
+			return true
+		}
+	}
+	return false
 }
 
 func changesSchema(s *Statement) bool {

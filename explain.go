@@ -2,6 +2,7 @@ package moneyclip
 
 import (
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -44,7 +45,7 @@ func (c *Cache) Explain(query string, args ...any) (Explanation, error) {
 	d := c.last
 	c.mu.Unlock()
 	if d == nil {
-		return Explanation{}, fmt.Errorf("moneyclip: nothing to explain yet: no database was reached, so that its tables are not known")
+		return Explanation{}, errors.New("moneyclip: nothing to explain yet: no database was reached, so that its tables are not known")
 	}
 	m := d.meaning.Load()
 	p := m.plan(query)
@@ -90,7 +91,7 @@ func (c *Cache) explainRead(x *Explanation, m *meaning, p *plan, args []driver.N
 		return
 	}
 	x.Cached, x.Key = true, strings.TrimPrefix(string(l.slot.Key), r.rule.prefix)
-	x.Reason = fmt.Sprintf("it is the Query of the rule")
+	x.Reason = "it is the Query of the rule"
 	if r.rule.Table != "" {
 		x.Reason = fmt.Sprintf("it reads %s alone and pins %s", r.rule.Table, strings.Join(r.rule.By, ", "))
 	}

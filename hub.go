@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"slices"
 	"sync"
-	"sync/atomic"
 )
 
 // A hub is what the caches on one store have in common: the databases that they reach, the rules of all of them, and
@@ -13,10 +12,6 @@ import (
 // the write makes old.
 type hub struct {
 	store Store
-
-	// version goes up whenever a rule comes to watch a table that it did not watch before. A writer compares it
-	// before and after its write: what it did not know at first, it drops at the end.
-	version atomic.Uint64
 
 	mu        sync.Mutex           // protects what follows
 	caches    []*Cache             //

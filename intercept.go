@@ -60,7 +60,7 @@ func (i *interceptor) ConnBeginTx(ctx context.Context, base driver.ConnBeginTx, 
 }
 
 func (i *interceptor) TxCommit(ctx context.Context, base driver.Tx) error {
-	return i.conn.commit(ctx, true, base.Commit)
+	return i.conn.commit(ctx, base.Commit, base.Rollback)
 }
 
 func (i *interceptor) TxRollback(_ context.Context, base driver.Tx) error {

@@ -363,7 +363,7 @@ func (m *memStore) leaseholder(slot *Slot, token Token) (*memKey, *variant) {
 		return nil, nil
 	}
 	v := k.variant(slot.Field)
-	if v == nil || v.until == 0 || v.token != token || !v.under(slot) {
+	if v == nil || v.until == 0 || v.token != token {
 		return nil, nil
 	}
 	return k, v

@@ -313,13 +313,12 @@ func TestMemStoreForgets(t *testing.T) {
 		if len(m.keys) > many {
 			t.Errorf("got %d keys, want no more than the %d that hold rows", len(m.keys), many)
 		}
-		if live := newTestStore(1 << 20); true {
-			for i := range many {
-				live.Lease(t.Context(), memSlot(fmt.Sprint("leased", i), "f"), newToken(), time.Hour, false)
-			}
-			if len(live.keys) != many {
-				t.Errorf("got %d keys, want %d: their leases have not run out", len(live.keys), many)
-			}
+		m = newTestStore(1 << 20)
+		for i := range many {
+			m.Lease(t.Context(), memSlot(fmt.Sprint("leased", i), "f"), newToken(), time.Hour, false)
+		}
+		if len(m.keys) != many {
+			t.Errorf("got %d keys, want %d: their leases have not run out", len(m.keys), many)
 		}
 	})
 }
@@ -328,8 +327,14 @@ func TestMemStoreForgets(t *testing.T) {
 // that is forgotten at once would never be ended by a writer.
 func TestMemStoreGenerations(t *testing.T) {
 	t.Parallel()
+	for _, names := range [][]string{{"marked"}, {"marked", "one more"}} { // so that either of two is one too many
+		testMemStoreGenerations(t, names)
+	}
+}
+
+func testMemStoreGenerations(t *testing.T, marked []string) {
 	m := newTestStore(1 << 20)
-	marks := &Marks{Writer: newToken(), Generations: []string{"marked"}}
+	marks := &Marks{Writer: newToken(), Generations: marked}
 	m.Quarantine(t.Context(), marks, time.Hour)
 	early := memSlot("early", "f")
 	memPut(t, m, early, memRow(0))
@@ -342,7 +347,7 @@ func TestMemStoreGenerations(t *testing.T) {
 		if grant.Answer != AnswerLease {
 			t.Fatalf("Lease %d: got answer %d, want %d", i, grant.Answer, AnswerLease)
 		}
-		m.Release(t.Context(), &Marks{Generations: slot.Generations[:1+i%2][i%2:]})
+		m.Release(t.Context(), &Marks{Generations: slot.Generations[:1]})
 		if ok, _ := m.Fill(t.Context(), slot, grant.Lease, memRow(0), Age{Hard: time.Hour}); ok {
 			t.Fatalf("Fill %d: got true although its generation was ended", i)
 		}

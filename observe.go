@@ -20,9 +20,9 @@ type RuleStats struct {
 	Misses        uint64 // reads that asked the database under a lease
 	Fills         uint64 // misses whose row was stored
 	Bypasses      uint64 // reads that asked the database and stored nothing: in a transaction, beside a writer, ...
-	Invalidations uint64 // keys dropped by writes, one for each write and key
+	Invalidations uint64 // keys that writes have touched and dropped, whether anything was stored under them or not
 	RuleWide      uint64 // times that a write dropped every key of the rule
-	Refreshes     uint64 // keys loaded again by their writer
+	Refreshes     uint64 // keys that writers have begun to load again; a Fill follows if all goes well
 }
 
 func (s *RuleStats) add(t RuleStats) {

@@ -240,20 +240,34 @@ func (r *readPlan) slot(l *lookup, s *session, args []driver.NamedValue, prepare
 
 // canonical is the canonical spelling of a value that is compared with a column.
 func canonical(dialect Dialect, column *Column, value driver.Value) (Datum, bool) {
-	if column == nil {
-		return Datum{}, false
-	}
 	switch v := value.(type) {
 	case string:
 		if len(v) > maxArgument {
 			return Datum{}, false
 		}
 	case []byte:
-		if len(v) > maxArgument {
+		if len(v) > maxArgument || v == nil { // some drivers bind nil as NULL
 			return Datum{}, false
 		}
 	}
+	if column == nil {
+		return spelled(value)
+	}
 	return dialect.Canonical(column, value)
+}
+
+// spelled is the Datum of a value that is compared with no column: only its own spelling equals it. Every write that
+// touches such a key drops all keys of its rule.
+func spelled(value driver.Value) (Datum, bool) {
+	switch v := value.(type) {
+	case int64:
+		return Int(v), true
+	case string:
+		return Text(v), true
+	case []byte:
+		return Bytes(v), true
+	}
+	return Datum{}, false
 }
 
 // isPlain reports whether a value is spelled just as its Datum is.

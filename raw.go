@@ -27,7 +27,7 @@ func Invalidate(ctx context.Context, db *sql.DB, rule string, args ...any) error
 		if b.idle != "" {
 			return fmt.Errorf("%w: %q is inactive: %s", ErrNoRule, rule, b.idle)
 		}
-		w := newWork(c.cache, c.session)
+		w := newWork(c.cache, c.session, c.session.database.knowledge())
 		if err := w.name(b, args); err != nil {
 			return fmt.Errorf("moneyclip: rule %s: %w", rule, err)
 		}
@@ -74,21 +74,22 @@ func (w *work) name(b *bound, args []any) error {
 	if len(args) != len(b.template.verbs) {
 		return fmt.Errorf("key %q has %s, got %s", b.Key, count(len(b.template.verbs), "verb"), count(len(args), "value"))
 	}
-	if b.columns == nil {
-		return nil // no query of the rule was seen, so nothing can be stored
-	}
 	r := recipe{rule: b}
 	named := make([]driver.NamedValue, len(args))
 	for i, arg := range args {
+		var column *Column
+		if b.columns != nil {
+			column = b.columns[i]
+		}
 		value, ok := resolve(arg)
 		if ok && value != nil {
-			_, ok = canonical(w.dialect, b.columns[i], value)
+			_, ok = canonical(w.dialect, column, value)
 		}
 		if !ok {
-			return fmt.Errorf("value %d, a %T, has no canonical spelling in column %s", i+1, arg, b.columns[i].Name)
+			return fmt.Errorf("value %d, a %T, is of a kind whose equality is not known", i+1, arg)
 		}
 		named[i] = driver.NamedValue{Ordinal: i + 1, Value: value}
-		r.sources = append(r.sources, source{kind: fromArgument, index: i + 1, column: b.columns[i]})
+		r.sources = append(r.sources, source{kind: fromArgument, index: i + 1, column: column})
 	}
 	w.drops.add(&r, w.dialect, named, nil, nil)
 	return nil
@@ -113,9 +114,9 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 		}
 		c.tainted = "its base connection was used directly"
 		if len(writes) == 1 && writes[0] == ReadOnly {
-			return f(c.base)
+			return f(c.base.Conn)
 		}
-		w := newWork(c.cache, c.session)
+		w := newWork(c.cache, c.session, c.known)
 		w.blind = c.session == nil
 		if c.session != nil {
 			w.drops.widen(c.session.database.meaning.Load().watching(writes))
@@ -123,10 +124,10 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 		if err := w.quarantine(ctx); err != nil {
 			return err
 		}
-		err := f(c.base)
+		err := f(c.base.Conn)
 		if c.tx == nil {
 			// f may have started a transaction, which the next COMMIT ends.
-			c.tx = &transaction{work: newWork(c.cache, c.session), doubt: true}
+			c.tx = &transaction{work: newWork(c.cache, c.session, c.known), doubt: true}
 		}
 		c.tx.work.join(w)
 		// Whether f succeeded or not, it has come to its end: what it did not leave in a transaction is visible now.

@@ -153,19 +153,19 @@ func (c *conn) run(ctx context.Context, j job) {
 			return nil, err
 		}
 		if j.prepared {
-			if st, err = prepareBase(ctx, c.base, j.read.query); err != nil {
+			if st, err = c.base.prepare(ctx, j.read.query); err != nil {
 				return nil, err
 			}
 		}
 		convert := converterFor(c.base, st)
-		args, err := convert.convert(j.args)
+		args, err := convert.convert(j.args, true)
 		if err != nil {
 			return nil, err
 		}
 		if st != nil {
 			return queryStmt(ctx, st, args)
 		}
-		return queryBase(ctx, c.base, j.read.query, args)
+		return c.base.query(ctx, j.read.query, args)
 	})
 	if err == nil {
 		rows.Close()

@@ -27,8 +27,8 @@ func (c rowsConn) QueryContext(context.Context, string, []driver.NamedValue) (dr
 	return c.rows(), nil
 }
 
-// query asks a database that answers with these rows.
-func query(t *testing.T, rows rowsDriver) *sql.Rows {
+// queryRows asks a database that answers with these rows.
+func queryRows(t *testing.T, rows rowsDriver) *sql.Rows {
 	t.Helper()
 	db := sql.OpenDB(rows)
 	t.Cleanup(func() { db.Close() })
@@ -79,8 +79,8 @@ func (r *describedRows) ColumnTypePrecisionScale(i int) (precision, scale int64,
 	return r.columns[i].precision, r.columns[i].scale, r.columns[i].hasDecimal
 }
 
-// recorded is the row that a driver's rows are recorded as.
-func recorded(rows driver.Rows) *Row {
+// recordRows is the row that a driver's rows are recorded as.
+func recordRows(rows driver.Rows) *Row {
 	r := &Row{columns: describe(rows), names: rows.Columns()}
 	values := make([]driver.Value, len(r.names))
 	if rows.Next(values) == nil {
@@ -116,7 +116,8 @@ func seenColumns(t *testing.T, rows *sql.Rows) (seen []seenColumn) {
 	return seen
 }
 
-// A hit tells of its columns what the base driver tells, and for one that tells little, what database/sql makes of it.
+// A hit tells of its columns what the base driver tells, and for one that tells little, what database/sql makes of
+// it.
 func TestReplayColumnTypes(t *testing.T) {
 	t.Parallel()
 	names := []string{"id", "name", "price"}
@@ -131,22 +132,22 @@ func TestReplayColumnTypes(t *testing.T) {
 		"described": func() driver.Rows { return &describedRows{plainRows{names, values}, columns} },
 		"plain":     func() driver.Rows { return &plainRows{names, values} },
 	} {
-		want := seenColumns(t, query(t, rows))
-		stored := recorded(rows())
-		got := seenColumns(t, query(t, func() driver.Rows { return newReplay(stored) }))
+		want := seenColumns(t, queryRows(t, rows))
+		stored := recordRows(rows())
+		got := seenColumns(t, queryRows(t, func() driver.Rows { return newReplay(stored) }))
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %+v, want %+v", name, got, want)
 		}
 		// And so it is after the way through bytes.
 		decoded := decodeRow(t, encodeRow(t, stored))
-		got = seenColumns(t, query(t, func() driver.Rows { return newReplay(decoded) }))
+		got = seenColumns(t, queryRows(t, func() driver.Rows { return newReplay(decoded) }))
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s, stored: got %+v, want %+v", name, got, want)
 		}
 	}
 	// NewRow's are those of a driver that tells nothing.
-	want := seenColumns(t, query(t, func() driver.Rows { return &plainRows{names, values} }))
-	got := seenColumns(t, query(t, func() driver.Rows { return newReplay(NewRow(names, values)) }))
+	want := seenColumns(t, queryRows(t, func() driver.Rows { return &plainRows{names, values} }))
+	got := seenColumns(t, queryRows(t, func() driver.Rows { return newReplay(NewRow(names, values)) }))
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("NewRow: got %+v, want %+v", got, want)
 	}
@@ -157,7 +158,7 @@ func TestReplayScans(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.FixedZone("", 3600))
 	values := []driver.Value{int64(1), "text", []byte("bytes"), at, nil, true, 1.5, float32(1.5), uint64(1 << 63)}
 	row := NewRow([]string{"a", "b", "c", "d", "e", "f", "g", "h", "i"}, values)
-	rows := query(t, func() driver.Rows { return newReplay(row) })
+	rows := queryRows(t, func() driver.Rows { return newReplay(row) })
 	if !rows.Next() {
 		t.Fatalf("got no row: %v", rows.Err())
 	}
@@ -193,7 +194,7 @@ func TestReplayNotFound(t *testing.T) {
 	if err := db.QueryRowContext(t.Context(), "select").Scan(&a); err != sql.ErrNoRows {
 		t.Errorf("got error %v, want %v", err, sql.ErrNoRows)
 	}
-	rows := query(t, func() driver.Rows { return newReplay(row) })
+	rows := queryRows(t, func() driver.Rows { return newReplay(row) })
 	if names, err := rows.Columns(); err != nil || !reflect.DeepEqual(names, []string{"a"}) {
 		t.Errorf("got the columns %q, error %v, want %q", names, err, []string{"a"})
 	}

@@ -60,18 +60,20 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	if err := s.ready(ctx); err != nil {
 		return nil, err
 	}
+	p := c.plan(s.query)
+	r := p.read(c.cache)
 	convert := converterFor(c.base, s.base)
-	converted, err := convert.convert(args)
+	converted, err := convert.convert(args, r == nil)
 	if err != nil {
 		return nil, err
 	}
-	p := c.plan(s.query)
-	if r := p.read(c.cache); r != nil {
+	if r != nil {
 		return c.read(ctx, r, args, true, func(ctx context.Context) (driver.Rows, error) {
 			return c.unwrapped(s.watched.(driver.StmtQueryContext).QueryContext(ctx, converted))
 		})
 	}
-	if c.passes(p) {
+	if c.passes(p) && p.statement.Kind != KindWrite {
+		c.rowsOut = true
 		return queryStmt(ctx, s.base, converted)
 	}
 	return c.unwrapped(s.watched.(driver.StmtQueryContext).QueryContext(ctx, converted))
@@ -84,12 +86,17 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 		return nil, err
 	}
 	convert := converterFor(c.base, s.base)
-	converted, err := convert.convert(args)
+	converted, err := convert.convert(args, true)
 	if err != nil {
 		return nil, err
 	}
-	if c.passes(c.plan(s.query)) {
-		return execStmt(ctx, s.base, converted)
+	if p := c.plan(s.query); c.passes(p) {
+		known := c.known
+		result, err := execStmt(ctx, s.base, converted)
+		if p.statement.Kind == KindWrite {
+			c.passed(ctx, p, converted, known, err)
+		}
+		return result, err
 	}
 	return s.watched.(driver.StmtExecContext).ExecContext(ctx, converted)
 }
@@ -116,12 +123,4 @@ func (s *stmt) Exec(args []driver.Value) (driver.Result, error) {
 // Query is not called by database/sql, which knows QueryContext.
 func (s *stmt) Query(args []driver.Value) (driver.Rows, error) {
 	return s.QueryContext(backgroundContext, numbered(args))
-}
-
-func numbered(args []driver.Value) []driver.NamedValue {
-	named := make([]driver.NamedValue, len(args))
-	for i, v := range args {
-		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
-	}
-	return named
 }

@@ -33,7 +33,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
-	if _, ok := c.base.(driver.ConnBeginTx); !ok {
+	if c.base.beginner == nil {
 		// sqlmw would drop these options without a word. The words are those of database/sql.
 		if opts.Isolation != 0 {
 			return nil, errors.New("sql: driver does not support non-default isolation level")
@@ -60,25 +60,25 @@ func (c *conn) began() {
 	if c.tx != nil && c.tx.doubt {
 		return // what it has collected may still be open
 	}
-	c.tx = &transaction{work: newWork(c.cache, c.session)}
+	c.tx = &transaction{work: newWork(c.cache, c.session, c.known)}
 }
 
-// commit runs a COMMIT while what the transaction has touched is in quarantine. Final says that the transaction is
-// over even if the COMMIT fails, as database/sql has it; otherwise it may be tried again.
-func (c *conn) commit(ctx context.Context, final bool, run func() error) error {
+// commit runs a COMMIT while what the transaction has touched is in quarantine. With undo the transaction is over even
+// if it fails, as database/sql has it, and undo rolls it back; without, it may be tried again.
+func (c *conn) commit(ctx context.Context, run, undo func() error) error {
 	t := c.tx
 	if t == nil {
 		return run()
 	}
 	if err := t.work.quarantine(ctx); err != nil {
-		if final {
-			execAnyway(context.WithoutCancel(ctx), c.base, "ROLLBACK")
+		if undo != nil {
+			undo()
 			c.tx = nil
 		}
 		return err
 	}
 	err := run()
-	if err == nil || final {
+	if err == nil || undo != nil {
 		c.tx = nil
 	}
 	c.settleSchema(ctx, t.work, err)
@@ -105,23 +105,31 @@ func (c *conn) rollback(final bool, run func() error) error {
 func (c *conn) control(ctx context.Context, s *Statement, run func() error) error {
 	switch s.Control {
 	case Commit:
-		return c.commit(ctx, false, run)
+		return c.commit(ctx, run, nil)
 	case Rollback:
 		return c.rollback(false, run)
 	case Release:
 		if c.tx != nil && c.tx.bySavepoint && c.savepoint(s.Savepoint) == 0 {
-			return c.commit(ctx, false, run)
+			return c.commit(ctx, run, nil)
 		}
 	}
 	err := run()
 	if err != nil {
-		if c.tx != nil {
-			c.tx.doubt = true
-		}
+		c.doubt()
 		return err
 	}
 	c.follow(s)
 	return nil
+}
+
+// doubt notes that a statement has failed in the transaction, unless the base knows that it is still open.
+func (c *conn) doubt() {
+	if c.tx == nil {
+		return
+	}
+	if open, known := c.base.open(); !known || !open {
+		c.tx.doubt = true
+	}
 }
 
 // follow notes what a statement that has succeeded did to the transaction.

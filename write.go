@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"slices"
 	"sync"
 	"time"
 )
@@ -34,9 +33,10 @@ import (
 type work struct {
 	cache   *Cache
 	dialect Dialect
-	session *session // nil: the database is not known
-	version uint64   // of the rules from which drops were computed
+	session *session  // nil: the database is not known
+	known   knowledge // from which drops were computed
 	items   []item
+	texts   map[*plan]bool // of the statements above maxItems, without their arguments
 	drops   *drops
 	blind   bool // not even the database is known: everything is dropped
 
@@ -45,7 +45,7 @@ type work struct {
 	suspect     bool // the store did not take the quarantine
 
 	renewal *time.Timer
-	mu      sync.Mutex // protects over
+	mu      sync.Mutex // protects over; held while a renewal reads marks, which change only before and after all renewals
 	over    bool       // no more renewals
 }
 
@@ -55,17 +55,22 @@ type item struct {
 	args []driver.NamedValue
 }
 
-func newWork(c *Cache, s *session) *work {
-	return &work{cache: c, dialect: c.dialect, session: s, version: c.hub.version.Load(), drops: newDrops()}
+func newWork(c *Cache, s *session, known knowledge) *work {
+	return &work{cache: c, dialect: c.dialect, session: s, known: known, drops: newDrops()}
 }
 
 // add takes in a statement: the keys that follow from its arguments, and for rules that want rows to be read the rows
 // that were, or every key.
 func (w *work) add(p *plan, args []driver.NamedValue, read *rowsRead) {
+	w.remember(item{p, keep(args)})
+	w.touch(p, args, read)
+}
+
+// touch adds the keys of a statement.
+func (w *work) touch(p *plan, args []driver.NamedValue, read *rowsRead) {
 	if p.write == nil {
 		return
 	}
-	w.items = append(w.items, item{p, keep(args)})
 	names := p.statement.Params
 	for i := range p.write.direct {
 		w.drops.add(&p.write.direct[i], w.dialect, args, names, nil)
@@ -86,9 +91,23 @@ func (w *work) add(p *plan, args []driver.NamedValue, read *rowsRead) {
 	}
 }
 
+// remember keeps a statement. Of a transaction with very many it keeps only what they have in common: their texts.
+func (w *work) remember(it item) {
+	if it.args != nil && len(w.items) < maxItems {
+		w.items = append(w.items, it)
+		return
+	}
+	if w.texts == nil {
+		w.texts = map[*plan]bool{}
+	}
+	w.texts[it.plan] = true
+}
+
+const maxItems = 10_000 // statements of one transaction that are kept with their arguments
+
 // keep copies what a caller may change after its call.
 func keep(args []driver.NamedValue) []driver.NamedValue {
-	kept := slices.Clone(args)
+	kept := append(make([]driver.NamedValue, 0, len(args)), args...)
 	for i := range kept {
 		if b, ok := kept[i].Value.([]byte); ok {
 			kept[i].Value = bytes.Clone(b)
@@ -99,18 +118,25 @@ func keep(args []driver.NamedValue) []driver.NamedValue {
 
 // rest is a work with what this one has collected, to be marked and released anew.
 func (w *work) rest() *work {
-	again := newWork(w.cache, w.session)
+	again := newWork(w.cache, w.session, w.known)
 	again.join(w)
 	return again
 }
 
 // join takes in what another work has collected.
 func (w *work) join(other *work) {
-	w.version = min(w.version, other.version)
-	w.items = append(w.items, other.items...)
+	if w.known != other.known {
+		w.known = knowledge{} // of different times: to be looked at again
+	}
+	for _, it := range other.items {
+		w.remember(it)
+	}
+	for p := range other.texts {
+		w.remember(item{plan: p})
+	}
 	w.blind = w.blind || other.blind
 	for k, data := range other.drops.keys {
-		w.drops.keys[k] = data
+		w.drops.put(k, data)
 	}
 	for b := range other.drops.wide {
 		w.drops.wide[b] = true
@@ -130,6 +156,7 @@ func (w *work) compute() {
 // quarantine marks the keys, before anybody can see what the write changes.
 func (w *work) quarantine(ctx context.Context) error {
 	w.marks.Writer = newToken() // M28: an attempt that is made again has a name of its own
+	w.late()
 	w.compute()
 	if w.marks.empty() {
 		return nil
@@ -171,15 +198,16 @@ func (w *work) renew() {
 // release ends the quarantine, when the outcome of the write is known: the caller gets its answer only after it. Of an
 // outcome that nobody knows it is not the end: the change may become visible at any later time.
 func (w *work) release(ctx context.Context, outcome error) {
-	w.late()
-	if w.marks.empty() {
-		return
-	}
 	if w.renewal != nil {
 		w.renewal.Stop()
 		w.mu.Lock() // a renewal that has begun is waited for, so that it can not come after the release
 		w.over = true
 		w.mu.Unlock()
+	}
+	w.late()
+	w.compute()
+	if w.marks.empty() {
+		return
 	}
 	hold := time.Duration(0)
 	if outcome != nil && !w.settled(outcome) {
@@ -210,29 +238,28 @@ func (w *work) settled(err error) bool {
 // late drops what became known of rules since the keys were computed. A reader may have stored rows of such a rule
 // that are older than this write.
 func (w *work) late() {
-	version := w.cache.hub.version.Load()
-	if version == w.version {
+	if w.session == nil {
 		return
 	}
-	w.version = version
-	if w.session != nil {
-		m := w.session.database.meaning.Load()
-		for _, it := range w.items {
-			p := m.plan(it.plan.query)
-			if p == it.plan || p.write == nil {
-				continue
-			}
-			w.again(p, it.args)
+	now := w.session.database.knowledge()
+	if now == w.known {
+		return
+	}
+	w.known = now
+	for _, it := range w.items {
+		if p := now.meaning.plan(it.plan.query); p != it.plan {
+			w.touch(p, it.args, nil)
 		}
 	}
-	w.compute()
-}
-
-// again takes in a statement a second time, under the rules of now. What its rows were can not be asked any more.
-func (w *work) again(p *plan, args []driver.NamedValue) {
-	items := w.items
-	w.add(p, args, nil)
-	w.items = items
+	for old := range w.texts {
+		if p := now.meaning.plan(old.query); p != old && p.write != nil {
+			for _, t := range p.write.touches {
+				if t.guarantee != None {
+					w.drops.wide[t.rule] = true
+				}
+			}
+		}
+	}
 }
 
 // count counts what was dropped. A rule may be there twice, as it was before the catalog changed and after.

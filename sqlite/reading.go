@@ -144,7 +144,7 @@ func (r *reader) deleted(stmt *ast.DeleteStmt, def *moneyclip.Table, old, new []
 	}
 	r.keep(stmt.With)
 	table, item := targetItem(def, stmt.Alias)
-	columns := append(qualify(table, old), nulls(len(new))...)
+	columns := append(results(table, old), nulls(len(new))...)
 	return selectText(columns, []*ast.TableRef{item}, stmt.Where, true), true
 }
 
@@ -170,7 +170,7 @@ func (r *reader) updated(
 		}
 	}
 	table, item := targetItem(def, stmt.Alias)
-	columns := qualify(table, old)
+	columns := results(table, old)
 	distinct := true
 	for _, name := range new {
 		if column := def.Column(name); column == nil || column.Generated {
@@ -181,7 +181,7 @@ func (r *reader) updated(
 			return "", false
 		}
 		if !isSet {
-			columns = append(columns, qualify(table, []string{name})...)
+			columns = append(columns, results(table, []string{name})...)
 			continue
 		}
 		if hasQuery(e) {
@@ -191,7 +191,7 @@ func (r *reader) updated(
 		if _, isValue := a.operand(e, sc); !isValue {
 			distinct = false // DISTINCT compares by the collation of what the expression is made of
 		}
-		columns = append(columns, "("+ast.String(e)+")")
+		columns = append(columns, "+("+ast.String(e)+")")
 	}
 	if a.impure != "" {
 		return "", false
@@ -264,7 +264,7 @@ func (r *reader) children(w *moneyclip.Write, def *moneyclip.Table, old, new []s
 	if !ok {
 		return "", false
 	}
-	columns := qualify("t", old)
+	columns := results("t", old)
 	for _, name := range new {
 		e, ok := childValue(w, def, name)
 		if !ok {
@@ -287,7 +287,7 @@ func childValue(w *moneyclip.Write, def *moneyclip.Table, name string) (string, 
 		return "", false
 	}
 	if !slices.Contains(w.Key.Columns, name) {
-		return qualify("t", []string{name})[0], true
+		return results("t", []string{name})[0], true
 	}
 	action := w.Key.OnUpdate
 	if w.Parent.Op == moneyclip.Delete || w.Parent.Op == moneyclip.Insert && w.Parent.Conflict == nil {
@@ -361,6 +361,16 @@ func qualify(table string, columns []string) []string {
 	refs := make([]string, len(columns))
 	for i, column := range columns {
 		refs[i] = table + "." + quote(column)
+	}
+	return refs
+}
+
+// results makes result columns of columns. The plus keeps the value as it is stored: drivers look at the declared type of
+// a plain column, and make "true" of any number in a BOOLEAN.
+func results(table string, columns []string) []string {
+	refs := qualify(table, columns)
+	for i, ref := range refs {
+		refs[i] = "+" + ref
 	}
 	return refs
 }

@@ -116,14 +116,14 @@ func (in *newRows) brought(old int, new []string) (text string, numbered, ok boo
 	for _, name := range new {
 		if name == serial {
 			// NULL, in the rows that get a number.
-			columns, numbered = append(columns, "s."+quote(name)), true
+			columns, numbered = append(columns, "+s."+quote(name)), true
 			continue
 		}
 		e, ok := in.value(name)
 		if !ok {
 			return "", false, false
 		}
-		columns = append(columns, e)
+		columns = append(columns, "+"+e)
 	}
 	return fmt.Sprintf("SELECT %s FROM %s AS s", strings.Join(columns, ", "), in.source), numbered, true
 }
@@ -159,7 +159,7 @@ func (in *newRows) numbered(old int, new []string) (mark, after moneyclip.Query)
 	table, serial := "main."+quote(in.def.Name), quote(in.def.Serial)
 	mark.Text = fmt.Sprintf("SELECT coalesce(max(%[1]s), 0) + 0 * abs(-1 - coalesce(max(%[1]s), 0)) FROM %[2]s",
 		serial, table)
-	columns := append(nulls(old), qualify("t", new)...)
+	columns := append(nulls(old), results("t", new)...)
 	after.Text = fmt.Sprintf(
 		"SELECT %[1]s FROM %[2]s AS t WHERE abs(-1 - (SELECT max(%[3]s) FROM %[2]s)) >= 0 AND t.%[3]s > ?",
 		strings.Join(columns, ", "), table, serial)
@@ -191,7 +191,7 @@ func (in *newRows) collided(old, new []string) (string, bool) {
 	if len(any) == 0 {
 		return "", true
 	}
-	columns := qualify("t", old)
+	columns := results("t", old)
 	if in.w.Conflict == nil {
 		columns = append(columns, nulls(len(new))...)
 	} else {
@@ -250,7 +250,7 @@ func (in *newRows) overlay(new []string) ([]string, bool) {
 		v, isSet := byColumn[name]
 		if !isSet {
 			kept = kept || !slices.Contains(conflict.Target, name)
-			columns = append(columns, qualify("t", []string{name})...)
+			columns = append(columns, results("t", []string{name})...)
 			continue
 		}
 		if in.many && !isOwn(name, v) {
@@ -261,7 +261,7 @@ func (in *newRows) overlay(new []string) ([]string, bool) {
 		if !ok {
 			return nil, false
 		}
-		columns = append(columns, e)
+		columns = append(columns, "+"+e)
 	}
 	return columns, !in.many || !kept || !replaced
 }

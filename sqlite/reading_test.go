@@ -1,3 +1,5 @@
+//go:build cgo
+
 package sqlite_test
 
 import (
@@ -22,6 +24,8 @@ var readingSchema = []string{
 	`CREATE TABLE page (doc_id INTEGER REFERENCES doc (id) ON DELETE SET NULL, no INT, UNIQUE (doc_id, no))`,
 	`CREATE TABLE kv (k TEXT PRIMARY KEY, v TEXT DEFAULT 'none') WITHOUT ROWID`,
 	`CREATE TABLE tag (name TEXT UNIQUE ON CONFLICT REPLACE, uses INT)`,
+	`CREATE TABLE flag (id INTEGER PRIMARY KEY, f BOOLEAN, g BOOLEAN)`,
+	`INSERT INTO flag VALUES (1, 2, 3), (2, 5, 0)`,
 	`CREATE TABLE odd (a TEXT, b TEXT)`,
 	`CREATE UNIQUE INDEX odd_a ON odd (a COLLATE NOCASE)`,
 	`INSERT INTO acc (id, name, city, n, note) VALUES (1, 'Ann', 'Rome', 1, 'x'), (2, 'Bob', 'Oslo', 2, NULL),
@@ -93,6 +97,10 @@ func TestReading(t *testing.T) {
 		{query: "REPLACE INTO acc (name, city) VALUES (?, ?)", args: []any{"ann", "x"}, columns: "id name n note"},
 		{query: "INSERT INTO tag SELECT title, size FROM doc UNION ALL SELECT 'go', 5", columns: "name uses"},
 		{query: "REPLACE INTO acc (id, city, n) VALUES (31, 'q', ?), (32, 'Rome', '3')", args: []any{nil}, columns: "id city n"},
+		{query: "UPDATE flag SET f = g", columns: "f g"},
+		{query: "DELETE FROM flag", columns: "f"},
+		{query: "INSERT INTO flag (id, f) SELECT id + 10, f FROM flag", columns: "f"},
+		{query: "INSERT INTO flag (f) SELECT f + 10 FROM flag", columns: "f"},
 		{query: "INSERT OR REPLACE INTO odd VALUES ('A', '3')", columns: "a", refused: true},
 		{query: "INSERT OR REPLACE INTO page VALUES (10, 1), (NULL, 9)", columns: "doc_id no"},
 
@@ -293,7 +301,7 @@ func (r *readingTest) snapshot(table string, columns []string) map[any]string {
 		id = "k"
 	}
 	m := map[any]string{}
-	for _, row := range r.rows(fmt.Sprintf("SELECT %s, %s FROM %s", id, strings.Join(columns, ", "), table)) {
+	for _, row := range r.rows(fmt.Sprintf("SELECT %s, +%s FROM %s", id, strings.Join(columns, ", +"), table)) {
 		m[fmt.Sprint(row[0])] = r.tuple(table, columns, row[1:])
 	}
 	return m

@@ -32,7 +32,7 @@ func isDatabaseError(err error) bool {
 		if strings.Contains(fmt.Sprintf("%T", err), "sqlite") {
 			return true
 		}
-		if many, ok := err.(interface{ Unwrap() []error }); ok {
+		if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the chain is walked by hand
 			for _, one := range many.Unwrap() {
 				if isDatabaseError(one) {
 					return true

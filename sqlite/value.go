@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -120,7 +121,7 @@ func canonicalText(a affinity, collation, s string) (moneyclip.Datum, bool) {
 		case isPlainInteger(number):
 			n, err := strconv.ParseInt(number, 10, 64)
 			return moneyclip.Int(n), err == nil
-		case mayBeNumber(number):
+		case numeric.MatchString(number):
 			return moneyclip.Datum{}, false
 		}
 	}
@@ -142,8 +143,5 @@ func isPlainInteger(s string) bool {
 	return strings.Trim(digits, "0123456789") == ""
 }
 
-// mayBeNumber reports whether SQLite might read s as a number: a number starts with a digit, a sign or a point, and
-// holds nothing but digits, signs, points, an exponent and blanks.
-func mayBeNumber(s string) bool {
-	return strings.ContainsAny(s, "0123456789") && strings.Trim(s, "0123456789+-.eE_ \t\n\v\f\r") == ""
-}
+// numeric is a text that SQLite reads as a number as a whole.
+var numeric = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$`)

@@ -96,7 +96,9 @@ func fillAndGet(s *suite) {
 }
 
 func values(s *suite) {
-	columns := []string{"nil", "int", "uint", "float", "float32", "bool", "nil bytes", "empty bytes", "bytes", "text", "time"}
+	columns := []string{
+		"nil", "int", "uint", "float", "float32", "bool", "nil bytes", "empty bytes", "bytes", "text", "time",
+	}
 	r := moneyclip.NewRow(columns, []driver.Value{
 		nil, int64(-1), uint64(1 << 63), 0.1, float32(0.1), true, []byte(nil), []byte{}, []byte("\x00\xff"), "\xffé",
 		time.Date(2026, 2, 28, 23, 59, 59, 999999999, time.FixedZone("", -3*3600)),
@@ -137,8 +139,9 @@ func buffersAreTheCallers(s *suite) {
 
 func fieldsAreApart(s *suite) {
 	slots := []*moneyclip.Slot{
-		s.field("a", "bc"), s.field("ab", "c"), s.field("abc", ""), s.field("a", "b"), s.field("a", ""), s.field("a", "c"),
-		s.field("a", "b\x00"), s.field("a", "bb"), s.field("a", strings.Repeat("b", 300)), s.field("a", strings.Repeat("b", 301)),
+		s.field("a", "bc"), s.field("ab", "c"), s.field("abc", ""),
+		s.field("a", "b"), s.field("a", ""), s.field("a", "c"), s.field("a", "b\x00"), s.field("a", "bb"),
+		s.field("a", strings.Repeat("b", 300)), s.field("a", strings.Repeat("b", 301)),
 	}
 	for i, slot := range slots {
 		s.wantGet(slot, nil)
@@ -161,7 +164,8 @@ func fieldsAreApart(s *suite) {
 
 // Keys, fields and generations are bytes, and none of them is taken for another.
 func oddNames(s *suite) {
-	for i, name := range []string{"rule", "all", "{tag}", "a:b", "a b", "\x00", "\xff", "%00", "{", "}{", "v:f", "*", "\r\n"} {
+	names := []string{"rule", "all", "{tag}", "a:b", "a b", "\x00", "\xff", "%00", "{", "}{", "v:f", "*", "\r\n"}
+	for i, name := range names {
 		s.put(s.field(name, name), row(int64(i)))
 		s.quarantine(s.writer(name), long)
 		s.wantBypass(s.field(name, name))
@@ -325,7 +329,14 @@ func softAge(s *suite) {
 	s.fill(slot, lease, row(2))
 	s.wantGet(slot, row(2))
 
-	// It counts from the grant.
+	// Past its hard age nobody gets it.
+	slot = s.slot("old")
+	s.wantFill(slot, s.lease(slot), row(1), moneyclip.Age{Hard: s.brief(), Soft: s.tick}, true)
+	s.sitOut()
+	s.lease(slot)
+	s.wantWait(slot)
+
+	// The soft age counts from the grant too.
 	slot = s.slot("late")
 	lease = s.lease(slot)
 	s.outlive()

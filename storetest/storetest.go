@@ -1,8 +1,8 @@
 // Package storetest holds the conformance suite of MoneyClip's stores. Whoever writes a [moneyclip.Store] runs
 // [Exercise] on it.
 //
-// Most tests are the rules of the interface, one each. Some are named by a letter and a number: each is a way in which
-// a store that looks right serves a row that is out of date, and its first lines tell how.
+// Most tests are the rules of the interface, one each. Some are named by a letter and a number: each is a way in
+// which a store that looks right serves a row that is out of date, and its first lines tell how.
 package storetest
 
 import (
@@ -208,7 +208,9 @@ func (s *suite) sitOut() { s.sleep(s.brief() + s.tick) }
 // outlive sleeps until all that was made for a tick has run out.
 func (s *suite) outlive() { s.sleep(3 * s.tick) }
 
-func (s *suite) wantFill(slot *moneyclip.Slot, lease moneyclip.Lease, r *moneyclip.Row, age moneyclip.Age, want bool) {
+func (s *suite) wantFill(
+	slot *moneyclip.Slot, lease moneyclip.Lease, r *moneyclip.Row, age moneyclip.Age, want bool,
+) {
 	s.Helper()
 	got, err := s.store.Fill(s.Context(), slot, lease, r, age)
 	if err != nil {

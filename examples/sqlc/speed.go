@@ -48,7 +48,7 @@ func takeTurns[A, R any](w *witness, query call[A, R], arg A, what string, reads
 	return nil
 }
 
-// totals prints what the cache has counted since the program began.
+// totals prints what the cache has counted since the program began. The hits that said "no rows" are among the hits.
 func (w *witness) totals() {
 	w.table.heading("What the cache has counted.")
 	w.table.counts("rule", "hits", "no rows", "misses", "fills", "removed", "refreshed")

@@ -50,6 +50,7 @@ type witness struct {
 	faults []string
 }
 
+// newWitness opens the first connection to the cached database.
 func newWitness(ctx context.Context, db *database, t *table) (*witness, error) {
 	// The connection that Ping opens reads the schema, which would otherwise show in the time of the first statement.
 	if err := db.cached.PingContext(ctx); err != nil {
@@ -94,6 +95,7 @@ func ask[A, R any](w *witness, from source, query call[A, R], arg A) R {
 		answeredBy = theDatabase
 	}
 	w.table.row(on.label()+" = "+outcome(got, err), answeredBy, w.key(on), took)
+	w.check(err == nil || errors.Is(err, sql.ErrNoRows), "%s failed: %v", on.label(), err)
 	w.check(answeredBy == from, "%s was answered by the %s, want the %s", on.label(), answeredBy, from)
 	if from != theTransaction {
 		compare(w, query, arg, on.label(), got, err)

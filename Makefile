@@ -1,0 +1,46 @@
+.DEFAULT_GOAL := help
+.PHONY: help tools test race lint fuzz property bench example generate
+
+# cgo is what mattn/go-sqlite3, the tests' base driver, is made with.
+export CGO_ENABLED = 1
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME ?= 30s
+STEPS ?= 10000
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+tools: # what the tests need and a fresh machine may lack
+	@command -v gcc >/dev/null || { \
+		echo "gcc is missing: the tests compile SQLite. Installing it with apt-get."; \
+		apt-get update -qq && apt-get install -y -qq gcc libc6-dev || \
+		{ echo "could not install gcc: install a C compiler and run this again"; exit 1; }; }
+
+test: tools ## run every test, with the race detector
+	go test -race -timeout 20m ./...
+
+lint: ## gofmt, go vet, staticcheck, and that every package has tests
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	@untested=$$(go list -f '{{if not (or .TestGoFiles .XTestGoFiles)}}{{.ImportPath}}{{end}}' ./... | grep -v -e /store$$ -e test$$; true); \
+		test -z "$$untested" || { echo "packages without tests: $$untested"; exit 1; }
+
+fuzz: tools ## run every fuzz target for FUZZTIME (30s) each
+	@for p in $$(go list ./...); do \
+		for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+			echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+		done; done
+
+property: tools ## the property test on SQLite for STEPS (10000) statements
+	MONEYCLIP_STEPS=$(STEPS) go test -v -timeout 60m -run 'TestProperty|TestControl' ./sqlite_test
+
+bench: tools ## the cost of a hit against the floor: database/sql over a driver that does nothing
+	go test -run '^$$' -bench . .
+
+example: tools ## run the example
+	go run ./examples/sqlc
+
+generate: tools ## make the example's code again with sqlc
+	go generate ./examples/...

@@ -1,0 +1,50 @@
+// Package moneyclip is a database/sql driver that wraps the driver you use already. It answers the single-row SELECTs
+// that rules name from a cache, and on every write that passes through it drops exactly the cached keys that the write
+// touches. It goes under sqlc-generated code without a change to it.
+//
+//	import (
+//		_ "github.com/mattn/go-sqlite3"
+//
+//		"github.com/moneyclip/moneyclip"
+//		_ "github.com/moneyclip/moneyclip/sqlite"
+//	)
+//
+//	func init() {
+//		moneyclip.Register(
+//			moneyclip.Rule{Key: "account::followers::account-id-%d", Query: "FollowersCount"},
+//			moneyclip.Rule{Key: "user::id-%d", Table: "users", By: []string{"id"}},
+//		)
+//	}
+//
+//	db, err := sql.Open("moneyclip+sqlite3", dsn)
+//
+// # What is promised
+//
+// A cached read is never older than the last write that was acknowledged before the read began; it returns what the
+// database held, committed, at some instant during the read; and while nobody writes, what the cache would serve equals
+// the database. A hit has the types, bytes and columns of the base driver's own answer, and the base driver's errors
+// pass through unchanged. The cache is never the reason that a read fails.
+//
+// With the in-process store this holds for one writing process: a write by another process, or past the driver, is not
+// seen before the row's TTL. [Invalidate] is for those.
+//
+// # Transactions
+//
+// Reads in a transaction go to the database. Writes in a transaction drop their keys when it commits, and nothing if it
+// is rolled back.
+//
+// # Lazy connections
+//
+// A connection dials when it first needs the database. So a hit costs no server connection, and works while the
+// database is gone. Ping, Begin and Prepare dial. [sql.DB.Stats] counts connections that have not dialed.
+//
+// # The base driver's own connection
+//
+// [sql.Conn.Raw] gives MoneyClip's connection; [Raw] gives the base driver's.
+//
+// # Reading order
+//
+// The words: rules.go, keyfmt.go, statement.go, catalog.go, dialect.go, store.go, row.go. What a text means: bind.go,
+// effect.go, plan.go, database.go, hub.go. The flow: conn.go, then read.go for a hit and a miss, exec.go and write.go
+// for a write, tx.go for transactions. ARCHITECTURE.md walks through them.
+package moneyclip

@@ -1,0 +1,41 @@
+//go:build cgo
+
+package sqlite_test
+
+import (
+	"testing"
+
+	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/sqlite"
+)
+
+func TestPragmas(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		query string
+		want  moneyclip.Kind
+	}{
+		{"PRAGMA busy_timeout = 5000", moneyclip.KindInert},
+		{"PRAGMA main.journal_mode(WAL)", moneyclip.KindInert},
+		{"pragma FOREIGN_KEYS = on", moneyclip.KindInert},
+		{"PRAGMA table_info(a)", moneyclip.KindInert},
+		{"PRAGMA user_version = 3", moneyclip.KindInert},
+		{"PRAGMA read_uncommitted", moneyclip.KindInert},
+		{"PRAGMA read_uncommitted = 1", moneyclip.KindSession},
+		{"PRAGMA case_sensitive_like(true)", moneyclip.KindSession},
+		{"PRAGMA reverse_unordered_selects = on", moneyclip.KindSession},
+		{"PRAGMA full_column_names = on", moneyclip.KindSession},
+		{"PRAGMA writable_schema = on", moneyclip.KindSession},
+		{"PRAGMA encoding = 'UTF-16'", moneyclip.KindSession},
+		{"PRAGMA rekey = 'secret'", moneyclip.KindSession},
+		{"PRAGMA something", moneyclip.KindSession},
+	}
+	for _, tt := range tests {
+		if got := sqlite.Dialect.Analyze(tt.query, nil); got.Kind != tt.want {
+			t.Errorf("Analyze(%q).Kind = %v, want %v", tt.query, got.Kind, tt.want)
+		}
+	}
+	if got, want := sqlite.Dialect.Analyze("PRAGMA rekey = 'secret'", nil).Change, "sets pragma rekey"; got != want {
+		t.Errorf("Change = %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,673 @@
+package sqlite_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"testing"
+
+	sqlite3 "github.com/mattn/go-sqlite3"
+	"pgregory.net/rapid"
+
+	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/sqlite"
+)
+
+// defaultSteps are run when MONEYCLIP_STEPS does not ask for more.
+const defaultSteps = 2000
+
+// script is a whole test: a schema, two caches, and what is done to the database.
+type script struct {
+	schema  *schema
+	caching [2]caching
+	steps   [][]step
+}
+
+var scripts_ = rapid.Custom(func(t *rapid.T) script { return drawScript(t) })
+
+func drawScript(t *rapid.T) script {
+	var sc script
+	sc.schema = rapid.Custom(func(t *rapid.T) *schema { return drawSchema(dice{t}) }).Draw(t, "schema")
+	for i, prefix := range []string{"p", "q"} {
+		sc.caching[i] = rapid.Custom(func(t *rapid.T) caching { return drawCaching(dice{t}, sc.schema, prefix) }).Draw(t, "cache "+prefix)
+	}
+	one := rapid.Custom(func(t *rapid.T) step { return drawStep(dice{t}, sc.schema) })
+	sc.steps = rapid.SliceOfN(rapid.SliceOfN(one, 1, 20), 1, 20).Draw(t, "steps")
+	return sc
+}
+
+// TestProperty does random things to random databases and compares, after each, what the cache answers with what the
+// database holds.
+func TestProperty(t *testing.T) {
+	want := defaultSteps
+	if n, err := strconv.Atoi(os.Getenv("MONEYCLIP_STEPS")); err == nil {
+		want = n
+	}
+	total := newCounts()
+	failed := false
+	dir := t.TempDir()
+	for round := 0; total.steps < want && !failed; round++ {
+		t.Run(strconv.Itoa(round), func(t *testing.T) {
+			rapid.Check(t, func(rt *rapid.T) {
+				sc := drawScript(rt)
+				if total.steps >= want && !failed {
+					return
+				}
+				scriptDir, err := os.MkdirTemp(dir, "")
+				if err != nil {
+					rt.Fatal(err)
+				}
+				defer os.RemoveAll(scriptDir)
+				r := newRun(scriptDir, newRecorder())
+				err = r.script(sc)
+				total.add(r.counts)
+				if err != nil {
+					failed = true
+					rt.Fatalf("%v\n\nafter:\n%s", err, strings.Join(r.trace, "\n"))
+				}
+			})
+		})
+	}
+	t.Log(total)
+	if total.hits*10 < total.reads*3 {
+		t.Errorf("%d of %d reads were hits: too few to prove anything", total.hits, total.reads)
+	}
+}
+
+// counts are what runs have done.
+type counts struct {
+	steps, failing, reads, hits, compared int
+	forms                                 map[string]*formCounts
+}
+
+// formCounts are how exact the invalidation of one form of statement was.
+type formCounts struct {
+	statements      int
+	guarantees      [4]int // of a statement for a rule
+	dropped, needed int    // stored keys
+}
+
+func newCounts() *counts { return &counts{forms: map[string]*formCounts{}} }
+
+func (c *counts) form(name string) *formCounts {
+	f := c.forms[name]
+	if f == nil {
+		f = &formCounts{}
+		c.forms[name] = f
+	}
+	return f
+}
+
+func (c *counts) add(other *counts) {
+	c.steps += other.steps
+	c.failing += other.failing
+	c.reads += other.reads
+	c.hits += other.hits
+	c.compared += other.compared
+	for name, f := range other.forms {
+		mine := c.form(name)
+		mine.statements += f.statements
+		mine.dropped += f.dropped
+		mine.needed += f.needed
+		for i, n := range f.guarantees {
+			mine.guarantees[i] += n
+		}
+	}
+}
+
+func (c *counts) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d steps, %d of them failing statements; %d cached reads, %d hits (%d%%); %d comparisons\n",
+		c.steps, c.failing, c.reads, c.hits, 100*c.hits/max(c.reads, 1), c.compared)
+	fmt.Fprintf(&b, "%-40s %6s | %6s %6s %6s %6s | %8s %8s\n", "form", "n", "exact", "read", "wide", "none", "dropped", "changed")
+	for _, name := range slices.Sorted(maps.Keys(c.forms)) {
+		f := c.forms[name]
+		g := f.guarantees
+		fmt.Fprintf(&b, "%-40s %6d | %6d %6d %6d %6d | %8d %8d\n", name, f.statements,
+			g[moneyclip.Exact], g[moneyclip.AfterReading], g[moneyclip.RuleWide], g[moneyclip.None], f.dropped, f.needed)
+	}
+	return b.String()
+}
+
+// A run carries out a script.
+type run struct {
+	dir    string
+	store  *recorder
+	counts *counts
+	trace  []string
+
+	caches   [2]*moneyclip.Cache
+	handles  []*sql.DB // through a cache: two of the first cache's, one of the second's
+	plain    *sql.DB   // the same file without a cache
+	mirror   *sql.DB   // another file, to which the same is done without a cache
+	sessions []*session
+	probes   []*watched
+}
+
+// A session is one caller: a connection to the database and its like to the mirror.
+type session struct {
+	cache  int
+	real   handle
+	mirror handle
+	conn   *sql.Conn // nil: a pool, without transactions
+	twin   *sql.Conn
+	tx     *sql.Tx
+	twinTx *sql.Tx
+	text   bool // BEGIN was sent as text
+}
+
+func (s *session) busy() bool { return s.tx != nil || s.text }
+
+// handle is what a pool, a connection and a transaction can do alike.
+type handle interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+}
+
+// watched is a probe with what the database answered last.
+type watched struct {
+	probe
+	cache  int
+	rule   string
+	answer string
+	key    string // in the store; empty: the last answer was not stored
+	stmts  map[*sql.DB]*sql.Stmt
+}
+
+func newRun(dir string, store *recorder) *run {
+	return &run{dir: dir, store: store, counts: newCounts()}
+}
+
+var ctx = context.Background()
+
+func (r *run) script(sc script) error {
+	defer r.close()
+	if err := r.open(sc); err != nil {
+		return err
+	}
+	for _, chunk := range sc.steps {
+		for _, st := range chunk {
+			if err := r.step(st); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *run) note(format string, args ...any) { r.trace = append(r.trace, fmt.Sprintf(format, args...)) }
+
+func (r *run) open(sc script) error {
+	dsn := func(name string) string {
+		recursive := 0
+		if sc.schema.recursive {
+			recursive = 1
+		}
+		return fmt.Sprintf("file:%s?_journal_mode=WAL&_foreign_keys=on&_busy_timeout=5&_synchronous=OFF&_recursive_triggers=%d",
+			filepath.Join(r.dir, name), recursive)
+	}
+	var err error
+	if r.plain, err = sql.Open("sqlite3", dsn("main.db")); err != nil {
+		return err
+	}
+	if r.mirror, err = sql.Open("sqlite3", dsn("mirror.db")); err != nil {
+		return err
+	}
+	for _, text := range sc.schema.ddl {
+		_, err := r.plain.Exec(text)
+		_, mirrorErr := r.mirror.Exec(text)
+		if err != nil {
+			r.note("-- refused: %s: %v", text, err)
+		} else {
+			r.note("%s;", text)
+		}
+		if show(err) != show(mirrorErr) {
+			return fmt.Errorf("the mirror differs at once: %v, %v", err, mirrorErr)
+		}
+	}
+	if sc.schema.recursive {
+		r.note("PRAGMA recursive_triggers = 1;")
+	}
+	logger := slog.New(slog.DiscardHandler)
+	for i, c := range sc.caching {
+		var rules []moneyclip.Rule
+		for _, rule := range c.rules {
+			if _, err := moneyclip.New(sqlite.Dialect, moneyclip.Config{Rules: []moneyclip.Rule{rule}, Logger: logger}); err != nil {
+				r.note("-- refused: rule %s: %v", rule.Key, err)
+				continue
+			}
+			rules = append(rules, rule)
+			r.note("-- cache %d: rule %s: Query %q Table %q By %q Args %v On %v NotFound %v Refresh %v",
+				i, rule.Key, rule.Query, rule.Table, rule.By, rule.Args, rule.On, rule.NotFound, rule.Refresh)
+		}
+		if r.caches[i], err = moneyclip.New(sqlite.Dialect, moneyclip.Config{Rules: rules, Store: r.store, Logger: logger}); err != nil {
+			return err
+		}
+		for _, p := range c.probes {
+			r.probes = append(r.probes, &watched{probe: p, cache: i, stmts: map[*sql.DB]*sql.Stmt{}})
+		}
+	}
+	for _, c := range []*moneyclip.Cache{r.caches[0], r.caches[0], r.caches[1]} {
+		wrapped, ok := c.Driver(&sqlite3.SQLiteDriver{}).(driver.DriverContext)
+		if !ok {
+			return errors.New("the driver makes no connectors")
+		}
+		connector, err := wrapped.OpenConnector(dsn("main.db"))
+		if err != nil {
+			return err
+		}
+		r.handles = append(r.handles, sql.OpenDB(connector))
+	}
+	r.sessions = append(r.sessions, &session{real: r.handles[0], mirror: r.mirror})
+	for i, db := range []*sql.DB{r.handles[0], r.handles[0], r.handles[1], r.handles[2]} {
+		s := &session{}
+		if i == 3 {
+			s.cache = 1
+		}
+		if s.conn, err = db.Conn(ctx); err != nil {
+			return err
+		}
+		if s.twin, err = r.mirror.Conn(ctx); err != nil {
+			return err
+		}
+		s.real, s.mirror = s.conn, s.twin
+		r.sessions = append(r.sessions, s)
+	}
+	return r.look(nil, nil)
+}
+
+func (r *run) close() {
+	for _, s := range r.sessions {
+		if s.tx != nil {
+			s.tx.Rollback()
+			s.twinTx.Rollback()
+		}
+		if s.conn != nil {
+			s.conn.Close()
+			s.twin.Close()
+		}
+	}
+	for _, w := range r.probes {
+		for _, stmt := range w.stmts {
+			stmt.Close()
+		}
+	}
+	for _, db := range append(r.handles, r.plain, r.mirror) {
+		if db != nil {
+			db.Close()
+		}
+	}
+	for _, c := range r.caches {
+		if c != nil {
+			c.Close()
+		}
+	}
+}
+
+// step takes one step on the database and on the mirror, and compares.
+func (r *run) step(st step) error {
+	s := r.sessions[st.session]
+	for i, other := range r.sessions {
+		if other.busy() && !st.force {
+			s, st.session = other, i // the others would have to wait for it
+		}
+	}
+	if st.kind != statement && !s.can(&st) {
+		return nil
+	}
+	r.counts.steps++
+	r.store.take()
+	form := st.form
+	var explanation moneyclip.Explanation
+	var got, want outcome
+	if st.kind == statement {
+		var err error
+		if explanation, err = r.caches[s.cache].Explain(st.query, st.args...); err != nil {
+			explanation = moneyclip.Explanation{}
+		}
+		got, want = perform(s.real, st), perform(s.mirror, st)
+	} else {
+		form = st.kind.String()
+		got, want = s.control(st)
+	}
+	r.note("%v -- %v", st, got)
+	if got.err != "" {
+		r.counts.failing++
+	}
+	if !reflect.DeepEqual(got, want) {
+		return fmt.Errorf("the driver differs: %v\n got %v\nwant %v", st, got, want)
+	}
+	f := r.counts.form(form)
+	f.statements++
+	for _, e := range explanation.Effects {
+		f.guarantees[e.Guarantee]++
+	}
+	if s.busy() {
+		if err := r.lookInside(s); err != nil {
+			return fmt.Errorf("%w\nafter %v -- %v", err, st, got)
+		}
+	}
+	if st.kind == statement && s.busy() {
+		f = nil
+	}
+	if err := r.look(f, &explanation); err != nil {
+		return fmt.Errorf("%w\nafter %v -- %v", err, st, got)
+	}
+	return r.compareTables()
+}
+
+// can makes the kind of a step one that the session's state allows.
+func (s *session) can(st *step) bool {
+	if s.conn == nil {
+		return false
+	}
+	switch st.kind {
+	case begin, beginText:
+		return !s.busy()
+	case savepoint:
+		if s.tx == nil {
+			s.text = true
+		}
+		return true
+	default:
+		return s.busy()
+	}
+}
+
+// control begins, ends or divides a transaction.
+func (s *session) control(st step) (got, want outcome) {
+	texts := map[stepKind]string{beginText: "BEGIN", savepoint: "SAVEPOINT a", rollbackTo: "ROLLBACK TO a", release: "RELEASE a",
+		commit: "COMMIT", rollback: "ROLLBACK"}
+	var err, mirrorErr error
+	switch {
+	case st.kind == begin:
+		s.tx, err = s.conn.BeginTx(ctx, nil)
+		s.twinTx, mirrorErr = s.twin.BeginTx(ctx, nil)
+		if err == nil {
+			s.real, s.mirror = s.tx, s.twinTx
+		}
+		return failure(err), failure(mirrorErr)
+	case s.tx != nil && (st.kind == commit || st.kind == rollback):
+		if st.kind == commit {
+			err, mirrorErr = s.tx.Commit(), s.twinTx.Commit()
+		} else {
+			err, mirrorErr = s.tx.Rollback(), s.twinTx.Rollback()
+		}
+		s.tx, s.twinTx = nil, nil
+		s.real, s.mirror = s.conn, s.twin
+		return failure(err), failure(mirrorErr)
+	}
+	st.query = texts[st.kind]
+	got, want = perform(s.real, st), perform(s.mirror, st)
+	if s.tx == nil {
+		s.text = !isAutocommit(s.twin)
+	}
+	return got, want
+}
+
+// isAutocommit asks SQLite whether a transaction is open.
+func isAutocommit(conn *sql.Conn) bool {
+	is := false
+	conn.Raw(func(c any) error {
+		is = c.(*sqlite3.SQLiteConn).AutoCommit()
+		return nil
+	})
+	return is
+}
+
+// outcome is all that a caller hears of a statement.
+type outcome struct {
+	err      string
+	affected int64
+	last     int64
+	columns  []string
+	rows     [][]any
+}
+
+func (o outcome) String() string {
+	if o.err != "" {
+		return "error: " + o.err
+	}
+	if o.columns != nil {
+		return fmt.Sprintf("%d rows", len(o.rows))
+	}
+	return fmt.Sprintf("%d affected", o.affected)
+}
+
+func show(err error) string {
+	if err == nil {
+		return ""
+	}
+	return fmt.Sprintf("%T: %[1]v", err)
+}
+
+func failure(err error) outcome { return outcome{err: show(err)} }
+
+// perform runs a statement in its way.
+func perform(h handle, st step) outcome {
+	var stmt *sql.Stmt
+	if st.way >= byPrepared {
+		var err error
+		if stmt, err = h.PrepareContext(ctx, st.query); err != nil {
+			return failure(err)
+		}
+		defer stmt.Close()
+	}
+	switch st.way {
+	case byQuery, byQueryOneRow, byQueryClosed, byPreparedQuery:
+		var rows *sql.Rows
+		var err error
+		if stmt != nil {
+			rows, err = stmt.QueryContext(ctx, st.args...)
+		} else {
+			rows, err = h.QueryContext(ctx, st.query, st.args...)
+		}
+		limit := -1
+		switch st.way {
+		case byQueryOneRow:
+			limit = 1
+		case byQueryClosed:
+			limit = 0
+		}
+		return readRows(rows, err, limit)
+	}
+	if stmt == nil {
+		return result(h.ExecContext(ctx, st.query, st.args...))
+	}
+	o := result(stmt.ExecContext(ctx, st.args...))
+	if st.way == byPreparedTwice {
+		o = result(stmt.ExecContext(ctx, st.args...))
+	}
+	return o
+}
+
+func result(res sql.Result, err error) outcome {
+	if err != nil {
+		return failure(err)
+	}
+	var o outcome
+	o.affected, _ = res.RowsAffected()
+	o.last, _ = res.LastInsertId()
+	return o
+}
+
+// readRows reads rows to their end, or not as far as that.
+func readRows(rows *sql.Rows, err error, limit int) outcome {
+	if err != nil {
+		return failure(err)
+	}
+	var o outcome
+	o.columns, _ = rows.Columns()
+	for limit != 0 && rows.Next() {
+		values := make([]any, len(o.columns))
+		dest := make([]any, len(values))
+		for i := range values {
+			dest[i] = &values[i]
+		}
+		if err := rows.Scan(dest...); err != nil {
+			o.err = show(err)
+			break
+		}
+		o.rows = append(o.rows, values)
+		limit--
+	}
+	closeErr := rows.Close()
+	if err := errors.Join(rows.Err(), closeErr); err != nil {
+		o.err = show(err)
+	}
+	return o
+}
+
+// ask runs a probe and shows the answer, with its types.
+func (w *watched) ask(db *sql.DB) string {
+	var rows *sql.Rows
+	var err error
+	if w.prepared {
+		stmt := w.stmts[db]
+		if stmt == nil {
+			if stmt, err = db.PrepareContext(ctx, w.query); err != nil {
+				return show(err)
+			}
+			w.stmts[db] = stmt
+		}
+		rows, err = stmt.QueryContext(ctx, w.args...)
+	} else {
+		rows, err = db.QueryContext(ctx, w.query, w.args...)
+	}
+	return answer(rows, err)
+}
+
+func answer(rows *sql.Rows, err error) string {
+	types := ""
+	if err == nil {
+		columnTypes, err := rows.ColumnTypes()
+		types = show(err)
+		for _, c := range columnTypes {
+			types += c.DatabaseTypeName() + " "
+		}
+	}
+	o := readRows(rows, err, -1)
+	return fmt.Sprintf("%#v %q %s%s", o.rows, o.columns, types, o.err)
+}
+
+// look compares the answers of the caches with that of the database, and counts what was dropped against what changed.
+func (r *run) look(f *formCounts, x *moneyclip.Explanation) error {
+	dropped := r.store.take()
+	needed := map[string]bool{}
+	effects := map[string]moneyclip.Effect{}
+	if x != nil {
+		for _, e := range x.Effects {
+			effects[e.Rule] = e
+		}
+	}
+	for _, w := range r.probes {
+		want := w.ask(r.plain)
+		if w.key != "" && want != w.answer {
+			needed[w.key] = true
+		}
+		w.answer = want
+		for i, db := range r.handles {
+			if i/2 != w.cache {
+				continue
+			}
+			for range 2 - i%2 {
+				r.store.forgetLast()
+				before := r.caches[w.cache].Stats()
+				got := w.ask(db)
+				after := r.caches[w.cache].Stats()
+				r.counts.compared++
+				if after.Hits+after.Misses+after.Bypasses > before.Hits+before.Misses+before.Bypasses {
+					r.counts.reads++
+				}
+				r.counts.hits += int(after.Hits - before.Hits)
+				if got != want {
+					how := "a miss"
+					if after.Hits > before.Hits {
+						how = "a hit: stale"
+					}
+					return fmt.Errorf("%v\n got %s (%s)\nwant %s", w.probe, got, how, want)
+				}
+			}
+		}
+		w.key = ""
+		if key := r.store.last(); key != "" {
+			r.store.mu.Lock()
+			if _, ok := r.store.filled[key]; ok {
+				w.key = key
+			}
+			r.store.mu.Unlock()
+		}
+	}
+	if f == nil {
+		return nil
+	}
+	for key := range needed {
+		if !dropped[key] {
+			return fmt.Errorf("stale: the key %s was not dropped, although its answer has changed", key)
+		}
+	}
+	f.dropped += len(dropped)
+	f.needed += len(needed)
+	return nil
+}
+
+// lookInside compares what a transaction sees with what its twin sees.
+func (r *run) lookInside(s *session) error {
+	for i, w := range r.probes {
+		if (r.counts.steps+i)%3 != 0 {
+			continue
+		}
+		got := answer(s.real.QueryContext(ctx, w.query, w.args...))
+		want := answer(s.mirror.QueryContext(ctx, w.query, w.args...))
+		if got != want {
+			return fmt.Errorf("in a transaction: %v\n got %s\nwant %s", w.probe, got, want)
+		}
+	}
+	return nil
+}
+
+// compareTables compares the committed rows of the database and of its mirror.
+func (r *run) compareTables() error {
+	if r.counts.steps%4 != 0 {
+		return nil
+	}
+	got, err := tables(r.plain)
+	want, mirrorErr := tables(r.mirror)
+	if err != nil || mirrorErr != nil {
+		return errors.Join(err, mirrorErr)
+	}
+	sort.Strings(got)
+	sort.Strings(want)
+	if !slices.Equal(got, want) {
+		return fmt.Errorf("the database differs from its mirror:\n got %v\nwant %v", got, want)
+	}
+	return nil
+}
+
+func tables(db *sql.DB) ([]string, error) {
+	rows, err := db.Query("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name")
+	names := readRows(rows, err, -1)
+	if names.err != "" {
+		return nil, errors.New(names.err)
+	}
+	var all []string
+	for _, row := range names.rows {
+		rows, err := db.Query(fmt.Sprintf("SELECT * FROM %s", row[0]))
+		for _, row := range readRows(rows, err, -1).rows {
+			all = append(all, fmt.Sprintf("%s %#v", names.rows[0], row))
+		}
+	}
+	return all, nil
+}

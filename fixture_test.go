@@ -46,9 +46,11 @@ func open(t testing.TB, schema string, cfg moneyclip.Config) *fixture {
 	if f.bare, err = sql.Open("sqlite3", f.dsn); err != nil {
 		t.Fatal(err)
 	}
+	f.bare.SetMaxIdleConns(0) // a connection that has just inserted says so in the result of whatever comes next
 	if _, err := f.bare.Exec(schema); err != nil {
 		t.Fatal(err)
 	}
+	f.bare.SetMaxIdleConns(2)
 	if cfg.Logger == nil {
 		cfg.Logger = f.log.logger()
 	}

@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A Datum is a value of a key in canonical spelling: two Datums are equal (==) exactly if their database calls the
@@ -100,8 +102,8 @@ func (t *template) checkLast(more bool) error {
 	literal := t.literals[len(t.literals)-1]
 	for _, r := range literal {
 		// Keys are read by people, in redis-cli and in logs.
-		if r <= ' ' || r == 0x7f {
-			return fmt.Errorf("key %q: blanks and control characters are not allowed", t.text)
+		if unicode.IsSpace(r) || !unicode.IsPrint(r) || r == utf8.RuneError {
+			return fmt.Errorf("key %q: blanks, control characters and broken UTF-8 are not allowed", t.text)
 		}
 	}
 	if len(t.verbs) == 0 {

@@ -22,7 +22,7 @@ type RuleStats struct {
 	Bypasses      uint64 // reads that asked the database and stored nothing: in a transaction, beside a writer, ...
 	Invalidations uint64 // keys that writes have touched and dropped, whether anything was stored under them or not
 	RuleWide      uint64 // times that a write dropped every key of the rule
-	Refreshes     uint64 // keys that writers have begun to load again; a Fill follows if all goes well
+	Refreshes     uint64 // keys that writers have begun to load again; each counts as a miss too, and as a fill if all goes well
 }
 
 func (s *RuleStats) add(t RuleStats) {

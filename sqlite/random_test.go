@@ -166,3 +166,79 @@ func (g *generator) atom(depth int) string {
 	}
 	return g.column() + " = (SELECT max(" + g.column() + ") FROM (" + g.query(2) + "))"
 }
+
+// TestReadingRandom is TestReading for writes that nobody would write.
+func TestReadingRandom(t *testing.T) {
+	t.Parallel()
+	conn, err := open(t).Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	r := &readingTest{T: t, conn: conn}
+	for _, query := range []string{
+		"PRAGMA synchronous = off", "PRAGMA foreign_keys = off", oracleSchema, "DROP TRIGGER b_del", "DROP TRIGGER a_upd",
+	} {
+		r.exec(query)
+	}
+	r.reload()
+	rnd := rand.New(rand.NewPCG(7, 8))
+	ran := 0
+	for range 1500 {
+		r.exec("DELETE FROM a; DELETE FROM b; DELETE FROM d")
+		for range 3 {
+			r.exec("INSERT OR IGNORE INTO a (id, x, y, z) VALUES (?, ?, ?, ?)", rnd.Int64N(4), pick(rnd, words...), rnd.Int64N(4), rnd.Int64N(4))
+			r.exec("INSERT OR IGNORE INTO b (id, a_id, x, w) VALUES (?, ?, ?, ?)", rnd.Int64N(4), rnd.Int64N(4), pick(rnd, words...), rnd.Int64N(4))
+			r.exec("INSERT OR IGNORE INTO d (k, n) VALUES (?, ?)", pick(rnd, words...), rnd.Int64N(4))
+		}
+		query, columns := randomWrite(rnd)
+		stmt := sqlite.Dialect.Analyze(query, r.catalog)
+		if len(stmt.Writes) != 1 {
+			t.Fatalf("Analyze(%q) has %d writes, want 1", query, len(stmt.Writes))
+		}
+		reading, ok := sqlite.Dialect.Reading(&stmt.Writes[0], r.catalog, columns, columns)
+		if !ok {
+			continue
+		}
+		args := []any{rnd.Int64N(4), rnd.Int64N(4)}[:len(stmt.Params)]
+		if err := r.attempt(&stmt.Writes[0], reading, query, args, columns); err == nil {
+			ran++
+		}
+		if t.Failed() {
+			t.Fatalf("reading %+v with %v", reading, args)
+		}
+	}
+	if ran < 500 {
+		t.Errorf("%d writes were read, which is too few for a test", ran)
+	}
+}
+
+// randomWrite is a write of table b or d, and some of the columns it writes.
+func randomWrite(r *rand.Rand) (query string, columns []string) {
+	table := pick(r, "b", "d")
+	columns = oracleColumns[table]
+	g := &generator{rand: r}
+	for _, column := range columns {
+		g.columns = append(g.columns, "t."+column)
+	}
+	value := func() string { return pick(r, g.value(), g.column(), "lower("+g.column()+")", g.column()+" || 1", "2") }
+	first, second := columns[r.IntN(len(columns))], columns[r.IntN(len(columns))]
+	verb := pick(r, "INSERT", "INSERT OR REPLACE", "INSERT OR IGNORE", "REPLACE")
+	switch r.IntN(6) {
+	case 0:
+		return fmt.Sprintf("DELETE FROM %s AS t WHERE %s", table, g.condition(0)), columns
+	case 1:
+		return fmt.Sprintf("UPDATE %s AS t SET %s = %s, %s = %s WHERE %s",
+			table, first, value(), second, value(), g.condition(0)), columns
+	case 2:
+		g.columns = append(g.columns, "f.id", "f.x", "f.y")
+		return fmt.Sprintf("UPDATE %s AS t SET %s = %s FROM a AS f WHERE %s", table, first, value(), g.condition(1)), columns
+	case 3:
+		g.columns = []string{"f.id", "f.x", "f.y"}
+		return fmt.Sprintf("%s INTO d (k, n) SELECT %s, %s FROM a AS f WHERE %s", verb, value(), value(), g.condition(1)), oracleColumns["d"]
+	case 4:
+		return fmt.Sprintf("%s INTO %s (%s) VALUES (%s), (%s)", verb, table, columns[r.IntN(2)], g.value(), g.value()), columns
+	}
+	return fmt.Sprintf("INSERT INTO b (id, x) VALUES (%s, %s) ON CONFLICT (id) DO UPDATE SET %s = %s", g.value(), g.value(),
+		pick(r, "x", "w"), pick(r, "excluded.x", "?1", "'z'")), columns
+}

@@ -316,6 +316,16 @@ func (r *readingTest) check(w *moneyclip.Write, query string, args []any, column
 	if refused {
 		return
 	}
+	if err := r.attempt(w, reading, query, args, columns); err != nil {
+		r.Fatalf("Exec(%q): %v", query, err)
+	}
+}
+
+// attempt runs a write with its Reading and compares; the error is that of the write.
+func (r *readingTest) attempt(
+	w *moneyclip.Write, reading moneyclip.Reading, query string, args []any, columns []string,
+) error {
+	r.Helper()
 	params := func(q moneyclip.Query) []any {
 		var list []any
 		for _, n := range q.Params {
@@ -334,7 +344,10 @@ func (r *readingTest) check(w *moneyclip.Write, query string, args []any, column
 	if reading.Before.Text != "" {
 		found = r.rows(reading.Before.Text, params(reading.Before)...)
 	}
-	r.exec(query, args...)
+	if _, err := r.conn.ExecContext(r.Context(), query, args...); err != nil {
+		r.exec("ROLLBACK")
+		return err
+	}
 	if reading.After.Text != "" {
 		found = append(found, r.rows(reading.After.Text, append(params(reading.After), mark...)...)...)
 	}
@@ -351,12 +364,13 @@ func (r *readingTest) check(w *moneyclip.Write, query string, args []any, column
 	}
 	for id, tuple := range before {
 		if after[id] != tuple && !slices.Contains(olds, tuple) {
-			r.Errorf("row %v was %s, which is not among the old ones %q", id, tuple, olds)
+			r.Errorf("%s: row %v was %s, which is not among the old ones %q", query, id, tuple, olds)
 		}
 	}
 	for id, tuple := range after {
 		if before[id] != tuple && !slices.Contains(news, tuple) {
-			r.Errorf("row %v is %s, which is not among the new ones %q", id, tuple, news)
+			r.Errorf("%s: row %v is %s, which is not among the new ones %q", query, id, tuple, news)
 		}
 	}
+	return nil
 }

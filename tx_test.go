@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/DATA-DOG/go-sqlmock"
@@ -112,4 +114,146 @@ func TestTxCancelledDuringCommit(t *testing.T) {
 	}
 	f.wantMiss(t, selectUser, 1)
 	f.wantHit(t, selectUser, 1)
+}
+
+// A transaction that is driven by texts on one connection is followed like one of database/sql's.
+func TestTxByTexts(t *testing.T) {
+	t.Parallel()
+	const one, two = "UPDATE users SET name = 'x' WHERE id = 1", "UPDATE users SET name = 'y' WHERE id = 2"
+	for _, test := range []struct {
+		name    string
+		steps   []string
+		touched []int // users whose key was dropped
+	}{
+		{"committed", []string{"BEGIN", one, "COMMIT"}, []int{1}},
+		{"END is a commit", []string{"BEGIN IMMEDIATE TRANSACTION", one, "END TRANSACTION"}, []int{1}},
+		{"rolled back", []string{"BEGIN", one, "ROLLBACK"}, nil},
+		{"open", []string{"BEGIN", one}, nil},
+		{"savepoint released", []string{"SAVEPOINT a", one, "RELEASE a"}, []int{1}},
+		{"savepoint open", []string{"SAVEPOINT a", one}, nil},
+		{"savepoint committed", []string{"SAVEPOINT a", one, "COMMIT"}, []int{1}},
+		{"inner savepoint released", []string{"SAVEPOINT a", one, "SAVEPOINT b", two, "RELEASE b"}, nil},
+		{"both released", []string{"SAVEPOINT a", one, "SAVEPOINT b", two, "RELEASE a"}, []int{1, 2}},
+		{"same name twice", []string{"SAVEPOINT a", one, "SAVEPOINT a", two, "RELEASE a"}, nil},
+		{"back to the start", []string{"BEGIN", "SAVEPOINT a", one, "ROLLBACK TO a", two, "COMMIT"}, []int{1, 2}}, // more than it need be
+		{"back, still open", []string{"SAVEPOINT a", one, "ROLLBACK TO a"}, nil},
+		{"back, then released", []string{"SAVEPOINT a", one, "ROLLBACK TO a", two, "RELEASE a"}, []int{1, 2}},
+		{"failed BEGIN goes on", []string{"BEGIN", one, "!BEGIN", two, "COMMIT"}, []int{1, 2}},
+		{"failed statement", []string{"BEGIN", one, "!UPDATE users SET id = 2 WHERE id = 1", two, "COMMIT"}, []int{1, 2}},
+		{"failed COMMIT", []string{"!COMMIT", one}, []int{1}},
+		{"two in a row", []string{"BEGIN", one, "COMMIT", "BEGIN", two, "COMMIT"}, []int{1, 2}},
+		{"one text", []string{"BEGIN; " + one + "; COMMIT"}, []int{1, 2}},
+		{"begun in a text", []string{"BEGIN; " + one, two, "COMMIT"}, []int{1, 2}},
+		{"ended in a text", []string{"BEGIN", one, "SELECT 1; COMMIT", two}, []int{1, 2}},
+		// What is written after the statement that has ended the transaction is visible at once.
+		{"OR ROLLBACK", []string{"BEGIN", one, "!UPDATE OR ROLLBACK users SET email = 'bob@example.org' WHERE id = 1", two}, []int{2}},
+		{"OR ROLLBACK, COMMIT fails", []string{"BEGIN", one, "!UPDATE OR ROLLBACK users SET email = 'bob@example.org' WHERE id = 1", two, "!COMMIT"}, []int{2}},
+		{"OR ROLLBACK, new one", []string{"BEGIN", "!INSERT OR ROLLBACK INTO users (id) VALUES (1)", "BEGIN", one, "COMMIT"}, []int{1}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			f := openSocial(t, userRule)
+			for id := 1; id <= 3; id++ {
+				f.warm(t, selectUser, id)
+			}
+			conn := raw(t, f.DB)
+			for _, step := range test.steps {
+				text, fails := strings.CutPrefix(step, "!")
+				if _, err := conn.ExecContext(t.Context(), text); (err != nil) != fails {
+					t.Fatalf("%s: got error %v", step, err)
+				}
+			}
+			for id := 1; id <= 3; id++ {
+				got, asked := f.read(t, selectUser, id)
+				if want := readRow(t, f.bare, selectUser, id); got != want {
+					t.Errorf("user %d: got %s, the database holds %s", id, got, want)
+				}
+				want := slices.Contains(test.touched, id)
+				if asked && !want && strings.Contains(strings.Join(test.steps, ";"), "; ") {
+					continue // of several statements in one text not every value is known
+				}
+				if asked != want {
+					t.Errorf("user %d: was dropped: %t, want %t", id, asked, want)
+				}
+			}
+		})
+	}
+}
+
+// A connection on which a transaction is open reads the database, whoever has opened it and how.
+func TestTxByTextsReads(t *testing.T) {
+	t.Parallel()
+	f := openSocial(t, userRule)
+	f.warm(t, selectUser, 1)
+	conn := raw(t, f.DB)
+	for _, begin := range []string{"BEGIN", "SAVEPOINT a", "BEGIN; SELECT 1", "/* x */ begin immediate"} {
+		exec(t, conn, begin)
+		exec(t, conn, renameUser, begin, 1)
+		wantUser(t, conn, 1, begin)
+		f.wantHit(t, selectUser, 1)
+		exec(t, conn, "ROLLBACK")
+		f.wantHit(t, selectUser, 1)
+		wantUser(t, conn, 1, "ada")
+	}
+}
+
+// A transaction of database/sql whose context is cancelled is rolled back behind its back.
+func TestTxContextCancelled(t *testing.T) {
+	t.Parallel()
+	f := openSocial(t, userRule)
+	f.SetMaxOpenConns(1)
+	f.warm(t, selectUser, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	tx, err := f.BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, tx, renameUser, "x", 1)
+	cancel()
+	f.wantHit(t, selectUser, 1) // waits for the connection, and so for the rollback
+	errIs(t, tx.Commit(), sql.ErrTxDone)
+	exec(t, f, renameUser, "y", 1)
+	f.wantMiss(t, selectUser, 1)
+}
+
+// Savepoints in a transaction of database/sql.
+func TestTxSavepoints(t *testing.T) {
+	t.Parallel()
+	f := openSocial(t, userRule)
+	f.warm(t, selectUser, 1)
+	f.warm(t, selectUser, 2)
+	tx, err := f.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, tx, "SAVEPOINT a")
+	exec(t, tx, renameUser, "x", 1)
+	exec(t, tx, "RELEASE a")
+	f.wantHit(t, selectUser, 1)
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	f.wantMiss(t, selectUser, 1)
+	f.wantHit(t, selectUser, 2)
+}
+
+// In a transaction too, keys that only reading tells are read, before and after the statement.
+func TestTxReadsRows(t *testing.T) {
+	t.Parallel()
+	f := openShop(t, moneyclip.Config{})
+	for id := 1; id <= 3; id++ {
+		f.warm(t, orderSum, id)
+	}
+	tx, err := f.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, tx, "UPDATE orders SET user_id = 3 WHERE total = 10")
+	exec(t, tx, "INSERT INTO orders (user_id, total) SELECT 3, 5 FROM users WHERE id = 3")
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	f.wantMiss(t, orderSum, 1)
+	f.wantHit(t, orderSum, 2)
+	f.wantMiss(t, orderSum, 3)
 }

@@ -19,7 +19,8 @@ var nasty = []string{
 	"UPDATE authors", "UPDATE authors SET", "DELETE", "DELETE FROM", "INSERT INTO", "INSERT INTO authors",
 	"INSERT INTO authors VALUES", "INSERT INTO authors () VALUES ()", "WITH x AS (SELECT * FROM x) SELECT * FROM x",
 	"WITH RECURSIVE x AS (SELECT 1 UNION ALL SELECT * FROM x) SELECT * FROM x", "SELECT * FROM authors, authors",
-	"SELECT * FROM (authors)", "SELECT a.b.c.d.e", "SELECT *.*", "BEGIN; COMMIT", "SELECT 1; SELECT", "EXPLAIN EXPLAIN SELECT 1",
+	"SELECT * FROM (authors)", "SELECT a.b.c.d.e", "SELECT *.*", "BEGIN; COMMIT", "SELECT 1; SELECT",
+	"EXPLAIN EXPLAIN SELECT 1",
 	"SELECT " + strings.Repeat("(", 500) + "1" + strings.Repeat(")", 500),
 	"SELECT " + strings.Repeat("-", 500) + "1", "SELECT 1" + strings.Repeat(" + 1", 2000),
 	strings.Repeat("SELECT 1;", 300), strings.Repeat("\x00", 64), strings.Repeat("(SELECT ", 300),
@@ -53,7 +54,8 @@ func forget(s *moneyclip.Statement) {
 // garbage: what is not SQL is the zero Statement.
 func (s suite) garbage(t *testing.T) {
 	for _, query := range []string{
-		"hello", "SELEC 1", "SELECT 1 FROM FROM", "UPDATE authors WHERE id = 1", "DELETE authors FROM WHERE", "SELECT (1", "SELECT 'a",
+		"hello", "SELEC 1", "SELECT 1 FROM FROM", "UPDATE authors WHERE id = 1", "DELETE authors FROM WHERE",
+		"SELECT (1", "SELECT 'a",
 		"INSERT authors SET VALUES (", ")",
 	} {
 		if got := s.d.Analyze(query, nil); !reflect.DeepEqual(got, moneyclip.Statement{}) {
@@ -197,12 +199,13 @@ func (s suite) reads(t *testing.T) {
 			want:  "authors [id name] id=$1; books [id title] id=$2",
 		},
 		{
-			query: "WITH x AS (SELECT author_id FROM books WHERE id = ?) SELECT name FROM authors WHERE id IN (SELECT author_id FROM x)",
-			want:  "authors [id name] ; books [author_id id] id=$1",
+			query: "WITH x AS (SELECT author_id FROM books WHERE id = ?) " +
+				"SELECT name FROM authors WHERE id IN (SELECT author_id FROM x)",
+			want: "authors [id name] ; books [author_id id] id=$1",
 		},
 		{query: "SELECT x.name FROM (SELECT name FROM authors WHERE id = ?) AS x", want: "authors [id name] id=$1"},
 		{query: "SELECT CURRENT_TIMESTAMP, name FROM authors WHERE id = ?", want: "authors [id name] id=$1", impure: true},
-		{query: "SELECT a_function_of_our_own(name) FROM authors WHERE id = ?", want: "authors [id name] id=$1", impure: true},
+		{query: "SELECT our_own(name) FROM authors WHERE id = ?", want: "authors [id name] id=$1", impure: true},
 	}
 	for _, tt := range tests {
 		got := s.d.Analyze(s.cases.Bind(tt.query), f.catalog)
@@ -239,7 +242,10 @@ func (s suite) writes(t *testing.T) {
 		{"UPDATE authors SET name = ? WHERE id = ?", moneyclip.Update, "authors", "id=$2 [name] []"},
 		{"UPDATE authors SET name = ?, city = 'x'", moneyclip.Update, "authors", " [city name] []"},
 		{"UPDATE authors SET name = ? WHERE id = ? OR city = ?", moneyclip.Update, "authors", " [name] []"},
-		{"UPDATE authors SET name = ? WHERE id IN (?, 5) AND city = ?", moneyclip.Update, "authors", "city=$3 id=$2,5 [name] []"},
+		{
+			"UPDATE authors SET name = ? WHERE id IN (?, 5) AND city = ?", moneyclip.Update, "authors",
+			"city=$3 id=$2,5 [name] []",
+		},
 		{"DELETE FROM books WHERE author_id = ?", moneyclip.Delete, "books", "author_id=$1 [] []"},
 		{"DELETE FROM books", moneyclip.Delete, "books", " [] []"},
 		{"INSERT INTO authors (id, name) VALUES (?, ?)", moneyclip.Insert, "authors", " [] [id name]"},

@@ -45,7 +45,8 @@ func (s suite) catalog(t *testing.T) {
 	}
 	key := authors.Keys[0]
 	if key.Child != "books" || !slices.Equal(key.Columns, []string{"author_id"}) ||
-		!slices.Equal(key.ParentColumns, []string{"id"}) || key.OnDelete != moneyclip.Cascade || key.OnUpdate != moneyclip.NoAction {
+		!slices.Equal(key.ParentColumns, []string{"id"}) ||
+		key.OnDelete != moneyclip.Cascade || key.OnUpdate != moneyclip.NoAction {
 		t.Errorf("foreign key = %+v", key)
 	}
 
@@ -170,12 +171,14 @@ func (s suite) reading(t *testing.T) {
 			old: []string{"author_id"}, new: []string{"author_id"}, want: []string{"1 2"},
 		},
 		{
-			name: "delete by another table", query: "DELETE FROM books WHERE author_id IN (SELECT id FROM authors WHERE city = ?)",
-			args: []any{"Rome"}, old: []string{"id"}, want: []string{"10", "11"},
+			name:  "delete by another table",
+			query: "DELETE FROM books WHERE author_id IN (SELECT id FROM authors WHERE city = ?)",
+			args:  []any{"Rome"}, old: []string{"id"}, want: []string{"10", "11"},
 		},
 		{
-			name: "insert from a query", query: "INSERT INTO books (id, author_id) SELECT id + ?, id FROM authors WHERE city = 'Rome'",
-			args: []any{int64(100)}, new: []string{"author_id"}, want: []string{"1", "3"},
+			name:  "insert from a query",
+			query: "INSERT INTO books (id, author_id) SELECT id + ?, id FROM authors WHERE city = 'Rome'",
+			args:  []any{int64(100)}, new: []string{"author_id"}, want: []string{"1", "3"},
 		},
 		{
 			name: "nothing", query: "DELETE FROM books WHERE id = ?", args: []any{int64(99)},

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -93,7 +94,7 @@ func (b *builder) build() {
 	}
 	for _, table := range b.catalog.Tables {
 		slices.SortFunc(table.Keys, func(x, y moneyclip.ForeignKey) int {
-			return strings.Compare(x.Child+"\x00"+strings.Join(x.Columns, "\x00"), y.Child+"\x00"+strings.Join(y.Columns, "\x00"))
+			return cmp.Or(strings.Compare(x.Child, y.Child), slices.Compare(x.Columns, y.Columns))
 		})
 	}
 	b.views()

@@ -285,7 +285,7 @@ func TestPins(t *testing.T) {
 			p := &pinTest{T: t, oracle: o, rand: rand.New(rand.NewPCG(1, uint64(i)))}
 			p.stmt = sqlite.Dialect.Analyze(query, o.catalog)
 			p.must("DROP TRIGGER b_del") // it would change d with b
-			for range 60 {
+			for range 30 {
 				p.fill()
 				p.args = []driver.Value{p.small(), p.small()}[:len(p.stmt.Params)]
 				for _, table := range []string{"a", "b", "c", "d"} {
@@ -294,7 +294,7 @@ func TestPins(t *testing.T) {
 			}
 		})
 	}
-	if pinned < 10_000 {
+	if pinned < 5_000 {
 		t.Errorf("%d rows failed their pins, which is too few for a test", pinned)
 	}
 }
@@ -395,7 +395,8 @@ func (p *pinTest) tryTable(query, table string) int {
 	n := len(p.must(fmt.Sprintf("SELECT 1 FROM %s WHERE %s", table, failing)))
 	p.must(fmt.Sprintf("DELETE FROM %s WHERE %s", table, failing))
 	if got := fmt.Sprint(p.must(query, p.args...)); !isSame(got, want) {
-		p.Fatalf("%s\nwithout the rows of %s where %s: %s, want %s; args %v, reads %+v", query, table, failing, got, want, p.args, p.stmt.Reads)
+		p.Fatalf("%s\nwithout the rows of %s where %s: %s, want %s; args %v, reads %+v",
+			query, table, failing, got, want, p.args, p.stmt.Reads)
 	}
 	kept := fmt.Sprint(p.must("SELECT * FROM " + table))
 	for range 3 {
@@ -405,7 +406,8 @@ func (p *pinTest) tryTable(query, table string) int {
 		return n // a row that passes has come
 	}
 	if got := fmt.Sprint(p.must(query, p.args...)); !isSame(got, want) {
-		p.Fatalf("%s\nwith more rows of %s where %s: %s, want %s; args %v, reads %+v", query, table, failing, got, want, p.args, p.stmt.Reads)
+		p.Fatalf("%s\nwith more rows of %s where %s: %s, want %s; args %v, reads %+v",
+			query, table, failing, got, want, p.args, p.stmt.Reads)
 	}
 	return n
 }
@@ -425,7 +427,8 @@ func FuzzAnalyze(f *testing.F) {
 	}
 	// Not one plain statement.
 	for _, query := range []string{
-		"", ";", "-- name: X :one\nSELECT 1", "/* a */ DELETE FROM a", "SELECT 1; DELETE FROM a", "DELETE FROM a\x00", "BEGIN", "EXPLAIN DELETE FROM a",
+		"", ";", "-- name: X :one\nSELECT 1", "/* a */ DELETE FROM a", "SELECT 1; DELETE FROM a", "DELETE FROM a\x00",
+		"BEGIN", "EXPLAIN DELETE FROM a",
 		"PRAGMA foreign_keys = off", "CREATE TABLE t AS SELECT * FROM a", "DELETE FROM a ORDER BY x LIMIT 1", "REINDEX", "VACUUM",
 		"CREATE TEMP TRIGGER q AFTER INSERT ON a BEGIN DELETE FROM b; END",
 	} {

@@ -46,7 +46,8 @@ func (a *analysis) pin(where ast.Expr, joins []join, sc *scope) {
 	p.spread()
 }
 
-// conjuncts looks for pins of the targets in the terms of a conjunction. Mutual: an equality of two columns pins either.
+// conjuncts looks for pins of the targets in the terms of a conjunction. Mutual: an equality of two columns pins
+// either.
 func (p *pinning) conjuncts(e ast.Expr, targets []*source, mutual bool) {
 	switch e := bare(e).(type) {
 	case *ast.BinaryExpr:

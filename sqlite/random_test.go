@@ -22,7 +22,7 @@ func TestPinsRandom(t *testing.T) {
 	p := &pinTest{T: t, oracle: o, rand: r}
 	p.must("DROP TRIGGER b_del") // it would change d with b
 	accepted, pinned := 0, 0
-	for range 3000 {
+	for range 2000 {
 		g := &generator{rand: r}
 		query := g.query(0)
 		p.stmt = sqlite.Dialect.Analyze(query, o.catalog)
@@ -43,7 +43,7 @@ func TestPinsRandom(t *testing.T) {
 			}
 		}
 	}
-	if accepted < 3000 || pinned < 1000 {
+	if accepted < 2000 || pinned < 1000 {
 		t.Errorf("%d runs, and %d rows failed their pins, which is too few for a test", accepted, pinned)
 	}
 }
@@ -184,14 +184,21 @@ func TestReadingRandom(t *testing.T) {
 	r.reload()
 	rnd := rand.New(rand.NewPCG(7, 8))
 	ran := 0
-	for range 1500 {
+	for range 600 {
 		r.exec("DELETE FROM a; DELETE FROM b; DELETE FROM d")
 		for range 3 {
-			r.exec("INSERT OR IGNORE INTO a (id, x, y, z) VALUES (?, ?, ?, ?)", rnd.Int64N(4), pick(rnd, words...), rnd.Int64N(4), rnd.Int64N(4))
-			r.exec("INSERT OR IGNORE INTO b (id, a_id, x, w) VALUES (?, ?, ?, ?)", rnd.Int64N(4), rnd.Int64N(4), pick(rnd, words...), rnd.Int64N(4))
+			r.exec("INSERT OR IGNORE INTO a (id, x, y, z) VALUES (?, ?, ?, ?)",
+				rnd.Int64N(4), pick(rnd, words...), rnd.Int64N(4), rnd.Int64N(4))
+			r.exec("INSERT OR IGNORE INTO b (id, a_id, x, w) VALUES (?, ?, ?, ?)",
+				rnd.Int64N(4), rnd.Int64N(4), pick(rnd, words...), rnd.Int64N(4))
 			r.exec("INSERT OR IGNORE INTO d (k, n) VALUES (?, ?)", pick(rnd, words...), rnd.Int64N(4))
 		}
 		query, columns := randomWrite(rnd)
+		prepared, err := r.conn.PrepareContext(t.Context(), query)
+		if err != nil {
+			continue // a name that no table here has
+		}
+		prepared.Close()
 		stmt := sqlite.Dialect.Analyze(query, r.catalog)
 		if len(stmt.Writes) != 1 {
 			t.Fatalf("Analyze(%q) has %d writes, want 1", query, len(stmt.Writes))
@@ -208,7 +215,7 @@ func TestReadingRandom(t *testing.T) {
 			t.Fatalf("reading %+v with %v", reading, args)
 		}
 	}
-	if ran < 500 {
+	if ran < 200 {
 		t.Errorf("%d writes were read, which is too few for a test", ran)
 	}
 }
@@ -235,10 +242,12 @@ func randomWrite(r *rand.Rand) (query string, columns []string) {
 		return fmt.Sprintf("UPDATE %s AS t SET %s = %s FROM a AS f WHERE %s", table, first, value(), g.condition(1)), columns
 	case 3:
 		g.columns = []string{"f.id", "f.x", "f.y"}
-		return fmt.Sprintf("%s INTO d (k, n) SELECT %s, %s FROM a AS f WHERE %s", verb, value(), value(), g.condition(1)), oracleColumns["d"]
+		query = fmt.Sprintf("%s INTO d (k, n) SELECT %s, %s FROM a AS f WHERE %s", verb, value(), value(), g.condition(1))
+		return query, oracleColumns["d"]
 	case 4:
-		return fmt.Sprintf("%s INTO %s (%s) VALUES (%s), (%s)", verb, table, columns[r.IntN(2)], g.value(), g.value()), columns
+		return fmt.Sprintf("%s INTO %s (%s) VALUES (%s), (%s)",
+			verb, table, columns[r.IntN(2)], g.value(), g.value()), columns
 	}
-	return fmt.Sprintf("INSERT INTO b (id, x) VALUES (%s, %s) ON CONFLICT (id) DO UPDATE SET %s = %s", g.value(), g.value(),
-		pick(r, "x", "w"), pick(r, "excluded.x", "?1", "'z'")), columns
+	return fmt.Sprintf("INSERT INTO b (id, x) VALUES (%s, %s) ON CONFLICT (id) DO UPDATE SET %s = %s",
+		g.value(), g.value(), pick(r, "x", "w"), pick(r, "excluded.x", "?1", "'z'")), columns
 }

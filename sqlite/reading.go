@@ -365,8 +365,8 @@ func qualify(table string, columns []string) []string {
 	return refs
 }
 
-// results makes result columns of columns. The plus keeps the value as it is stored: drivers look at the declared type of
-// a plain column, and make "true" of any number in a BOOLEAN.
+// results makes result columns of columns. The plus keeps the value as it is stored: drivers look at the declared type
+// of a plain column, and make "true" of any number in a BOOLEAN.
 func results(table string, columns []string) []string {
 	refs := qualify(table, columns)
 	for i, ref := range refs {

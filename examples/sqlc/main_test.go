@@ -46,7 +46,7 @@ func TestStory(t *testing.T) {
 			heading: newFollower,
 			want: []string{
 				`Follow\(1, "newcomer"\) = 1 +database`,
-				`removes account::followers::account-id-1 \(exact\)`,
+				`drops account::followers::account-id-1 \(exact\)`,
 				`FollowersCount\(1\) = \S+ +database +account::followers::account-id-1`,
 				`FollowersCount\(1\) = \S+ +cache +account::followers::account-id-1`,
 				`FollowersCount\(2\) = \S+ +cache +account::followers::account-id-2`,
@@ -56,7 +56,7 @@ func TestStory(t *testing.T) {
 			heading: movedRow,
 			want: []string{
 				`MoveFollower\(2, 4\) = 1 +database`,
-				`removes 2 keys of FollowersCount \(exact after reading\)`,
+				`drops 2 keys of FollowersCount \(exact after reading\)`,
 				`FollowersCount\(1\) = \S+ +database`,
 				`FollowersCount\(2\) = \S+ +database`,
 				`FollowersCount\(3\) = \S+ +cache`,

@@ -51,7 +51,7 @@ func takeTurns[A, R any](w *witness, query call[A, R], arg A, what string, reads
 // totals prints what the cache has counted since the program began. The hits that said "no rows" are among the hits.
 func (w *witness) totals() {
 	w.table.heading("What the cache has counted.")
-	w.table.counts("rule", "hits", "no rows", "misses", "fills", "removed", "refreshed")
+	w.table.counts("rule", "hits", "no rows", "misses", "fills", "dropped", "refreshed")
 	stats := w.cache.Stats()
 	for _, name := range slices.Sorted(maps.Keys(stats.Rules)) {
 		w.table.ruleStats(name, stats.Rules[name])

@@ -18,9 +18,9 @@ type queries = store.Queries
 
 // The sentences that a test looks for.
 const (
-	newFollower = "A new follower of account 1 removes the count of account 1 and leaves account 2 alone."
+	newFollower = "A new follower of account 1 drops the count of account 1 and leaves account 2 alone."
 	movedRow    = "A follower moves from account 1 to 2. The statement does not name account 1, its count goes too."
-	rolledBack  = "A rollback removes nothing, since nothing has changed."
+	rolledBack  = "A rollback drops nothing, since nothing has changed."
 	sound       = "Every answer of the cache was the database's, and each came from where it should."
 )
 

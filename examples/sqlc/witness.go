@@ -148,17 +148,17 @@ func change[A, R any](w *witness, write call[A, R], arg A, want touches) {
 	}
 }
 
-// showEffects prints what the writes since the last commit have removed. The keys of an exact effect are known by
+// showEffects prints what the writes since the last commit have dropped. The keys of an exact effect are known by
 // name before the statement runs, those that it had to read for are known by number after it.
 func (w *witness) showEffects() {
 	after := w.cache.Stats()
 	for _, effect := range w.staged {
 		keys := strings.Join(effect.Keys, ", ")
 		if effect.Guarantee != exact {
-			removed := after.Rules[effect.Rule].Invalidations - w.before.Rules[effect.Rule].Invalidations
-			keys = plural(removed, "key") + " of " + effect.Rule
+			dropped := after.Rules[effect.Rule].Invalidations - w.before.Rules[effect.Rule].Invalidations
+			keys = plural(dropped, "key") + " of " + effect.Rule
 		}
-		w.table.note("  removes %s (%s)", keys, effect.Guarantee)
+		w.table.note("  drops %s (%s)", keys, effect.Guarantee)
 	}
 	w.staged = nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"io"
+	"math"
 )
 
 // A baseConn is a connection of the base driver with what it can do, asked once. It does with the old and the new forms
@@ -86,11 +88,18 @@ func (b *baseConn) run(ctx context.Context, query string) error {
 
 // ask is an [Asker]: it runs a query of ours.
 func (b *baseConn) ask(ctx context.Context, query string, args ...driver.Value) ([][]driver.Value, error) {
+	return b.askUpTo(ctx, math.MaxInt, query, args...)
+}
+
+var errTooMany = errors.New("more rows than may be dropped one by one")
+
+// askUpTo fails with errTooMany if there are more rows than that.
+func (b *baseConn) askUpTo(ctx context.Context, most int, query string, args ...driver.Value) ([][]driver.Value, error) {
 	named := numbered(args)
 	if b.canQuery() {
 		rows, err := b.query(ctx, query, named)
 		if err == nil {
-			return readAll(rows)
+			return readAll(rows, most)
 		}
 		if !errors.Is(err, driver.ErrSkip) {
 			return nil, err
@@ -105,7 +114,28 @@ func (b *baseConn) ask(ctx context.Context, query string, args ...driver.Value) 
 	if err != nil {
 		return nil, err
 	}
-	return readAll(rows)
+	return readAll(rows, most)
+}
+
+// readAll reads rows to their end and closes them.
+func readAll(rows driver.Rows, most int) ([][]driver.Value, error) {
+	defer rows.Close()
+	var all [][]driver.Value
+	for {
+		row := make([]driver.Value, len(rows.Columns()))
+		if err := rows.Next(row); err == io.EOF { //nolint:errorlint // as database/sql compares it
+			return all, nil
+		} else if err != nil {
+			return nil, err
+		}
+		if len(all) == most {
+			return nil, errTooMany
+		}
+		for i := range row {
+			row[i] = clone(row[i])
+		}
+		all = append(all, row)
+	}
 }
 
 // open reports whether a transaction is open, for a base that says so: mattn/go-sqlite3 does.

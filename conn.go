@@ -31,7 +31,7 @@ type conn struct {
 	known knowledge // of the rules, when the last plan was looked up
 
 	tx   *transaction // nil: none is open
-	open *work        // a write in a transaction of its own whose rows are still open; nil: none
+	open []*work      // writes outside of a transaction whose rows are still open
 
 	// rows and stmt are what the interceptor has got from the base, without sqlmw's wrapping.
 	rows driver.Rows
@@ -128,7 +128,7 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 
 // mayServe reports whether the cache may be used on the connection as it is now.
 func (c *conn) mayServe(s *session) bool {
-	return c.tx == nil && c.open == nil && c.tainted == "" && s.tainted == "" && !c.cache.disabled && c.cache.hub.trusted()
+	return c.tx == nil && len(c.open) == 0 && c.tainted == "" && s.tainted == "" && !c.cache.disabled && c.cache.hub.trusted()
 }
 
 // read answers a SELECT that a rule caches and that was no hit.
@@ -246,7 +246,7 @@ func (c *conn) hangUp() {
 // identify asks the connection what it is connected to, if that is not known, and reads its catalog again if that has
 // become old. A connection that does not answer is of no use to the cache, but it is to its caller.
 func (c *conn) identify(ctx context.Context) {
-	if c.tx != nil || c.open != nil {
+	if c.tx != nil || len(c.open) > 0 {
 		return // it would see, and lock, what only its transaction should
 	}
 	const patience = time.Second // between two attempts

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // exec runs a statement that is of interest to the cache and returns no rows.
@@ -61,8 +62,10 @@ func (c *conn) passed(ctx context.Context, p *plan, args []driver.NamedValue, kn
 		} else {
 			c.tx.wrote = true
 		}
-	case c.open != nil:
-		c.open.remember(item{p, keep(args)})
+	case len(c.open) > 0:
+		for _, open := range c.open {
+			open.remember(item{p, keep(args)})
+		}
 	case c.session != nil && c.session.database.knowledge() != known:
 		w := newWork(c.cache, c.session, known)
 		w.items = []item{{p, args}}
@@ -81,31 +84,33 @@ func (c *conn) returning(ctx context.Context, p *plan, args []driver.NamedValue,
 		return nil, w.end(ctx, err)
 	}
 	if w.in == nil {
-		c.open = w.work // what is written meanwhile becomes visible with it
+		c.open = append(c.open, w.work) // what is written meanwhile becomes visible with it
 	}
 	return &returning{base: rows, end: func(err error) error { return w.end(ctx, err) }}, nil
 }
 
-// A statement is one statement of a caller on its way to the database.
+// A writing is one statement of a caller on its way to the database.
 type writing struct {
-	conn *conn
-	plan *plan
-	args []driver.NamedValue
-	work *work
-	read *rowsRead // nil: nothing is read
-	own  bool      // it runs in a transaction of our own
-	in   *transaction
+	conn  *conn
+	plan  *plan
+	args  []driver.NamedValue
+	work  *work
+	read  *rowsRead    // nil: nothing is read
+	own   bool         // it runs in a transaction of our own
+	in    *transaction // the caller's; nil: none
+	later bool         // its keys are marked when that one commits
 }
 
 // start does what comes before a statement.
 func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*writing, error) {
 	w := &writing{conn: c, plan: p, args: args, work: newWork(c.cache, c.session, c.known), in: c.tx}
-	reads := p.write != nil && len(p.write.readings) > 0 && c.taint() == "" && c.open == nil
+	reads := p.write != nil && len(p.write.readings) > 0 && c.taint() == "" && len(c.open) == 0
 	if reads {
 		w.readFirst(ctx)
 	}
-	if w.own || w.in != nil && !w.in.doubt && !ends(p.statement) {
-		return w, nil // its keys are marked when the transaction commits
+	w.later = w.in != nil && !w.in.doubt && !ends(p.statement)
+	if w.own || w.later {
+		return w, nil
 	}
 	w.collect()
 	if w.in != nil {
@@ -142,14 +147,25 @@ func (w *writing) readFirst(ctx context.Context) {
 		}
 		w.in.wrote = true
 	}
-	read, err := readBefore(ctx, w.plan, w.args, c.base.ask)
+	read, err := readBefore(ctx, w.plan, w.args, w.ask)
 	if err == nil {
 		w.read = read
 		return
 	}
-	c.cache.logOnce("rows of a write could not be read, so that it drops every key", "error", err.Error())
+	w.unread(ctx, err)
 	if w.own && c.base.run(context.WithoutCancel(ctx), "ROLLBACK") == nil {
 		w.own = false
+	}
+}
+
+// ask reads rows that the statement touches, but no more than may be dropped one by one.
+func (w *writing) ask(ctx context.Context, query string, args ...driver.Value) ([][]driver.Value, error) {
+	return w.conn.base.askUpTo(ctx, w.conn.cache.maxKeys, query, args...)
+}
+
+func (w *writing) unread(ctx context.Context, err error) {
+	if !errors.Is(err, errTooMany) && ctx.Err() == nil {
+		w.conn.cache.logOnce("rows of a write could not be read, so that it drops every key", "error", err.Error())
 	}
 }
 
@@ -164,19 +180,17 @@ func (w *writing) collect() {
 // end does what comes after the statement, and returns what the caller is to hear.
 func (w *writing) end(ctx context.Context, err error) error {
 	c := w.conn
-	if c.open == w.work {
-		c.open = nil
-	}
+	c.open = slices.DeleteFunc(c.open, func(open *work) bool { return open == w.work })
 	if w.read != nil && !errors.Is(err, driver.ErrBadConn) {
-		if readErr := readAfter(context.WithoutCancel(ctx), w.plan, w.args, c.base.ask, w.read); readErr != nil {
+		if readErr := readAfter(context.WithoutCancel(ctx), w.plan, w.args, w.ask, w.read); readErr != nil {
 			w.read = nil
-			c.cache.logOnce("rows of a write could not be read, so that it drops every key", "error", readErr.Error())
+			w.unread(ctx, readErr)
 		}
 	}
 	switch {
 	case w.own:
 		return w.commitOwn(ctx, err)
-	case w.in != nil && !w.in.doubt && !ends(w.plan.statement):
+	case w.later:
 		w.collect()
 		w.remember(err)
 		return err
@@ -188,8 +202,9 @@ func (w *writing) end(ctx context.Context, err error) error {
 		w.guess(err)
 	case w.in != nil:
 		w.in.work.join(w.work)
-	case c.open != nil:
-		c.open.join(w.work)
+	}
+	for _, open := range c.open {
+		open.join(w.work)
 	}
 	if err == nil && c.tx == nil {
 		c.reload(ctx, w.work)
@@ -224,14 +239,7 @@ func (w *writing) commitOwn(ctx context.Context, err error) error {
 	if commitErr != nil {
 		c.base.run(cleanCtx, "ROLLBACK") // fails if the statement has rolled back by itself
 	}
-	outcome := err
-	if err == nil {
-		outcome = commitErr
-	}
-	if commitErr != nil && !w.work.settled(commitErr) {
-		outcome = commitErr
-	}
-	w.work.release(ctx, outcome)
+	w.work.release(ctx, commitErr) // the COMMIT has settled what the statement's own error may have left open
 	switch {
 	case err != nil:
 		return err

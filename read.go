@@ -214,24 +214,6 @@ func (f *flight) wait(ctx context.Context) (landed bool, err error) {
 	}
 }
 
-// readAll reads rows to their end and closes them.
-func readAll(rows driver.Rows) ([][]driver.Value, error) {
-	defer rows.Close()
-	var all [][]driver.Value
-	for {
-		row := make([]driver.Value, len(rows.Columns()))
-		if err := rows.Next(row); err == io.EOF { //nolint:errorlint // as database/sql compares it
-			return all, nil
-		} else if err != nil {
-			return nil, err
-		}
-		for i := range row {
-			row[i] = clone(row[i])
-		}
-		all = append(all, row)
-	}
-}
-
 // record reads what a base driver's rows hold, as far as a second row, an error, or the end. The Row is nil if it can
 // not be stored. The rows answer the caller in either case, just as the base's would have.
 func record(base driver.Rows, shape *shape) (*Row, driver.Rows) {

@@ -1,0 +1,249 @@
+package moneyclip
+
+import (
+	"fmt"
+	"slices"
+)
+
+// What a write brings about in the database besides itself: rows that it collides with, foreign key actions, triggers.
+
+// collisions follows what an INSERT does to rows that are there already: it deletes them (REPLACE) or updates them
+// instead (ON CONFLICT DO UPDATE). An UPDATE OR REPLACE deletes rows that it does not name at all.
+func (e *effects) collisions(s step, table *Table) {
+	w := s.write
+	replaces := w.Replace || table.Replaces && w.Op != Delete
+	if w.Op == Update && replaces {
+		for _, u := range table.Unique {
+			if w.SetAll || u.Odd || slices.ContainsFunc(u.Columns, func(c string) bool { return assigns(w, table, c) }) {
+				e.follow(step{write: &Write{Op: Delete, Table: w.Table}, via: "REPLACE: ", depth: s.depth + 1})
+				break
+			}
+		}
+	}
+	if w.Op != Insert {
+		return
+	}
+	if replaces {
+		for i := range table.Unique {
+			e.collision(s, table, &table.Unique[i], Write{Op: Delete, Table: w.Table}, "REPLACE: ")
+		}
+	}
+	if w.Conflict == nil {
+		return
+	}
+	update := Write{Op: Update, Table: w.Table, Set: w.Conflict.Set}
+	if w.Conflict.Target != nil {
+		e.collision(s, table, &UniqueKey{Columns: w.Conflict.Target}, update, "ON CONFLICT: ")
+		return
+	}
+	for i := range table.Unique {
+		e.collision(s, table, &table.Unique[i], update, "ON CONFLICT: ")
+	}
+}
+
+// collision follows a write to the rows that equal a new row in a unique key.
+func (e *effects) collision(s step, table *Table, key *UniqueKey, w Write, via string) {
+	if s.write.Columns != nil && slices.Contains(key.Columns, table.Serial) && !slices.Contains(s.write.Columns, table.Serial) {
+		return // a number that the database makes is new
+	}
+	if len(s.write.Rows) == 0 || len(s.write.Rows) > maxRows || key.Odd {
+		w.Set = withoutExcluded(w.Set, nil)
+		e.follow(step{write: &w, unit: s.unit, rowOf: s.rowOf, via: via, depth: s.depth + 1})
+		return
+	}
+	for row := range s.write.Rows {
+		old := w
+		for _, column := range key.Columns {
+			if v := e.inserted(s, table, column, row); v.Kind == ValueParam || v.Kind == ValueConst {
+				old.Pins = append(old.Pins, Pin{Column: column, Values: []Value{v}})
+			}
+		}
+		old.Set = withoutExcluded(w.Set, func(column string) Value { return e.inserted(s, table, column, row) })
+		e.follow(step{write: &old, unit: s.unit, rowOf: s.rowOf, via: via, depth: s.depth + 1})
+	}
+}
+
+// withoutExcluded puts the inserted values in the place of excluded.column.
+func withoutExcluded(set []Assignment, inserted func(column string) Value) []Assignment {
+	set = slices.Clone(set)
+	for i := range set {
+		if set[i].Value.Kind != ValueExcluded {
+			continue
+		}
+		v := Value{}
+		if inserted != nil {
+			v = inserted(set[i].Value.Column)
+		}
+		if v.Kind != ValueParam && v.Kind != ValueConst {
+			v = Value{}
+		}
+		set[i].Value = v
+	}
+	return set
+}
+
+// foreignKeys follows the actions of the foreign keys that point to the rows of a step.
+func (e *effects) foreignKeys(s step, table *Table) {
+	w := s.write
+	for i := range table.Keys {
+		key := &table.Keys[i]
+		action := key.OnDelete
+		if w.Op == Update {
+			action = key.OnUpdate
+			if !w.SetAll && !slices.ContainsFunc(key.ParentColumns, func(c string) bool { return assigns(w, table, c) }) {
+				continue
+			}
+		}
+		if w.Op == Insert || action == NoAction {
+			continue
+		}
+		child := &Write{Op: Update, Table: key.Child}
+		if w.Op == Delete && action == Cascade {
+			child.Op = Delete
+		}
+		for j, column := range key.Columns {
+			if j < len(key.ParentColumns) {
+				e.carry(s, table, key.ParentColumns[j], child, column)
+			}
+			if child.Op == Update {
+				child.Set = append(child.Set, Assignment{Column: column, Value: e.afterAction(w, key, j, action)})
+			}
+		}
+		next := step{write: child, rowOf: s.rowOf, via: fmt.Sprintf("by the foreign key from %q: ", key.Child), depth: s.depth + 1}
+		// A read goes along a chain of different tables. Where a table meets itself, the chain has no end.
+		if s.unit == w && !inChain(w, key.Child) {
+			child.Parent, child.Key = w, key
+			next.unit = child
+		}
+		e.follow(next)
+	}
+}
+
+func inChain(w *Write, table string) bool {
+	for ; w != nil; w = w.Parent {
+		if w.Table == table {
+			return true
+		}
+	}
+	return false
+}
+
+// carry pins a child's column to what its parent's is pinned to.
+func (e *effects) carry(s step, table *Table, parentColumn string, child *Write, column string) {
+	parent := table.Column(parentColumn)
+	own := e.meaning.catalog.column(ColumnName{child.Table, column})
+	if parent == nil || own == nil || parent.Class != own.Class {
+		return
+	}
+	for i := range s.write.Pins {
+		p := &s.write.Pins[i]
+		if p.Column == parentColumn && p.holds(table.Name, e.meaning.catalog) {
+			child.Pins = append(child.Pins, Pin{Column: column, Values: p.Values})
+		}
+	}
+}
+
+// afterAction is the value of a child's column after a foreign key action.
+func (e *effects) afterAction(w *Write, key *ForeignKey, index int, action Action) Value {
+	switch action {
+	case SetNull:
+		return Value{Kind: ValueConst}
+	case Cascade:
+		for _, a := range w.Set {
+			if index < len(key.ParentColumns) && a.Column == key.ParentColumns[index] && a.Value.Kind != ValueExcluded {
+				return a.Value
+			}
+		}
+	case SetDefault:
+		if c := e.meaning.catalog.column(ColumnName{key.Child, key.Columns[index]}); c != nil {
+			return c.Default
+		}
+	}
+	return Value{}
+}
+
+// triggers follows the triggers that a step fires.
+func (e *effects) triggers(s step, table *Table) {
+	w := s.write
+	for i := range table.Triggers {
+		t := &table.Triggers[i]
+		if t.Op != AnyOp && t.Op != w.Op {
+			continue
+		}
+		if w.Op == Update && t.Of != nil && !slices.ContainsFunc(t.Of, func(c string) bool { return assigns(w, table, c) }) {
+			continue
+		}
+		if t.Opaque != "" {
+			e.anything(fmt.Sprintf("a trigger of %q: %s", table.Name, t.Opaque))
+			continue
+		}
+		rows := 1
+		if w.Op == Insert && len(w.Rows) <= maxRows {
+			rows = max(len(w.Rows), 1)
+		}
+		for row := range rows {
+			if len(w.Rows) > maxRows {
+				row = len(w.Rows) // no row in particular: its values are read
+			}
+			for j := range t.Writes {
+				e.fire(s, table, &t.Writes[j], row)
+			}
+		}
+	}
+}
+
+// fire follows one write of a trigger's body.
+func (e *effects) fire(s step, table *Table, body *Write, row int) {
+	rowOf := s.rowOf
+	if s.unit != nil {
+		rowOf = s.unit
+	}
+	given := func(v Value) Value {
+		switch v.Kind {
+		case ValueOld, ValueNew:
+			if s.write.Op == Insert && v.Kind == ValueOld || s.write.Op == Delete && v.Kind == ValueNew {
+				return Value{Kind: ValueConst} // NULL in such a trigger
+			}
+			values := e.values(s, table, v.Column, v.Kind == ValueNew, row)
+			if len(values) == 1 {
+				return values[0]
+			}
+			return s.read(v.Column, v.Kind == ValueNew)
+		case ValueConst:
+			return v
+		}
+		return Value{}
+	}
+	w := &Write{Op: body.Op, Table: body.Table, SetAll: body.SetAll, Columns: body.Columns, Replace: body.Replace}
+	for _, p := range body.Pins {
+		values := make([]Value, len(p.Values))
+		for i, v := range p.Values {
+			values[i] = given(v)
+		}
+		if !slices.ContainsFunc(values, func(v Value) bool { return !known(v) }) {
+			w.Pins = append(w.Pins, Pin{Column: p.Column, Values: values, Via: p.Via})
+		}
+	}
+	w.Set = givenSet(body.Set, given)
+	for _, r := range body.Rows {
+		values := make([]Value, len(r))
+		for i, v := range r {
+			values[i] = given(v)
+		}
+		w.Rows = append(w.Rows, values)
+	}
+	if body.Conflict != nil {
+		w.Conflict = &Conflict{Target: body.Conflict.Target, Set: givenSet(body.Conflict.Set, given)}
+	}
+	e.follow(step{write: w, rowOf: rowOf, via: fmt.Sprintf("by a trigger of %q: ", table.Name), depth: s.depth + 1})
+}
+
+func givenSet(set []Assignment, given func(Value) Value) []Assignment {
+	set = slices.Clone(set)
+	for i := range set {
+		if set[i].Value.Kind != ValueExcluded {
+			set[i].Value = given(set[i].Value)
+		}
+	}
+	return set
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/DATA-DOG/go-sqlmock"
@@ -151,4 +152,187 @@ func TestConnBadConnIsTriedAgain(t *testing.T) {
 	m.expectUser(1, "x")
 	wantUser(t, m.DB, 1, "x")
 	wantUser(t, m.DB, 1, "x")
+}
+
+// A connection dials when it first needs the database.
+
+func TestConnHitNeedsNoDatabase(t *testing.T) {
+	t.Parallel()
+	f := openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+	f.SetMaxIdleConns(0) // so that each call gets a new connection
+	gone := &driverError{"connection refused"}
+
+	// Before the first dial it is not known which database this is.
+	f.state.failWith(gone, nil)
+	if err := f.QueryRow(selectUser, 1).Scan(new(int), new(string)); err != error(gone) { //nolint:errorlint // the very value
+		t.Errorf("got %v, want the driver's own error", err)
+	}
+	f.state.failWith(nil, nil)
+	f.wantQueries(t, 1, selectUser, 1)
+	f.wantCalls(t, "dial", "close")
+
+	f.state.failWith(gone, nil)
+	for range 3 {
+		f.wantQueries(t, 0, selectUser, 1)
+	}
+	conn := raw(t, f.DB)
+	wantUser(t, conn, 1, "user 1")
+	f.wantCalls(t)
+
+	// All that needs the database fails as it would without the cache.
+	ctx := t.Context()
+	for name, err := range map[string]error{
+		"miss":     f.QueryRow(selectUser, 2).Scan(new(int), new(string)),
+		"ping":     f.Ping(),
+		"exec":     second(f.Exec(renameUser, "x", 1)),
+		"prepare":  second(f.Prepare(selectUser)),
+		"begin":    second(f.Begin()),
+		"bypass":   f.QueryRowContext(moneyclip.Bypass(ctx), selectUser, 1).Scan(new(int), new(string)),
+		"on conn":  second(conn.ExecContext(ctx, renameUser, "x", 1)),
+		"raw":      moneyclip.Raw(conn, func(any) error { return nil }),
+		"dropping": moneyclip.Invalidate(ctx, f.DB, "user", 1),
+	} {
+		if err != error(gone) { //nolint:errorlint // the very value
+			t.Errorf("%s: got %v, want the driver's own error", name, err)
+		}
+	}
+	wantUser(t, conn, 1, "user 1")
+
+	// The connection that could not dial dials when that is possible again.
+	f.state.failWith(nil, nil)
+	exec(t, conn, renameUser, "x", 1)
+	f.wantCalls(t, "dial")
+	f.wantQueries(t, 1, selectUser, 1)
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestConnDials(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, test := range []struct {
+		name string
+		use  func(f *fakeDB) error
+		want []string
+	}{
+		{"hit", func(f *fakeDB) error { return f.QueryRow(selectUser, 1).Scan(new(int), new(string)) }, nil},
+		{"conn", func(f *fakeDB) error {
+			conn, err := f.Conn(ctx)
+			return errors.Join(err, conn.Close())
+		}, nil},
+		{"ping", func(f *fakeDB) error { return f.Ping() }, []string{"dial", "ping"}},
+		{"begin", func(f *fakeDB) error {
+			tx, err := f.Begin()
+			return errors.Join(err, tx.Rollback())
+		}, []string{"dial", "begin"}},
+		{"prepare", func(f *fakeDB) error { return second(f.Prepare(selectUser)) }, []string{"dial", "prepare"}},
+		{"exec", func(f *fakeDB) error { return second(f.Exec(renameUser, "user", 2)) }, []string{"dial"}},
+		{"miss", func(f *fakeDB) error { return f.QueryRow(selectUser, 2).Scan(new(int), new(string)) }, []string{"dial"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			f := openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+			f.SetMaxIdleConns(0)
+			f.wantQueries(t, 1, selectUser, 1)
+			f.SetMaxIdleConns(2)
+			f.wantCalls(t, "dial", "close")
+			if err := test.use(f); err != nil {
+				t.Fatal(err)
+			}
+			f.wantCalls(t, test.want...)
+		})
+	}
+}
+
+// A reset waits until the connection is used for more than a hit.
+func TestConnResetIsPutOff(t *testing.T) {
+	t.Parallel()
+	f := openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+	f.wantRow(t, selectUser, 1)
+	f.wantCalls(t, "dial")
+	for range 3 {
+		f.wantRow(t, selectUser, 1)
+	}
+	f.wantCalls(t)
+	f.wantRow(t, selectUser, 2)
+	f.wantCalls(t, "reset")
+	conn := raw(t, f.DB)
+	for id := range 3 {
+		wantUser(t, conn, int64(10+id), fmt.Sprintf("user 1%d", id))
+	}
+	f.wantCalls(t, "reset") // once for each time that it was taken from the pool
+}
+
+// A connection whose reset says that it is dead is dialed again from within: sql.Conn would not try another.
+func TestConnRedials(t *testing.T) {
+	t.Parallel()
+	f := openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+	f.SetMaxOpenConns(1)
+	f.wantRow(t, selectUser, 1)
+	stmt, err := f.Prepare("SELECT name, id FROM users WHERE id = ?")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.wantCalls(t, "dial", "reset", "prepare")
+	conn := raw(t, f.DB)
+	f.state.failWith(nil, driver.ErrBadConn)
+	wantUser(t, conn, 2, "user 2")
+	f.wantCalls(t, "reset", "close", "dial")
+	wantUser(t, conn, 3, "user 3")
+	wantUser(t, conn, 1, "user 1") // a hit
+	f.wantCalls(t)
+	conn.Close()
+
+	// What was prepared on the dead one is prepared again.
+	f.state.failWith(nil, nil)
+	for range 2 {
+		if err := stmt.QueryRow(4).Scan(new(int64), new(string)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.wantCalls(t, "reset", "prepare")
+	if err := stmt.Close(); err != nil {
+		t.Error(err)
+	}
+
+	// A reset that fails otherwise says nothing of the connection, as database/sql has it.
+	f.state.failWith(nil, errors.New("no"))
+	f.wantRow(t, selectUser, 5)
+	f.wantCalls(t, "reset")
+
+	// If it can not be dialed either, that is the error.
+	gone := &driverError{"connection refused"}
+	f.state.failWith(gone, driver.ErrBadConn)
+	if err := f.QueryRow(selectUser, 6).Scan(new(int), new(string)); err != error(gone) { //nolint:errorlint // the very value
+		t.Errorf("got %v, want the driver's own error", err)
+	}
+	f.wantQueries(t, 0, selectUser, 1)
+}
+
+// A pool of a cache that was opened with the database down starts to serve when the database has come up.
+func TestConnStartsWithoutDatabase(t *testing.T) {
+	t.Parallel()
+	f := openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+	f.state.failWith(errors.New("connection refused"), nil)
+	for range 2 {
+		if err := f.Ping(); err == nil {
+			t.Error("got no error from a database that is down")
+		}
+	}
+	f.state.failWith(nil, nil)
+	f.wantQueries(t, 1, selectUser, 1)
+	f.wantQueries(t, 0, selectUser, 1)
+}
+
+// Cancelled contexts fail before anybody is asked, cache or not.
+func TestConnContextDone(t *testing.T) {
+	t.Parallel()
+	f := openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+	f.wantRow(t, selectUser, 1)
+	f.wantCalls(t, "dial")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	errIs(t, f.QueryRowContext(ctx, selectUser, 1).Scan(new(int), new(string)), context.Canceled)
+	errIs(t, second(f.ExecContext(ctx, renameUser, "x", 1)), context.Canceled)
+	f.wantCalls(t)
 }

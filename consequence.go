@@ -15,7 +15,7 @@ func (e *effects) collisions(s step, table *Table) {
 	if w.Op == Update && replaces {
 		for _, u := range table.Unique {
 			if w.SetAll || u.Odd || slices.ContainsFunc(u.Columns, func(c string) bool { return assigns(w, table, c) }) {
-				e.follow(step{write: &Write{Op: Delete, Table: w.Table}, via: "REPLACE: ", depth: s.depth + 1})
+				e.follow(step{write: &Write{Op: Delete, Table: w.Table}, via: "REPLACE: ", depth: s.depth + 1, replace: s.replace})
 				break
 			}
 		}
@@ -47,8 +47,8 @@ func (e *effects) collision(s step, table *Table, key *UniqueKey, w Write, via s
 		return // a number that the database makes is new
 	}
 	if len(s.write.Rows) == 0 || len(s.write.Rows) > maxRows || key.Odd {
-		w.Set = withoutExcluded(w.Set, nil)
-		e.follow(step{write: &w, unit: s.unit, rowOf: s.rowOf, via: via, depth: s.depth + 1})
+		w.Set = e.withoutExcluded(w.Set, table, nil)
+		e.follow(step{write: &w, unit: s.unit, rowOf: s.rowOf, via: via, depth: s.depth + 1, replace: s.replace})
 		return
 	}
 	for row := range s.write.Rows {
@@ -58,13 +58,13 @@ func (e *effects) collision(s step, table *Table, key *UniqueKey, w Write, via s
 				old.Pins = append(old.Pins, Pin{Column: column, Values: []Value{v}})
 			}
 		}
-		old.Set = withoutExcluded(w.Set, func(column string) Value { return e.inserted(s, table, column, row) })
-		e.follow(step{write: &old, unit: s.unit, rowOf: s.rowOf, via: via, depth: s.depth + 1})
+		old.Set = e.withoutExcluded(w.Set, table, func(column string) Value { return e.inserted(s, table, column, row) })
+		e.follow(step{write: &old, unit: s.unit, rowOf: s.rowOf, via: via, depth: s.depth + 1, replace: s.replace})
 	}
 }
 
 // withoutExcluded puts the inserted values in the place of excluded.column.
-func withoutExcluded(set []Assignment, inserted func(column string) Value) []Assignment {
+func (e *effects) withoutExcluded(set []Assignment, table *Table, inserted func(column string) Value) []Assignment {
 	set = slices.Clone(set)
 	for i := range set {
 		if set[i].Value.Kind != ValueExcluded {
@@ -77,9 +77,22 @@ func withoutExcluded(set []Assignment, inserted func(column string) Value) []Ass
 		if v.Kind != ValueParam && v.Kind != ValueConst {
 			v = Value{}
 		}
-		set[i].Value = v
+		set[i].Value = e.passed(v, ColumnName{table.Name, set[i].Value.Column}, ColumnName{table.Name, set[i].Column})
 	}
 	return set
+}
+
+// passed returns a value of the statement that went through one column on its way to another. The first may have
+// converted it; then the second gets another value than the statement's own.
+func (e *effects) passed(v Value, through, to ColumnName) Value {
+	if v.Kind != ValueParam && (v.Kind != ValueConst || v.Const == nil) {
+		return v // what is read from a row is what the column made of it
+	}
+	first, second := e.meaning.catalog.column(through), e.meaning.catalog.column(to)
+	if first == nil || second == nil || first.Class != second.Class {
+		return Value{}
+	}
+	return v
 }
 
 // foreignKeys follows the actions of the foreign keys that point to the rows of a step.
@@ -109,7 +122,8 @@ func (e *effects) foreignKeys(s step, table *Table) {
 				child.Set = append(child.Set, Assignment{Column: column, Value: e.afterAction(w, key, j, action)})
 			}
 		}
-		next := step{write: child, rowOf: s.rowOf, via: fmt.Sprintf("by the foreign key from %q: ", key.Child), depth: s.depth + 1}
+		via := fmt.Sprintf("by the foreign key from %q: ", key.Child)
+		next := step{write: child, rowOf: s.rowOf, via: via, depth: s.depth + 1, replace: s.replace}
 		// A read goes along a chain of different tables. Where a table meets itself, the chain has no end.
 		if s.unit == w && !inChain(w, key.Child) {
 			child.Parent, child.Key = w, key
@@ -151,7 +165,7 @@ func (e *effects) afterAction(w *Write, key *ForeignKey, index int, action Actio
 	case Cascade:
 		for _, a := range w.Set {
 			if index < len(key.ParentColumns) && a.Column == key.ParentColumns[index] && a.Value.Kind != ValueExcluded {
-				return a.Value
+				return e.passed(a.Value, ColumnName{w.Table, a.Column}, ColumnName{key.Child, key.Columns[index]})
 			}
 		}
 	case SetDefault:
@@ -198,7 +212,8 @@ func (e *effects) fire(s step, table *Table, body *Write, row int) {
 	if s.unit != nil {
 		rowOf = s.unit
 	}
-	given := func(v Value) Value {
+	// The value of a column in the body's table; NEW and OLD are rows of the table that holds the trigger.
+	given := func(v Value, column string) Value {
 		switch v.Kind {
 		case ValueOld, ValueNew:
 			if s.write.Op == Insert && v.Kind == ValueOld || s.write.Op == Delete && v.Kind == ValueNew {
@@ -206,7 +221,10 @@ func (e *effects) fire(s step, table *Table, body *Write, row int) {
 			}
 			values := e.values(s, table, v.Column, v.Kind == ValueNew, row)
 			if len(values) == 1 {
-				return values[0]
+				v := e.passed(values[0], ColumnName{table.Name, v.Column}, ColumnName{body.Table, column})
+				if known(v) {
+					return v
+				}
 			}
 			return s.read(v.Column, v.Kind == ValueNew)
 		case ValueConst:
@@ -214,11 +232,11 @@ func (e *effects) fire(s step, table *Table, body *Write, row int) {
 		}
 		return Value{}
 	}
-	w := &Write{Op: body.Op, Table: body.Table, SetAll: body.SetAll, Columns: body.Columns, Replace: body.Replace}
+	w := &Write{Op: body.Op, Table: body.Table, SetAll: body.SetAll, Columns: body.Columns, Replace: body.Replace || s.replace}
 	for _, p := range body.Pins {
 		values := make([]Value, len(p.Values))
 		for i, v := range p.Values {
-			values[i] = given(v)
+			values[i] = given(v, p.Column)
 		}
 		if !slices.ContainsFunc(values, func(v Value) bool { return !known(v) }) {
 			w.Pins = append(w.Pins, Pin{Column: p.Column, Values: values, Via: p.Via})
@@ -228,21 +246,23 @@ func (e *effects) fire(s step, table *Table, body *Write, row int) {
 	for _, r := range body.Rows {
 		values := make([]Value, len(r))
 		for i, v := range r {
-			values[i] = given(v)
+			if i < len(body.Columns) {
+				values[i] = given(v, body.Columns[i])
+			}
 		}
 		w.Rows = append(w.Rows, values)
 	}
 	if body.Conflict != nil {
 		w.Conflict = &Conflict{Target: body.Conflict.Target, Set: givenSet(body.Conflict.Set, given)}
 	}
-	e.follow(step{write: w, rowOf: rowOf, via: fmt.Sprintf("by a trigger of %q: ", table.Name), depth: s.depth + 1})
+	e.follow(step{write: w, rowOf: rowOf, via: fmt.Sprintf("by a trigger of %q: ", table.Name), depth: s.depth + 1, replace: s.replace})
 }
 
-func givenSet(set []Assignment, given func(Value) Value) []Assignment {
+func givenSet(set []Assignment, given func(v Value, column string) Value) []Assignment {
 	set = slices.Clone(set)
 	for i := range set {
 		if set[i].Value.Kind != ValueExcluded {
-			set[i].Value = given(set[i].Value)
+			set[i].Value = given(set[i].Value, set[i].Column)
 		}
 	}
 	return set

@@ -112,6 +112,9 @@ type step struct {
 	rowOf *Write // the unit whose row ValueOld and ValueNew mean in this step's values
 	via   string // for people: how the statement comes to write this table
 	depth int
+
+	// replace says that the statement began as a REPLACE. What its triggers insert and update then replaces too.
+	replace bool
 }
 
 const (
@@ -126,7 +129,7 @@ func (e *effects) statement(s *Statement) {
 	case KindWrite:
 		for i := range s.Writes {
 			w := &s.Writes[i]
-			e.follow(step{write: w, unit: w})
+			e.follow(step{write: w, unit: w, replace: w.Replace})
 		}
 	case KindScript:
 		for i := range s.Parts {
@@ -147,7 +150,7 @@ func (e *effects) part(s *Statement) {
 		return
 	}
 	for _, w := range s.Writes {
-		e.follow(step{write: &Write{Op: w.Op, Table: w.Table, SetAll: true, Replace: w.Replace}, via: "one of several statements in a text: "})
+		e.follow(step{write: &Write{Op: w.Op, Table: w.Table, SetAll: true, Replace: w.Replace}, replace: w.Replace, via: "one of several statements in a text: "})
 		if w.Conflict != nil {
 			e.follow(step{write: &Write{Op: Update, Table: w.Table, SetAll: true}, via: "one of several statements in a text: "})
 		}
@@ -213,7 +216,7 @@ func (e *effects) follow(s step) {
 // signature tells steps apart by what they could touch.
 func (s *step) signature() string {
 	w := s.write
-	return fmt.Sprint(w.Op, w.Table, w.Pins, w.Set, w.SetAll, w.Columns, w.Rows, w.Replace, w.Conflict != nil, fmt.Sprintf("%p %p", s.unit, s.rowOf))
+	return fmt.Sprint(w.Op, w.Table, w.Pins, w.Set, w.SetAll, w.Columns, w.Rows, w.Replace, w.Conflict != nil, s.replace, fmt.Sprintf("%p %p", s.unit, s.rowOf))
 }
 
 // meet finds the keys of one rule that a step touches through one watch.

@@ -25,10 +25,36 @@ type fakeDB struct {
 type fakeState struct {
 	mu      sync.Mutex               // protects what follows
 	asked   int                      // queries, the catalog's not counted
-	dials   int                      //
+	calls   []string                 // dials, closes, pings, prepares, begins, resets
 	name    string                   // of all users
 	gates   map[string]chan struct{} // :: query → closed when its rows may go back
-	connect func() error             // nil: connecting works
+	connect error                    // what connecting fails with; nil: it works
+	reset   error                    // what resetting fails with; nil: it works
+}
+
+// note notes a call.
+func (s *fakeState) note(call string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, call)
+}
+
+// failWith makes connecting and resetting fail from now on.
+func (s *fakeState) failWith(connect, reset error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.connect, s.reset = connect, reset
+}
+
+// wantCalls checks the calls since the last time.
+func (f *fakeDB) wantCalls(t testing.TB, want ...string) {
+	t.Helper()
+	f.state.mu.Lock()
+	defer f.state.mu.Unlock()
+	if !slices.Equal(f.state.calls, want) {
+		t.Errorf("got the calls %q, want %q", f.state.calls, want)
+	}
+	f.state.calls = nil
 }
 
 func openFake(t testing.TB, cfg moneyclip.Config) *fakeDB {
@@ -106,11 +132,9 @@ func (c fakeConnector) Connect(context.Context) (driver.Conn, error) {
 	c.state.mu.Lock()
 	defer c.state.mu.Unlock()
 	if c.state.connect != nil {
-		if err := c.state.connect(); err != nil {
-			return nil, err
-		}
+		return nil, c.state.connect
 	}
-	c.state.dials++
+	c.state.calls = append(c.state.calls, "dial")
 	return &fakeConn{state: c.state}, nil
 }
 
@@ -124,14 +148,36 @@ func (d fakeDriver) Open(string) (driver.Conn, error) {
 
 type fakeConn struct{ state *fakeState }
 
-func (c *fakeConn) Close() error              { return nil }
-func (c *fakeConn) Begin() (driver.Tx, error) { return fakeTx{}, nil }
+func (c *fakeConn) Close() error {
+	c.state.note("close")
+	return nil
+}
+
+func (c *fakeConn) Begin() (driver.Tx, error) {
+	return c.BeginTx(context.Background(), driver.TxOptions{})
+}
 
 func (c *fakeConn) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) {
+	c.state.note("begin")
 	return fakeTx{}, nil
 }
 
-func (c *fakeConn) Prepare(query string) (driver.Stmt, error) { return &fakeStmt{c, query}, nil }
+func (c *fakeConn) Prepare(query string) (driver.Stmt, error) {
+	c.state.note("prepare")
+	return &fakeStmt{c, query}, nil
+}
+
+func (c *fakeConn) Ping(context.Context) error {
+	c.state.note("ping")
+	return nil
+}
+
+func (c *fakeConn) ResetSession(context.Context) error {
+	c.state.note("reset")
+	c.state.mu.Lock()
+	defer c.state.mu.Unlock()
+	return c.state.reset
+}
 
 func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	if query == catalogQuery {

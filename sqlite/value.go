@@ -54,6 +54,18 @@ func affinityOf(columnType string) affinity {
 
 const maxExact = 1 << 53 // the integers up to here are floats too
 
+// affinityIn is the affinity of a catalog's column, which has it in its Class.
+func affinityIn(column *moneyclip.Column) affinity {
+	if column.Class != "" {
+		for a, name := range affinities {
+			if column.Class[0] == name[0] { // they differ in their first letter
+				return affinity(a)
+			}
+		}
+	}
+	return affinityOf(column.Type)
+}
+
 // Keyable implements [moneyclip.Dialect].
 func (dialect) Keyable(column *moneyclip.Column) string {
 	if column.Collation == "" || isBuiltIn(column.Collation) {
@@ -67,7 +79,7 @@ func (d dialect) Canonical(column *moneyclip.Column, value driver.Value) (moneyc
 	if d.Keyable(column) != "" {
 		return moneyclip.Datum{}, false
 	}
-	a := affinityOf(column.Type)
+	a := affinityIn(column)
 	switch v := value.(type) {
 	case bool:
 		if v {

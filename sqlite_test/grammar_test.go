@@ -143,6 +143,27 @@ func drawStep(d dice, s *schema) step {
 	return st
 }
 
+// fill draws an INSERT that is likely to succeed.
+func (s *schema) fill(d dice, b *text, t *table) {
+	var names []string
+	plain := t.plain()
+	for _, c := range plain {
+		names = append(names, c.name)
+	}
+	b.add("INSERT OR IGNORE INTO ", t.name, " (", strings.Join(names, ", "), ") VALUES (")
+	for i, c := range plain {
+		if i > 0 {
+			b.add(", ")
+		}
+		if c.refers != nil && c.of == t {
+			b.add("NULL")
+			continue
+		}
+		b.value(smallValue(d, c, true))
+	}
+	b.add(")")
+}
+
 // write draws one INSERT, UPDATE or DELETE and returns the name of its form.
 func (s *schema) write(d dice, b *text) string {
 	t := s.tables[d.n(len(s.tables))]
@@ -186,7 +207,7 @@ func (s *schema) insert(d dice, b *text, t *table) string {
 	default:
 		or := pick(d, "IGNORE", "FAIL", "ABORT", "ROLLBACK")
 		b.add("INSERT OR ", or, " INTO ")
-		form = "INSERT OR " + or
+		form = "INSERT OR ..."
 	}
 	b.add(t.name)
 	plain := t.plain()
@@ -269,7 +290,7 @@ func (s *schema) insert(d dice, b *text, t *table) string {
 }
 
 func (s *schema) upsert(d dice, b *text, t *table) string {
-	form := ""
+	form := " DO NOTHING"
 	for last := false; !last; {
 		last = !d.one(6)
 		b.add(" ON CONFLICT")
@@ -280,10 +301,9 @@ func (s *schema) upsert(d dice, b *text, t *table) string {
 		}
 		if d.one(4) {
 			b.add(" DO NOTHING")
-			form += " DO NOTHING"
 			continue
 		}
-		form += " DO UPDATE"
+		form = " DO UPDATE"
 		b.add(" DO UPDATE SET ")
 		plain := t.plain()
 		for i, c := range subset(d, plain, 1)[:1] {
@@ -396,7 +416,10 @@ func (s *schema) update(d dice, b *text, t *table) string {
 	b.add("UPDATE ")
 	if d.one(6) {
 		or := pick(d, "REPLACE", "IGNORE", "FAIL", "ROLLBACK", "ABORT")
-		form = "UPDATE OR " + or + " "
+		form = "UPDATE OR ... "
+		if or == "REPLACE" {
+			form = "UPDATE OR REPLACE "
+		}
 		b.add("OR ", or, " ")
 	}
 	qualifier := ""

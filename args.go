@@ -12,18 +12,41 @@ import (
 // names are those of the statement's parameters. It reports false if there is no such argument, or if it is of a kind
 // that only the base driver understands.
 func argument(args []driver.NamedValue, param int, names []string) (driver.Value, bool) {
+	given := given(args, param, names)
+	if given == nil {
+		return nil, false
+	}
+	return resolve(given.Value)
+}
+
+// given returns the argument for a bind parameter, or nil.
+func given(args []driver.NamedValue, param int, names []string) *driver.NamedValue {
 	if param <= len(args) {
 		if a := &args[param-1]; a.Name == "" && a.Ordinal == param {
-			return resolve(a.Value)
+			return a
 		}
 	}
 	for i := range args {
 		a := &args[i]
 		if a.Name == "" && a.Ordinal == param || a.Name != "" && param <= len(names) && a.Name == names[param-1] {
-			return resolve(a.Value)
+			return a
 		}
 	}
-	return nil, false
+	return nil
+}
+
+// ownType is the name of a type that the program has defined. A base driver may make something else of its values
+// than of those of the type below: a time.Duration need not be an integer to it.
+func ownType(value any) string {
+	switch value.(type) {
+	case nil, int64, string, []byte, bool, float64, time.Time, int, int32, driver.Valuer:
+		return ""
+	}
+	t := reflect.TypeOf(value)
+	if t.PkgPath() == "" && t.Kind() != reflect.Pointer {
+		return ""
+	}
+	return t.String()
 }
 
 // resolve turns an argument into one of the types of driver.Value.
@@ -97,15 +120,17 @@ func converterFor(base *baseConn, stmt driver.Stmt) converter {
 
 // convert converts arguments; in place, if nobody needs them as they were.
 func (c *converter) convert(args []driver.NamedValue, inPlace bool) ([]driver.NamedValue, error) {
-	converted := args[:0]
+	converted := args
 	if !inPlace {
-		converted = make([]driver.NamedValue, 0, len(args))
+		converted = make([]driver.NamedValue, len(args))
 	}
+	n := 0
 	for _, arg := range args {
-		nv := driver.NamedValue{Name: arg.Name, Ordinal: len(converted) + 1, Value: arg.Value}
-		switch err := c.convertOne(&nv); {
+		nv := &converted[n]
+		*nv = driver.NamedValue{Name: arg.Name, Ordinal: n + 1, Value: arg.Value}
+		switch err := c.convertOne(nv); {
 		case err == nil:
-			converted = append(converted, nv)
+			n++
 		case errors.Is(err, driver.ErrRemoveArgument):
 		default:
 			name := fmt.Sprintf("$%d", nv.Ordinal)
@@ -115,6 +140,7 @@ func (c *converter) convert(args []driver.NamedValue, inPlace bool) ([]driver.Na
 			return nil, fmt.Errorf("sql: converting argument %s type: %w", name, err)
 		}
 	}
+	converted = converted[:n]
 	if c.wantInput != -1 && len(converted) != c.wantInput {
 		return nil, fmt.Errorf("sql: expected %d arguments, got %d", c.wantInput, len(converted))
 	}

@@ -33,6 +33,12 @@ type conn struct {
 	tx   *transaction // nil: none is open
 	open []*work      // writes outside of a transaction whose rows are still open
 
+	// A hit allocates nothing: it finds its slot in room, and its row is read from replay, unless that is still at
+	// work for rows before.
+	room   lookup
+	replay replay
+	recent [8]remembered // by length of text
+
 	// rows and stmt are what the interceptor has got from the base, without sqlmw's wrapping.
 	rows driver.Rows
 	stmt driver.Stmt
@@ -114,16 +120,39 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 	if s == nil || !c.mayServe(s) || modeOf(ctx) != normal {
 		return nil
 	}
-	r := s.database.meaning.Load().plan(query).read(c.cache)
-	if r == nil {
+	r := c.recall(s.database.meaning.Load(), query).read(c.cache)
+	if r == nil || !r.slot(&c.room, s, args, st != nil) {
 		return nil
 	}
-	l := lookups.Get().(*lookup)
-	defer lookups.Put(l)
-	if !r.slot(l, s, args, st != nil) {
+	row := r.hit(ctx, c.cache.hub, &c.room)
+	if row == nil {
 		return nil
 	}
-	return r.hit(ctx, c.cache.hub, l)
+	if c.replay.row != nil {
+		return newReplay(row)
+	}
+	c.replay = replay{row: row, done: !row.found}
+	return &c.replay
+}
+
+// A remembered is a SELECT that the connection has looked up before.
+type remembered struct {
+	meaning *meaning
+	plan    *plan
+}
+
+// recall is the plan of a text. It spares a SELECT that comes again the lock of the look-up: what rules learn changes
+// the plans of writes, but never one of a SELECT.
+func (c *conn) recall(m *meaning, query string) *plan {
+	last := &c.recent[len(query)%len(c.recent)]
+	if last.meaning == m && last.plan.query == query {
+		return last.plan
+	}
+	p := m.plan(query)
+	if p.statement.Kind == KindRead {
+		*last = remembered{m, p}
+	}
+	return p
 }
 
 // mayServe reports whether the cache may be used on the connection as it is now.
@@ -138,12 +167,10 @@ func (c *conn) read(ctx context.Context, r *readPlan, args []driver.NamedValue, 
 	if m == bypass || c.rowsOut || !c.mayServe(c.session) {
 		return r.bypass(ctx, run)
 	}
-	l := lookups.Get().(*lookup)
-	defer lookups.Put(l)
-	if !r.slot(l, c.session, args, prepared) {
+	if !r.slot(&c.room, c.session, args, prepared) {
 		return r.bypass(ctx, run)
 	}
-	rows, err := r.miss(ctx, c.cache.hub, l, m == renewal, run)
+	rows, err := r.miss(ctx, c.cache.hub, &c.room, m == renewal, run)
 	if _, open := rows.(*ahead); open {
 		c.rowsOut = true
 	}
@@ -154,7 +181,7 @@ func (c *conn) read(ctx context.Context, r *readPlan, args []driver.NamedValue, 
 func (c *conn) plan(query string) *plan {
 	if c.session != nil {
 		c.known = c.session.database.knowledge()
-		return c.known.meaning.plan(query)
+		return c.recall(c.known.meaning, query)
 	}
 	c.known = knowledge{}
 	// Not even the database is known. What kind of statement it is can still be told.
@@ -209,6 +236,11 @@ func (c *conn) ready(ctx context.Context) error {
 	if c.base == nil {
 		if err := c.dial(ctx); err != nil {
 			return err
+		}
+	}
+	if c.tx != nil && c.tx.doubt {
+		if open, known := c.base.open(); known && !open {
+			c.tx = nil
 		}
 	}
 	c.identify(ctx)

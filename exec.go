@@ -114,7 +114,9 @@ func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*w
 	}
 	w.collect()
 	if w.in != nil {
-		w.work.join(w.in.work)
+		// What the transaction wrote before may become visible now, and this with what it writes later.
+		w.in.work.join(w.work)
+		w.work = w.in.work.rest()
 	}
 	if err := w.work.quarantine(ctx); err != nil {
 		return nil, err
@@ -197,11 +199,8 @@ func (w *writing) end(ctx context.Context, err error) error {
 	}
 	c.settleSchema(ctx, w.work, err)
 	w.work.release(ctx, err)
-	switch {
-	case ends(w.plan.statement):
+	if ends(w.plan.statement) {
 		w.guess(err)
-	case w.in != nil:
-		w.in.work.join(w.work)
 	}
 	for _, open := range c.open {
 		open.join(w.work)
@@ -231,6 +230,15 @@ func (w *writing) commitOwn(ctx context.Context, err error) error {
 		return err
 	}
 	cleanCtx := context.WithoutCancel(ctx)
+	if errors.Is(err, driver.ErrSkip) {
+		c.base.run(cleanCtx, "ROLLBACK") // the statement comes again, prepared
+		return err
+	}
+	if open, known := c.base.open(); known && !open {
+		w.work.marks.Writer = newToken()
+		w.work.release(ctx, nil) // rolled back by the statement, or by one that came while its rows were open
+		return err
+	}
 	if quarantineErr := w.work.quarantine(ctx); quarantineErr != nil {
 		c.base.run(cleanCtx, "ROLLBACK")
 		return errors.Join(err, quarantineErr)
@@ -282,7 +290,7 @@ func (w *writing) guess(err error) {
 		}
 		c.tx.doubt = true
 	}
-	if c.tx != nil {
+	if c.tx != nil && c.tx != w.in {
 		c.tx.work.join(w.work)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -180,13 +179,13 @@ func how(prepared bool) int {
 	return 0
 }
 
-// A lookup is the room that a read needs to find its slot.
+// A lookup is the room that a read needs to find its slot. It is used by one goroutine.
 type lookup struct {
-	slot Slot
-	data [4]Datum
+	slot  Slot
+	data  [4]Datum
+	key   [128]byte // for a slot's key, if it is no longer
+	field [64]byte  // for its field
 }
-
-var lookups = sync.Pool{New: func() any { return new(lookup) }}
 
 // maxArgument bounds an argument that becomes part of a key or a field, in bytes. Longer ones are not worth a cache.
 const maxArgument = 4096
@@ -197,7 +196,7 @@ func (r *readPlan) slot(l *lookup, s *session, args []driver.NamedValue, prepare
 	if len(args) != len(r.statement.Params) {
 		return false
 	}
-	field := append(l.slot.Field[:0], r.digests[how(prepared)][:]...)
+	field := append(l.field[:0], r.digests[how(prepared)][:]...)
 	field = append(field, s.profile[:]...)
 	data := l.data[:0]
 	for i := range r.verbs {
@@ -206,7 +205,11 @@ func (r *readPlan) slot(l *lookup, s *session, args []driver.NamedValue, prepare
 			data = append(data, v.constant)
 			continue
 		}
-		value, ok := argument(args, v.param, r.statement.Params)
+		arg := given(args, v.param, r.statement.Params)
+		if arg == nil {
+			return false
+		}
+		value, ok := resolve(arg.Value)
 		if !ok || value == nil {
 			return false
 		}
@@ -216,23 +219,27 @@ func (r *readPlan) slot(l *lookup, s *session, args []driver.NamedValue, prepare
 		}
 		data = append(data, d)
 		// One key, but perhaps not one result: the SELECT may hand its argument back, or look at it otherwise.
-		if isPlain(value, d) {
+		if own := ownType(arg.Value); own == "" && isPlain(value, d) {
 			field = append(field, 0)
-		} else if field, ok = appendArgument(field, value); !ok {
+		} else if field, ok = appendArgument(field, own, value); !ok {
 			return false
 		}
 	}
 	for _, param := range r.extras {
-		value, ok := argument(args, param, r.statement.Params)
+		arg := given(args, param, r.statement.Params)
+		if arg == nil {
+			return false
+		}
+		value, ok := resolve(arg.Value)
 		if !ok {
 			return false
 		}
-		if field, ok = appendArgument(field, value); !ok {
+		if field, ok = appendArgument(field, ownType(arg.Value), value); !ok {
 			return false
 		}
 	}
 	l.slot.Field = field
-	key, ok := r.rule.template.fill(append(l.slot.Key[:0], r.rule.prefix...), data)
+	key, ok := r.rule.template.fill(append(l.key[:0], r.rule.prefix...), data)
 	l.slot.Key = key
 	l.slot.Generations = r.rule.generations
 	return ok
@@ -285,7 +292,11 @@ func isPlain(value driver.Value, d Datum) bool {
 
 // appendArgument appends a value in a form that tells it from every other value, of whatever type, and that says where
 // it ends. It reports false for a value that is too long.
-func appendArgument(b []byte, value driver.Value) ([]byte, bool) {
+func appendArgument(b []byte, own string, value driver.Value) ([]byte, bool) {
+	if own != "" {
+		b = binary.AppendUvarint(append(b, 'T'), uint64(len(own)))
+		b = append(b, own...)
+	}
 	switch v := value.(type) {
 	case nil:
 		return append(b, 'n'), true
@@ -310,7 +321,7 @@ func appendArgument(b []byte, value driver.Value) ([]byte, bool) {
 		return append(b, v...), len(v) <= maxArgument
 	case time.Time:
 		// The zone too: drivers that send times as text send it along.
-		return appendArgument(append(b, 'm'), v.Format(time.RFC3339Nano)+" "+v.Location().String())
+		return appendArgument(append(b, 'm'), "", v.Format(time.RFC3339Nano)+" "+v.Location().String())
 	}
 	return b, false
 }

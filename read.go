@@ -17,21 +17,21 @@ import (
 // runner sends the caller's own SELECT to the database.
 type runner func(ctx context.Context) (driver.Rows, error)
 
-// hit answers a read from the store, or returns nil.
-func (r *readPlan) hit(ctx context.Context, h *hub, l *lookup) driver.Rows {
+// hit returns the row set in the store, or nil.
+func (r *readPlan) hit(ctx context.Context, h *hub, l *lookup) *Row {
 	row, err := h.store.Get(ctx, &l.slot)
 	if err != nil {
 		r.storeFailed(err)
 		return nil
 	}
-	if row == nil {
-		return nil
+	if row != nil {
+		r.served(row, false)
 	}
-	return r.served(row, false)
+	return row
 }
 
 // served counts a hit.
-func (r *readPlan) served(row *Row, shared bool) driver.Rows {
+func (r *readPlan) served(row *Row, shared bool) {
 	n := r.rule.counters
 	n.hits.Add(1)
 	if !row.found {
@@ -43,7 +43,6 @@ func (r *readPlan) served(row *Row, shared bool) driver.Rows {
 	if r.rule.owner.observer != nil {
 		r.rule.owner.observe(Event{Kind: EventHit, Rule: r.rule.Name})
 	}
-	return newReplay(row)
 }
 
 // bypass reads the database without a lease.
@@ -73,7 +72,8 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 		}
 		switch grant.Answer {
 		case AnswerValue:
-			return r.served(grant.Row, false), nil
+			r.served(grant.Row, false)
+			return newReplay(grant.Row), nil
 		case AnswerLease:
 			return r.lead(ctx, h, l, grant.Lease, h.flights.start(l), run)
 		case AnswerBypass:
@@ -92,7 +92,8 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 			case !landed, f.hopeless:
 				return r.bypass(ctx, run)
 			case f.row != nil:
-				return r.served(f.row, true), nil
+				r.served(f.row, true)
+				return newReplay(f.row), nil
 			}
 			continue
 		}

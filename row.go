@@ -5,7 +5,6 @@ import (
 	"io"
 	"reflect"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -110,14 +109,7 @@ var (
 	_ driver.RowsColumnTypePrecisionScale   = (*replay)(nil)
 )
 
-// replays saves a hit its one allocation.
-var replays = sync.Pool{New: func() any { return new(replay) }}
-
-func newReplay(row *Row) *replay {
-	r := replays.Get().(*replay)
-	r.row, r.done = row, !row.found
-	return r
-}
+func newReplay(row *Row) *replay { return &replay{row: row, done: !row.found} }
 
 func (r *replay) Columns() []string {
 	if r.row == nil {
@@ -141,13 +133,9 @@ func (r *replay) Next(dest []driver.Value) error {
 	return nil
 }
 
-// Close gives the rows back for another hit. A second Close that follows at once does nothing.
+// Close makes the replay free for another row.
 func (r *replay) Close() error {
-	if r.row == nil {
-		return nil
-	}
 	r.row = nil
-	replays.Put(r)
 	return nil
 }
 

@@ -38,6 +38,15 @@ func (b *text) value(v any) {
 		form = pick(b.d, literals, positional)
 	}
 	n := len(b.args) + 1
+	if again := b.d.n(12); again < len(b.args) && (form == numbered || form == named) {
+		// One parameter in two places.
+		if form == numbered {
+			b.add(fmt.Sprintf("?%d", again+1))
+		} else {
+			b.add(fmt.Sprintf(":p%d", again+1))
+		}
+		return
+	}
 	switch form {
 	case literals:
 		b.add(literal(v))
@@ -49,7 +58,7 @@ func (b *text) value(v any) {
 		b.add(fmt.Sprintf("?%d", n))
 		b.args = append(b.args, v)
 	case named:
-		b.add(fmt.Sprintf("%sp%d", pick(b.d, ":", "@", "$"), n))
+		b.add(fmt.Sprintf(":p%d", n))
 		b.args = append(b.args, sql.Named(fmt.Sprintf("p%d", n), v))
 	}
 }
@@ -93,6 +102,7 @@ const (
 	byPrepared
 	byPreparedTwice
 	byPreparedQuery
+	byQueryOpen // its rows are closed when the session does something else
 )
 
 func (s step) String() string {
@@ -138,7 +148,7 @@ func drawStep(d dice, s *schema) step {
 	st.query, st.args = b.String(), b.args
 	st.way = pick(d, byExec, byExec, byExec, byPrepared, byPreparedTwice, byQuery)
 	if returns {
-		st.way = pick(d, byQuery, byQuery, byQueryOneRow, byQueryClosed, byPreparedQuery, byExec)
+		st.way = pick(d, byQuery, byQuery, byQueryOneRow, byQueryClosed, byPreparedQuery, byExec, byQueryOpen, byQueryOpen)
 	}
 	return st
 }
@@ -179,6 +189,14 @@ func (s *schema) write(d dice, b *text) string {
 	return s.delete(d, b, t)
 }
 
+// spelled is a name in one of the ways that SQLite reads alike.
+func spelled(d dice, name string) string {
+	if !d.one(5) {
+		return name
+	}
+	return pick(d, strings.ToUpper(name), `"`+name+`"`, "["+name+"]", "`"+name+"`", "main."+name, "/* the */ "+name)
+}
+
 func (s *schema) returning(d dice, b *text, t *table) {
 	if d.one(4) {
 		b.add(" RETURNING ", pick(d, "*", t.columns[0].name, t.columns[0].name+", 1 AS one"))
@@ -209,7 +227,7 @@ func (s *schema) insert(d dice, b *text, t *table) string {
 		b.add("INSERT OR ", or, " INTO ")
 		form = "INSERT OR ..."
 	}
-	b.add(t.name)
+	b.add(spelled(d, t.name))
 	plain := t.plain()
 	columns := subset(d, plain, 1)
 	named := !d.one(6)
@@ -306,7 +324,8 @@ func (s *schema) upsert(d dice, b *text, t *table) string {
 		form = " DO UPDATE"
 		b.add(" DO UPDATE SET ")
 		plain := t.plain()
-		for i, c := range subset(d, plain, 1)[:1] {
+		some := subset(d, plain, 1)
+		for i, c := range some[:min(len(some), 1+d.n(2))] {
 			if i > 0 {
 				b.add(", ")
 			}
@@ -423,7 +442,7 @@ func (s *schema) update(d dice, b *text, t *table) string {
 		b.add("OR ", or, " ")
 	}
 	qualifier := ""
-	b.add(t.name)
+	b.add(spelled(d, t.name))
 	if d.one(10) {
 		b.add(" AS u")
 		qualifier = "u."
@@ -511,7 +530,7 @@ func (s *schema) delete(d dice, b *text, t *table) string {
 		b.add("WITH w (x) AS (SELECT id FROM ", s.tables[d.n(len(s.tables))].name, ") ")
 		form += "WITH "
 	}
-	b.add("DELETE FROM ", t.name)
+	b.add("DELETE FROM ", spelled(d, t.name))
 	qualifier := ""
 	if d.one(10) {
 		b.add(" AS u")

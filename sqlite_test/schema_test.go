@@ -97,7 +97,7 @@ var kinds = []string{"INTEGER", "INT", "TEXT", "TEXT COLLATE NOCASE", "", "REAL"
 
 func drawSchema(d dice) *schema {
 	s := &schema{recursive: d.one(4)}
-	for i := range 2 + d.n(4) {
+	for i := range 2 + d.n(3) {
 		s.table(d, fmt.Sprintf("t%d", i))
 	}
 	for i := range d.n(3) {
@@ -153,7 +153,7 @@ func (s *schema) table(d dice, name string) {
 		c := &column{name: string(rune('a' + i)), kind: kinds[d.n(len(kinds))]}
 		def := c.name + " " + c.kind
 		switch {
-		case d.one(3): // a foreign key
+		case d.one(4): // a foreign key
 			of := s.tables[d.n(len(s.tables))]
 			var targets []*column
 			for _, target := range of.columns {
@@ -458,7 +458,7 @@ func tableRule(d dice, t *table, rule moneyclip.Rule) (moneyclip.Rule, []probe) 
 		}
 	}
 	var probes []probe
-	for range 1 + d.n(2) {
+	for range 2 + d.n(3) {
 		b := newText(d)
 		c := t.columns[d.n(len(t.columns))]
 		b.add("SELECT ", pick(d, "*", c.name, "count(*)", "id, "+c.name, "upper("+c.name+"), typeof("+c.name+")", "count("+c.name+"), total("+c.name+")"), " FROM ", t.name, " WHERE ")
@@ -489,7 +489,7 @@ func queryRule(d dice, s *schema, t *table, rule moneyclip.Rule) (moneyclip.Rule
 	what := pick(d, "count(*)", "count(*), total("+c.name+")", "max("+c.name+" || '')", "*", c.name, "sum("+c.name+"), min(typeof("+c.name+"))")
 	var query string
 	var params []*column
-	switch d.n(10) {
+	switch d.n(12) {
 	case 0, 1, 2:
 		query, params = fmt.Sprintf("SELECT %s FROM %s WHERE %s = ?", what, t.name, k.name), []*column{k}
 		rule.Key += verb(d, k)
@@ -508,28 +508,8 @@ func queryRule(d dice, s *schema, t *table, rule moneyclip.Rule) (moneyclip.Rule
 		if d.one(2) {
 			query += fmt.Sprintf(" WHERE %s > 1", k.name)
 		}
-	case 5:
-		// Through a foreign key, if there is one.
-		var child *table
-		var fk *column
-		for _, other := range s.tables {
-			for _, column := range other.columns {
-				if column.refers != nil && (child == nil || d.one(2)) {
-					child, fk = other, column
-				}
-			}
-		}
-		if child == nil {
-			query = "SELECT count(*) FROM " + t.name
-			break
-		}
-		query = fmt.Sprintf("SELECT count(*), total(p.%s) FROM %s p LEFT JOIN %s c ON c.%s = p.%s WHERE p.%s = ?",
-			fk.of.columns[d.n(len(fk.of.columns))].name, fk.of.name, child.name, fk.name, fk.refers.name, fk.refers.name)
-		params = []*column{fk.refers}
-		rule.Key += verb(d, fk.refers)
-		if d.one(2) {
-			rule.On = []moneyclip.On{{Table: fk.of.name, Columns: []string{fk.refers.name}}, {Table: child.name, Columns: []string{fk.name}}}
-		}
+	case 5, 10, 11:
+		query, params, rule = s.joined(d, rule)
 	case 6:
 		other := s.tables[d.n(len(s.tables))]
 		query = fmt.Sprintf("SELECT count(*) FROM %s WHERE %s = ? AND EXISTS (SELECT 1 FROM %s o WHERE o.%s > 1)", t.name, k.name, other.name, other.columns[0].name)
@@ -546,6 +526,11 @@ func queryRule(d dice, s *schema, t *table, rule moneyclip.Rule) (moneyclip.Rule
 		}
 		v := s.views[0]
 		query = "SELECT count(*), total(" + v.columns[0].name + ") FROM v0"
+		if d.one(2) {
+			k = v.columns[d.n(len(v.columns))]
+			query, params = query+" WHERE "+k.name+" = ?", []*column{k}
+			rule.Key += verb(d, k)
+		}
 	case 8:
 		query, params = fmt.Sprintf("-- name: Q%s :one\nSELECT %s FROM %s WHERE %s = ?", strings.TrimSuffix(rule.Key, ":"), what, t.name, k.name), []*column{k}
 		rule.Name = "Q" + strings.TrimSuffix(rule.Key, ":")
@@ -562,7 +547,7 @@ func queryRule(d dice, s *schema, t *table, rule moneyclip.Rule) (moneyclip.Rule
 		rule.Query = query
 	}
 	var probes []probe
-	for range 1 + min(d.n(2), len(params)) {
+	for range 1 + (1+d.n(3))*min(1, len(params)) {
 		p := probe{query: query, prepared: d.one(3)}
 		for _, c := range params {
 			p.args = append(p.args, smallValue(d, c, !d.one(4)))
@@ -570,4 +555,44 @@ func queryRule(d dice, s *schema, t *table, rule moneyclip.Rule) (moneyclip.Rule
 		probes = append(probes, p)
 	}
 	return rule, probes
+}
+
+// joined is a query over two tables, compared in the columns of a foreign key or in any two.
+func (s *schema) joined(d dice, rule moneyclip.Rule) (string, []*column, moneyclip.Rule) {
+	p, c := s.tables[d.n(len(s.tables))], s.tables[d.n(len(s.tables))]
+	x, y := p.columns[d.n(len(p.columns))], c.columns[d.n(len(c.columns))]
+	if !d.one(4) {
+		for _, table := range s.tables {
+			for _, column := range table.columns {
+				if column.refers != nil && (y.refers == nil || d.one(2)) {
+					p, c, x, y = column.of, table, column.refers, column
+				}
+			}
+		}
+	}
+	shown := p.columns[d.n(len(p.columns))].name
+	pinned := pick(d, "p."+x.name, "p."+x.name, "c."+y.name)
+	forms := []string{
+		"SELECT count(*), total(p.%[5]s) FROM %[1]s p LEFT JOIN %[2]s c ON c.%[4]s = p.%[3]s WHERE %[6]s = ?",
+		"SELECT count(*), total(p.%[5]s) FROM %[1]s p JOIN %[2]s c ON c.%[4]s = p.%[3]s WHERE %[6]s = ?",
+		"SELECT count(*) FROM %[1]s p, %[2]s AS c WHERE p.%[3]s = c.%[4]s AND %[6]s = ?",
+		"SELECT count(*), total(p.%[5]s) FROM %[2]s c LEFT JOIN %[1]s p ON p.%[3]s = c.%[4]s AND p.%[3]s = ?1 WHERE c.%[4]s = ?1",
+		"SELECT count(*), max(p.%[5]s || '') FROM %[1]s p WHERE p.%[3]s = ? AND EXISTS (SELECT 1 FROM %[2]s c WHERE c.%[4]s = p.%[3]s)",
+		"SELECT p.%[5]s, (SELECT count(*) FROM %[2]s c WHERE c.%[4]s = p.%[3]s) FROM %[1]s p WHERE p.%[3]s = ?",
+		"SELECT count(*) FROM (SELECT %[3]s FROM %[1]s WHERE %[3]s = ?1 UNION ALL SELECT %[4]s FROM %[2]s WHERE %[4]s = ?1)",
+		"WITH w AS (SELECT * FROM %[1]s WHERE %[3]s = ?1) SELECT count(*), (SELECT count(*) FROM %[2]s WHERE %[4]s = ?1) FROM w",
+		"SELECT (SELECT count(*) FROM %[1]s WHERE %[3]s = ?1), (SELECT total(%[4]s) FROM %[2]s WHERE %[4]s = ?1)",
+		"SELECT count(*) FROM %[1]s p WHERE p.%[3]s = ? AND p.%[3]s IN (SELECT c.%[4]s FROM %[2]s c WHERE c.%[4]s = p.%[3]s)",
+		"SELECT count(*) FROM %[1]s p NATURAL JOIN %[2]s c WHERE p.%[3]s = ? AND c.%[4]s = p.%[3]s",
+	}
+	query := fmt.Sprintf(forms[d.n(len(forms))], p.name, c.name, x.name, y.name, shown, pinned)
+	key := x
+	if strings.HasPrefix(pinned, "c.") && strings.Contains(query, pinned+" = ?") {
+		key = y
+	}
+	rule.Key += verb(d, key)
+	if x.kind == y.kind && p != c && strings.Contains(query, " JOIN ") && !strings.Contains(query, "NATURAL") && d.one(3) {
+		rule.On = []moneyclip.On{{Table: p.name, Columns: []string{x.name}}, {Table: c.name, Columns: []string{y.name}}}
+	}
+	return query, []*column{key}, rule
 }

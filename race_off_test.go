@@ -1,0 +1,5 @@
+//go:build !race
+
+package moneyclip_test
+
+const raceDetector = false

@@ -77,7 +77,8 @@ type Cache struct {
 	opened     any        // with a scope: the database that was opened first
 	connectors int        // made by Connector
 	closed     bool
-	last       *database // the one that was reached last, for Explain
+	last       *database // that was reached last, for Explain
+	latest     *connector
 
 	background sync.WaitGroup // reloads at work
 }

@@ -53,6 +53,9 @@ func (c *Cache) wrap(shown, base driver.Driver, name, dsn string) (driver.Connec
 	if err := c.claim(dsn); err != nil {
 		return nil, err
 	}
+	c.mu.Lock()
+	c.latest = connector
+	c.mu.Unlock()
 	return connector, nil
 }
 
@@ -63,13 +66,17 @@ func (c *Cache) Connector(base driver.Connector) driver.Connector {
 	c.connectors++
 	number := c.connectors
 	c.mu.Unlock()
-	return &connector{
+	connector := &connector{
 		cache:  c,
 		driver: c.Driver(base.Driver()),
 		base:   base,
 		name:   fmt.Sprintf("%T %d", base, number),
 		fault:  c.claim(number),
 	}
+	c.mu.Lock()
+	c.latest = connector
+	c.mu.Unlock()
+	return connector
 }
 
 // claim makes sure that a cache with a Scope serves one database.

@@ -76,9 +76,24 @@ type reading struct {
 
 // planWrite finds which keys a statement touches. It returns nil if it touches none of any rule.
 func planWrite(m *meaning, s *Statement) *writePlan {
-	e := &effects{meaning: m, seen: map[string]bool{}, units: map[*Write]*unit{}, found: map[*bound]*touch{}}
+	e := newEffects(m, nil)
 	e.statement(s)
+	if len(e.assigned) > 0 {
+		e = newEffects(m, e.assigned)
+		e.statement(s)
+	}
 	return e.plan()
+}
+
+func newEffects(m *meaning, disturbed map[ColumnName]int) *effects {
+	return &effects{
+		meaning:   m,
+		disturbed: disturbed,
+		assigned:  map[ColumnName]int{},
+		seen:      map[string]bool{},
+		units:     map[*Write]*unit{},
+		found:     map[*bound]*touch{},
+	}
 }
 
 // effects follows a write through cascades and triggers and collects the keys that it touches.
@@ -89,6 +104,11 @@ type effects struct {
 	units   map[*Write]*unit
 	direct  []recipe
 	found   map[*bound]*touch
+
+	// assigned counts the consequences of the statement that assign a column; the column "*" stands for all of a table.
+	// A second pass knows them as disturbed: what the statement found in such a column may be something else by the
+	// time that it comes to the row.
+	assigned, disturbed map[ColumnName]int
 }
 
 // A unit is a write whose rows can be read, with what has to be read of them.
@@ -199,6 +219,14 @@ func (e *effects) follow(s step) {
 		e.anything(s.via + "it can not be followed to its end")
 		return
 	}
+	if s.depth > 0 && w.Op == Update {
+		for _, a := range w.Set {
+			e.assigned[ColumnName{w.Table, a.Column}]++
+		}
+		if w.SetAll {
+			e.assigned[ColumnName{w.Table, "*"}]++
+		}
+	}
 	if !table.View {
 		for _, b := range e.meaning.rules {
 			for i := range b.watched {
@@ -251,7 +279,10 @@ func (e *effects) meet(s step, table *Table, b *bound, on *watch) {
 func (e *effects) keys(s step, table *Table, b *bound, on *watch, isNew bool, row int) {
 	alternatives := make([][]Value, len(on.columns))
 	for i, column := range on.columns {
-		values := e.values(s, table, column, isNew, row)
+		values := e.before(s, table, column)
+		if isNew {
+			values = e.values(s, table, column, true, row)
+		}
 		if values == nil {
 			e.touch(b, RuleWide, fmt.Sprintf("%sthe value of %s.%s is not known from the statement and can not be read", s.via, s.write.Table, column))
 			return
@@ -334,8 +365,8 @@ func isFilled(table *Table, column string, replace bool) bool {
 	return column == table.Serial || c != nil && c.NotNull && replace
 }
 
-// values returns what a column can hold in the rows of a step, before or after it: one value, or one of several. Nil:
-// that is not known.
+// values returns what a column can hold in the rows of a step, when the step comes to them or when it has been there:
+// one value, or one of several. Nil: that is not known.
 func (e *effects) values(s step, table *Table, column string, isNew bool, row int) []Value {
 	w := s.write
 	if isNew && w.Op == Insert {
@@ -348,9 +379,22 @@ func (e *effects) values(s step, table *Table, column string, isNew bool, row in
 			}
 		}
 		if w.SetAll || assigns(w, table, column) {
+			if e.isDisturbed(s, table, "") {
+				return nil // computed from a row that is not what was read of it
+			}
 			return one(s.read(column, true))
 		}
 	}
+	if e.isDisturbed(s, table, column) {
+		return nil
+	}
+	return e.before(s, table, column)
+}
+
+// before returns what a column held before the statement, in the rows of a step: a key that was stored then has this
+// value, whatever else the statement makes of the row on its way.
+func (e *effects) before(s step, table *Table, column string) []Value {
+	w := s.write
 	for i := range w.Pins {
 		p := &w.Pins[i]
 		if p.Column == column && !slices.ContainsFunc(p.Values, func(v Value) bool { return !known(v) }) && p.holds(w.Table, e.meaning.catalog) {
@@ -358,6 +402,32 @@ func (e *effects) values(s step, table *Table, column string, isNew bool, row in
 		}
 	}
 	return one(s.read(column, false))
+}
+
+// isDisturbed reports whether a consequence of the statement, other than the step itself, assigns the column in the
+// step's table; for "", any column.
+func (e *effects) isDisturbed(s step, table *Table, column string) bool {
+	if s.write.Op == Insert {
+		return false // a row is what was inserted when its triggers fire
+	}
+	own := 0
+	if s.depth > 0 && s.write.Op == Update {
+		own = 1
+	}
+	c := table.Column(column)
+	every := column == "" || c != nil && c.Generated
+	for name, n := range e.disturbed {
+		if name.Table != table.Name || !every && name.Column != column && name.Column != "*" {
+			continue
+		}
+		if slices.ContainsFunc(s.write.Set, func(a Assignment) bool { return a.Column == name.Column }) || s.write.SetAll && name.Column == "*" {
+			n -= own
+		}
+		if n > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // inserted returns the value of a column in an inserted row.

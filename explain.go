@@ -39,13 +39,12 @@ type Effect struct {
 
 // Explain says what the cache would do with a statement, without running it: for a SELECT which rule and key, and why
 // or why not; for a write each rule with its keys and how surely they are known. It speaks of the database that was
-// opened last. The error says that none was opened yet, or that args do not fit the statement.
+// reached last; if none was yet, it connects to the one that was opened last. The error is that of connecting, or says
+// that there is no database whose tables it could know.
 func (c *Cache) Explain(query string, args ...any) (Explanation, error) {
-	c.mu.Lock()
-	d := c.last
-	c.mu.Unlock()
-	if d == nil {
-		return Explanation{}, errors.New("moneyclip: nothing to explain yet: no database was reached, so that its tables are not known")
+	d, err := c.known()
+	if err != nil {
+		return Explanation{}, err
 	}
 	m := d.meaning.Load()
 	p := m.plan(query)
@@ -68,6 +67,28 @@ func (c *Cache) Explain(query string, args ...any) (Explanation, error) {
 		x.Reason = "it touches no rule"
 	}
 	return x, nil
+}
+
+// known returns the database that was reached last.
+func (c *Cache) known() (*database, error) {
+	c.mu.Lock()
+	d, opened := c.last, c.latest
+	c.mu.Unlock()
+	if d != nil {
+		return d, nil
+	}
+	if opened == nil {
+		return nil, errors.New("moneyclip: nothing to explain yet: no database was opened")
+	}
+	probe := &conn{connector: opened, cache: c}
+	defer probe.Close()
+	if err := probe.ready(backgroundContext); err != nil {
+		return nil, err
+	}
+	if probe.session == nil {
+		return nil, errors.New("moneyclip: nothing to explain: the database could not be identified")
+	}
+	return probe.session.database, nil
 }
 
 func (c *Cache) explainRead(x *Explanation, m *meaning, p *plan, args []driver.NamedValue) {

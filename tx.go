@@ -109,6 +109,13 @@ func (c *conn) control(ctx context.Context, s *Statement, run func() error) erro
 	case Rollback:
 		return c.rollback(false, run)
 	case Release:
+		if c.tx != nil && c.tx.doubt {
+			// It may be the end of a transaction, or not.
+			t := c.tx
+			err := c.commit(ctx, run, nil)
+			c.tx = &transaction{work: t.work.rest(), doubt: true}
+			return err
+		}
 		if c.tx != nil && c.tx.bySavepoint && c.savepoint(s.Savepoint) == 0 {
 			return c.commit(ctx, run, nil)
 		}

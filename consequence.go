@@ -7,6 +7,94 @@ import (
 
 // What a write brings about in the database besides itself: rows that it collides with, foreign key actions, triggers.
 
+// consequences are the columns and tables that a statement's consequences write.
+type consequences struct {
+	assigned map[ColumnName]int // :: column, or "*" for all of a table → how many steps assign it
+	written  map[tableOp]bool   // by a foreign key or a trigger
+	moved    map[ColumnName]int // as assigned, but only by a foreign key or a trigger
+}
+
+type tableOp struct {
+	table string
+	op    Op
+}
+
+func newConsequences() consequences {
+	return consequences{map[ColumnName]int{}, map[tableOp]bool{}, map[ColumnName]int{}}
+}
+
+// note takes in one step.
+func (c *consequences) note(s *step) {
+	w := s.write
+	if !s.collides {
+		c.written[tableOp{w.Table, w.Op}] = true
+	}
+	if w.Op != Update {
+		return
+	}
+	columns := []string{"*"}
+	if !w.SetAll {
+		columns = columns[:0]
+		for _, a := range w.Set {
+			columns = append(columns, a.Column)
+		}
+	}
+	for _, column := range columns {
+		c.assigned[ColumnName{w.Table, column}]++
+		if !s.collides {
+			c.moved[ColumnName{w.Table, column}]++
+		}
+	}
+}
+
+// assign reports whether a step other than own assigns the column of the table; for "", any column.
+func (c *consequences) assign(table, column string, own *Write) bool {
+	return assignedBy(c.assigned, table, column, own)
+}
+
+func assignedBy(assigned map[ColumnName]int, table, column string, own *Write) bool {
+	for name, n := range assigned {
+		if name.Table != table || column != "" && name.Column != column && name.Column != "*" {
+			continue
+		}
+		if own != nil && own.Op == Update && (own.SetAll && name.Column == "*" ||
+			slices.ContainsFunc(own.Set, func(a Assignment) bool { return a.Column == name.Column })) {
+			n--
+		}
+		if n > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// change reports whether foreign keys and triggers may change which rows a write touches, so that they are not those
+// that were there before it. An UPDATE or DELETE of the statement's own finds its rows before it touches the first.
+func (c *consequences) change(w *Write, table *Table) bool {
+	if w.Parent != nil {
+		return slices.ContainsFunc(w.Key.Columns, func(column string) bool { return assignedBy(c.moved, w.Table, column, w) })
+	}
+	if w.Op != Insert {
+		return false
+	}
+	if c.written[tableOp{w.Table, Insert}] || c.written[tableOp{w.Table, Delete}] {
+		return true
+	}
+	deciding := []string{table.Serial}
+	if w.Conflict != nil {
+		deciding = append(deciding, w.Conflict.Target...)
+	}
+	for _, key := range table.Unique {
+		deciding = append(deciding, key.Columns...)
+		if key.Odd && c.written[tableOp{w.Table, Update}] {
+			return true
+		}
+	}
+	return slices.ContainsFunc(deciding, func(column string) bool {
+		return column != "" && assignedBy(c.moved, w.Table, column, nil)
+	})
+}
+
 // collisions follows what an INSERT does to rows that are there already: it deletes them (REPLACE) or updates them
 // instead (ON CONFLICT DO UPDATE). An UPDATE OR REPLACE deletes rows that it does not name at all.
 func (e *effects) collisions(s step, table *Table) {
@@ -48,7 +136,7 @@ func (e *effects) collision(s step, table *Table, key *UniqueKey, w Write, via s
 	}
 	if len(s.write.Rows) == 0 || len(s.write.Rows) > maxRows || key.Odd {
 		w.Set = e.withoutExcluded(w.Set, table, nil)
-		e.follow(step{write: &w, unit: s.unit, rowOf: s.rowOf, via: via, depth: s.depth + 1, replace: s.replace})
+		e.follow(step{write: &w, unit: s.unit, rowOf: s.rowOf, via: via, depth: s.depth + 1, replace: s.replace, collides: true})
 		return
 	}
 	for row := range s.write.Rows {
@@ -59,7 +147,7 @@ func (e *effects) collision(s step, table *Table, key *UniqueKey, w Write, via s
 			}
 		}
 		old.Set = e.withoutExcluded(w.Set, table, func(column string) Value { return e.inserted(s, table, column, row) })
-		e.follow(step{write: &old, unit: s.unit, rowOf: s.rowOf, via: via, depth: s.depth + 1, replace: s.replace})
+		e.follow(step{write: &old, unit: s.unit, rowOf: s.rowOf, via: via, depth: s.depth + 1, replace: s.replace, collides: true})
 	}
 }
 
@@ -220,6 +308,9 @@ func (e *effects) fire(s step, table *Table, body *Write, row int) {
 				return Value{Kind: ValueConst} // NULL in such a trigger
 			}
 			values := e.values(s, table, v.Column, v.Kind == ValueNew, row)
+			if values == nil {
+				return Value{}
+			}
 			if len(values) == 1 {
 				v := e.passed(values[0], ColumnName{table.Name, v.Column}, ColumnName{body.Table, column})
 				if known(v) {

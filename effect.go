@@ -76,23 +76,23 @@ type reading struct {
 
 // planWrite finds which keys a statement touches. It returns nil if it touches none of any rule.
 func planWrite(m *meaning, s *Statement) *writePlan {
-	e := newEffects(m, nil)
+	e := newEffects(m)
 	e.statement(s)
-	if len(e.assigned) > 0 {
-		e = newEffects(m, e.assigned)
+	if later := e.later; len(later.assigned) > 0 || len(later.written) > 0 {
+		e = newEffects(m)
+		e.disturbed = later
 		e.statement(s)
 	}
 	return e.plan()
 }
 
-func newEffects(m *meaning, disturbed map[ColumnName]int) *effects {
+func newEffects(m *meaning) *effects {
 	return &effects{
-		meaning:   m,
-		disturbed: disturbed,
-		assigned:  map[ColumnName]int{},
-		seen:      map[string]bool{},
-		units:     map[*Write]*unit{},
-		found:     map[*bound]*touch{},
+		meaning: m,
+		later:   newConsequences(),
+		seen:    map[string]bool{},
+		units:   map[*Write]*unit{},
+		found:   map[*bound]*touch{},
 	}
 }
 
@@ -105,10 +105,9 @@ type effects struct {
 	direct  []recipe
 	found   map[*bound]*touch
 
-	// assigned counts the consequences of the statement that assign a column; the column "*" stands for all of a table.
-	// A second pass knows them as disturbed: what the statement found in such a column may be something else by the
-	// time that it comes to the row.
-	assigned, disturbed map[ColumnName]int
+	// later is what the statement brings about. A second pass knows it as disturbed: what is true of a row before the
+	// statement may be otherwise by the time that it comes to the row.
+	later, disturbed consequences
 }
 
 // A unit is a write whose rows can be read, with what has to be read of them.
@@ -132,6 +131,9 @@ type step struct {
 	rowOf *Write // the unit whose row ValueOld and ValueNew mean in this step's values
 	via   string // for people: how the statement comes to write this table
 	depth int
+
+	// collides says that the step is what becomes of rows that are in an INSERT's way.
+	collides bool
 
 	// replace says that the statement began as a REPLACE. What its triggers insert and update then replaces too.
 	replace bool
@@ -219,13 +221,8 @@ func (e *effects) follow(s step) {
 		e.anything(s.via + "it can not be followed to its end")
 		return
 	}
-	if s.depth > 0 && w.Op == Update {
-		for _, a := range w.Set {
-			e.assigned[ColumnName{w.Table, a.Column}]++
-		}
-		if w.SetAll {
-			e.assigned[ColumnName{w.Table, "*"}]++
-		}
+	if s.depth > 0 {
+		e.later.note(&s)
 	}
 	if !table.View {
 		for _, b := range e.meaning.rules {
@@ -410,24 +407,14 @@ func (e *effects) isDisturbed(s step, table *Table, column string) bool {
 	if s.write.Op == Insert {
 		return false // a row is what was inserted when its triggers fire
 	}
-	own := 0
-	if s.depth > 0 && s.write.Op == Update {
-		own = 1
+	var own *Write
+	if s.depth > 0 {
+		own = s.write
 	}
-	c := table.Column(column)
-	every := column == "" || c != nil && c.Generated
-	for name, n := range e.disturbed {
-		if name.Table != table.Name || !every && name.Column != column && name.Column != "*" {
-			continue
-		}
-		if slices.ContainsFunc(s.write.Set, func(a Assignment) bool { return a.Column == name.Column }) || s.write.SetAll && name.Column == "*" {
-			n -= own
-		}
-		if n > 0 {
-			return true
-		}
+	if c := table.Column(column); c != nil && c.Generated {
+		column = ""
 	}
-	return false
+	return e.disturbed.assign(table.Name, column, own)
 }
 
 // inserted returns the value of a column in an inserted row.
@@ -507,7 +494,7 @@ func (e *effects) plan() *writePlan {
 	for _, w := range e.order {
 		u := e.units[w]
 		how, ok := e.meaning.database.dialect.Reading(w, e.meaning.catalog, u.old, u.new)
-		if !ok {
+		if !ok || e.disturbed.change(w, e.meaning.catalog.Tables[w.Table]) {
 			for _, r := range u.recipes {
 				e.touch(r.rule, RuleWide, fmt.Sprintf("the rows of %q that it touches can not be read soundly", w.Table))
 			}

@@ -276,7 +276,6 @@ var scenarios = func() []scenario {
 
 // Arguments that are one number to database/sql may be two things to a driver.
 func TestFamilyTypesOfTheDriver(t *testing.T) {
-	t.Skip("waits for bug 3")
 	t.Parallel()
 	for _, r := range family {
 		t.Run(r.name, func(t *testing.T) {

@@ -85,10 +85,11 @@ const (
 	release
 	commit
 	rollback
+	again // the statement that the session has prepared last, with the same arguments
 )
 
 func (k stepKind) String() string {
-	return [...]string{"statement", "begin", "BEGIN", "SAVEPOINT", "ROLLBACK TO", "RELEASE", "commit", "rollback"}[k]
+	return [...]string{"statement", "begin", "BEGIN", "SAVEPOINT", "ROLLBACK TO", "RELEASE", "commit", "rollback", "again"}[k]
 }
 
 // way is how a statement is run.
@@ -102,6 +103,7 @@ const (
 	byPrepared
 	byPreparedTwice
 	byPreparedQuery
+	byKept      // as it was prepared before
 	byQueryOpen // its rows are closed when the session does something else
 )
 
@@ -114,7 +116,10 @@ func (s step) String() string {
 
 func drawStep(d dice, s *schema) step {
 	st := step{session: pick(d, 0, 0, 1, 2, 3, 4), force: d.one(8)}
-	switch d.n(16) {
+	switch d.n(17) {
+	case 16:
+		st.kind = again
+		return st
 	case 13:
 		st.kind = pick(d, begin, beginText, beginText)
 		return st
@@ -189,12 +194,20 @@ func (s *schema) write(d dice, b *text) string {
 	return s.delete(d, b, t)
 }
 
+// written is a column as the target of a value: an INTEGER PRIMARY KEY has other names too.
+func written(d dice, t *table, c *column) string {
+	if c.name == "id" && t.rowid && c.kind == "INTEGER" && c.unique && d.one(6) {
+		return pick(d, "rowid", "oid", "_rowid_")
+	}
+	return spelled(d, c.name)
+}
+
 // spelled is a name in one of the ways that SQLite reads alike.
 func spelled(d dice, name string) string {
 	if !d.one(5) {
 		return name
 	}
-	return pick(d, strings.ToUpper(name), `"`+name+`"`, "["+name+"]", "`"+name+"`", "main."+name, "/* the */ "+name)
+	return pick(d, strings.ToUpper(name), `"`+name+`"`, "["+name+"]", "`"+name+"`", "/* the */ "+name)
 }
 
 func (s *schema) returning(d dice, b *text, t *table) {
@@ -248,7 +261,7 @@ func (s *schema) insert(d dice, b *text, t *table) string {
 			if i > 0 {
 				b.add(", ")
 			}
-			b.add(c.name)
+			b.add(written(d, t, c))
 		}
 		b.add(")")
 	}
@@ -496,7 +509,7 @@ func (s *schema) update(d dice, b *text, t *table) string {
 			if i > 0 {
 				b.add(", ")
 			}
-			b.add(c.name, " = ")
+			b.add(written(d, t, c), " = ")
 			expression(c)
 		}
 	}
@@ -556,7 +569,13 @@ func (s *schema) change(d dice, b *text) string {
 	t := s.tables[d.n(len(s.tables))]
 	b.form = literals
 	n := d.n(4)
-	switch d.n(7) {
+	switch d.n(10) {
+	case 7:
+		b.add(strings.Replace(s.trigger(d, "tr", true), "CREATE TRIGGER", "CREATE TEMP TRIGGER", 1))
+		return "TEMP"
+	case 8:
+		b.add("CREATE TEMP TABLE ", t.name, " (id, a, b, k)")
+		return "TEMP"
 	case 0, 1:
 		b.add("ALTER TABLE ", t.name, " ADD COLUMN ", fmt.Sprintf("x%d", n), pick(d, " INT", " TEXT DEFAULT 'a'", " INT NOT NULL DEFAULT 2"))
 	case 2, 3:

@@ -255,6 +255,9 @@ type session struct {
 	open     *sql.Rows // not read to their end
 	openTwin *sql.Rows
 	age      int // steps since open was opened
+
+	stmt, twinStmt *sql.Stmt // prepared last; they belong to the connection
+	last           step
 }
 
 func (s *session) busy() bool { return s.tx != nil || s.text || s.open != nil }
@@ -345,7 +348,7 @@ func (r *run) open(sc script) error {
 			r.note("-- cache %d: rule %s: Query %q Table %q By %q Args %v On %v NotFound %v Refresh %v",
 				i, rule.Key, rule.Query, rule.Table, rule.By, rule.Args, rule.On, rule.NotFound, rule.Refresh)
 		}
-		if r.caches[i], err = moneyclip.New(sqlite.Dialect, moneyclip.Config{Rules: rules, Store: r.store, Logger: logger}); err != nil {
+		if r.caches[i], err = moneyclip.New(sqlite.Dialect, moneyclip.Config{Rules: rules, Store: r.store, Logger: logger, MaxKeys: c.maxKeys}); err != nil {
 			return err
 		}
 		for _, p := range c.probes {
@@ -383,6 +386,7 @@ func (r *run) open(sc script) error {
 
 func (r *run) close() {
 	for _, s := range r.sessions {
+		s.forget()
 		if s.open != nil {
 			s.open.Close()
 		}
@@ -441,7 +445,14 @@ func (r *run) step(st step) error {
 			}
 		}
 	}
-	if st.kind != statement && !s.can(&st) {
+	if st.kind == again {
+		if s.stmt == nil || s.tx != nil {
+			return nil
+		}
+		st = s.last
+		st.way = byKept
+	}
+	if st.kind != statement && !s.can(&st) || st.form == "TEMP" && s.conn == nil {
 		return nil
 	}
 	r.counts.steps++
@@ -565,7 +576,16 @@ func isAutocommit(conn *sql.Conn) bool {
 
 // perform runs a statement, and its twin.
 func (s *session) perform(st step) (got, want outcome) {
-	if st.way != byQueryOpen {
+	switch st.way {
+	case byKept:
+		return result(s.stmt.ExecContext(ctx, st.args...)), result(s.twinStmt.ExecContext(ctx, st.args...))
+	case byQueryOpen:
+	case byPrepared:
+		if s.conn != nil && s.tx == nil && st.form != "DDL" && st.form != "script" {
+			s.keep(st)
+		}
+		fallthrough
+	default:
 		return perform(s.real, st), perform(s.mirror, st)
 	}
 	if s.open != nil || s.conn == nil {
@@ -576,6 +596,24 @@ func (s *session) perform(st step) (got, want outcome) {
 	s.open, got = openRows(s.real, st)
 	s.openTwin, want = openRows(s.mirror, st)
 	return got, want
+}
+
+// keep prepares a statement for later.
+func (s *session) keep(st step) {
+	stmt, err := s.conn.PrepareContext(ctx, st.query)
+	twin, twinErr := s.twin.PrepareContext(ctx, st.query)
+	if err != nil || twinErr != nil {
+		return // perform will compare the errors
+	}
+	s.forget()
+	s.stmt, s.twinStmt, s.last = stmt, twin, st
+}
+
+func (s *session) forget() {
+	if s.stmt != nil {
+		s.stmt.Close()
+		s.twinStmt.Close()
+	}
 }
 
 // openRows reads one row and leaves the others for later. The rows are nil if there is none.

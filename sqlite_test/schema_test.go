@@ -204,6 +204,25 @@ func (s *schema) table(d dice, name string) {
 	if !strings.HasPrefix(suffix, ",") {
 		suffix = ")" + suffix
 	}
+	of := s.tables[d.n(len(s.tables))]
+	if plain := t.plain(); d.one(4) && len(of.unique) > 0 && len(of.unique[0]) <= len(plain)-1 {
+		from := plain[len(plain)-len(of.unique[0]):]
+		var names []string
+		for i, c := range from {
+			names = append(names, c.name)
+			if c.refers == nil && len(from) == 1 {
+				c.refers, c.of = of.column(of.unique[0][i]), of
+			}
+		}
+		target := " (" + strings.Join(of.unique[0], ", ") + ")"
+		actions := []string{"CASCADE", "SET NULL", "SET DEFAULT", "NO ACTION"}
+		defs = append(defs, fmt.Sprintf("FOREIGN KEY (%s) REFERENCES %s%s ON DELETE %s ON UPDATE %s", strings.Join(names, ", "), of.name,
+			pick(d, "", target), pick(d, actions...), pick(d, actions...)))
+		if strings.HasPrefix(suffix, ",") {
+			suffix = strings.Replace(suffix, ", PRIMARY KEY (id, k)", "", 1)
+			defs = slices.Insert(defs, len(defs)-1, "PRIMARY KEY (id, k)")
+		}
+	}
 	s.ddl = append(s.ddl, fmt.Sprintf("CREATE TABLE %s (%s%s", name, strings.Join(defs, ", "), suffix))
 }
 
@@ -275,11 +294,18 @@ func (s *schema) trigger(d dice, name string, exists bool) string {
 	var body []string
 	for range 1 + d.n(2) {
 		w := s.tables[d.n(len(s.tables))]
+		if d.one(3) {
+			w = t
+		}
 		plain := w.plain()
 		c, k := plain[d.n(len(plain))], w.columns[d.n(len(w.columns))]
-		switch d.n(12) {
+		switch d.n(14) {
 		case 0, 1:
 			body = append(body, fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s = %s", w.name, c.name, value(c), k.name, fired()))
+		case 12, 13:
+			// It moves rows from one value to another, perhaps those that the statement is about to change.
+			body = append(body, fmt.Sprintf("UPDATE %s SET %s = %s WHERE %[2]s = %[4]s%s", w.name, c.name, literal(smallValue(d, c, true)),
+				literal(smallValue(d, c, true)), pick(d, "", "", " AND "+k.name+" = "+literal(smallValue(d, k, true)))))
 		case 2:
 			body = append(body, fmt.Sprintf("UPDATE OR %s %s SET %s = %s WHERE %s = %s", pick(d, "REPLACE", "IGNORE"),
 				w.name, c.name, value(c), k.name, value(k)))
@@ -376,8 +402,9 @@ func showArgs(args []any) string {
 
 // caching is the rules of one cache and selects for them.
 type caching struct {
-	rules  []moneyclip.Rule
-	probes []probe
+	rules   []moneyclip.Rule
+	probes  []probe
+	maxKeys int
 }
 
 func (c caching) GoString() string {
@@ -393,7 +420,7 @@ func (c caching) GoString() string {
 
 // drawCaching draws rules over a schema. The prefix keeps keys of two caches apart.
 func drawCaching(d dice, s *schema, prefix string) caching {
-	var c caching
+	c := caching{maxKeys: pick(d, 0, 0, 1, 3)}
 	for i := range 3 + d.n(4) {
 		rule := moneyclip.Rule{Key: fmt.Sprintf("%s%d:", prefix, i), TTL: time.Hour}
 		if d.one(2) {
@@ -474,7 +501,10 @@ func tableRule(d dice, t *table, rule moneyclip.Rule) (moneyclip.Rule, []probe) 
 			b.add(pick(d, "", "", "", t.name+"."), column.name, pick(d, " = ", " = ", " == "))
 			b.value(smallValue(d, column, !d.one(4)))
 		}
-		if d.one(4) {
+		switch d.n(8) {
+		case 6:
+			b.add(" AND ", c.name, " = ", by[0].name)
+		case 7, 5:
 			b.add(" AND ", c.name, pick(d, " > ", " = ", " IS NOT "))
 			b.value(smallValue(d, c, true))
 		}

@@ -29,7 +29,14 @@ type stack struct {
 // openStack makes a database with a schema.
 func openStack(t testing.TB, schema string, cfg moneyclip.Config) *stack {
 	t.Helper()
-	s := &stack{dsn: "file:" + filepath.Join(t.TempDir(), "test.db") + "?_journal=WAL&_sync=OFF&_busy_timeout=10000&_foreign_keys=on"}
+	return openStackWith(t, "", schema, cfg)
+}
+
+// openStackWith makes one that is opened with more options.
+func openStackWith(t testing.TB, options, schema string, cfg moneyclip.Config) *stack {
+	t.Helper()
+	const common = "?_journal=WAL&_sync=OFF&_busy_timeout=10000&_foreign_keys=on"
+	s := &stack{dsn: "file:" + filepath.Join(t.TempDir(), "test.db") + common + options}
 	var err error
 	if s.bare, err = sql.Open("sqlite3", s.dsn); err != nil {
 		t.Fatal(err)

@@ -19,20 +19,28 @@ func argument(args []driver.NamedValue, param int, names []string) (driver.Value
 	return resolve(given.Value)
 }
 
-// given returns the argument for a bind parameter, or nil.
+// given returns the argument for a bind parameter. It is nil if there is none, or more than one: which of them a driver
+// then takes is its own affair.
 func given(args []driver.NamedValue, param int, names []string) *driver.NamedValue {
-	if param <= len(args) {
-		if a := &args[param-1]; a.Name == "" && a.Ordinal == param {
-			return a
-		}
+	name := ""
+	if param <= len(names) {
+		name = names[param-1]
 	}
+	if name == "" && param <= len(args) && args[param-1].Name == "" && args[param-1].Ordinal == param {
+		return &args[param-1]
+	}
+	var found *driver.NamedValue
 	for i := range args {
 		a := &args[i]
-		if a.Name == "" && a.Ordinal == param || a.Name != "" && param <= len(names) && a.Name == names[param-1] {
-			return a
+		if a.Name == "" && a.Ordinal != param || a.Name != "" && a.Name != name {
+			continue
 		}
+		if found != nil {
+			return nil
+		}
+		found = a
 	}
-	return nil
+	return found
 }
 
 // ownType is the name of a type that the program has defined. A base driver may make something else of its values

@@ -11,6 +11,7 @@ import (
 // lock when a text teaches it what to watch.
 type bound struct {
 	*rule
+	meaning     *meaning
 	owner       *Cache
 	prefix      string // of stored keys: namespace and scope
 	generations [2]string
@@ -35,7 +36,7 @@ const maxReads = 8
 
 func bind(m *meaning, owner *Cache, r *rule) *bound {
 	d := m.database
-	b := &bound{rule: r, owner: owner}
+	b := &bound{rule: r, meaning: m, owner: owner}
 	b.prefix = owner.namespace + ":" + d.scope + ":"
 	b.generations = [2]string{b.prefix + "@" + r.Name, owner.everything()}
 	if m.catalog == nil {
@@ -162,16 +163,14 @@ func (b *bound) learn(m *meaning, s *Statement) (more bool, err error) {
 	before.watched = slices.Clone(b.watched)
 	restore := func() { b.watched, b.columns = before.watched, before.columns }
 	if b.On != nil {
-		b.watched = nil
+		if len(b.reads) == 0 {
+			b.watched = nil // until now every assignment counted
+		}
 		if err := b.pinned(m, s); err != nil {
 			restore()
 			return false, err
 		}
-		reads := s.Reads
-		for _, other := range b.reads {
-			reads = append(slices.Clone(reads), other.statement.Reads...)
-		}
-		if err := b.declare(m, reads); err != nil {
+		if err := b.declare(m, s.Reads); err != nil {
 			restore()
 			return false, err
 		}

@@ -163,6 +163,14 @@ func (c *conn) mayServe(s *session) bool {
 // read answers a SELECT that a rule caches and that was no hit.
 func (c *conn) read(ctx context.Context, r *readPlan, args []driver.NamedValue, prepared bool, run runner) (driver.Rows, error) {
 	r.ran[how(prepared)].Store(true)
+	rows, err := c.missed(ctx, r, args, prepared, run)
+	if _, recorded := rows.(*replay); !recorded {
+		c.rowsOut = true
+	}
+	return rows, err
+}
+
+func (c *conn) missed(ctx context.Context, r *readPlan, args []driver.NamedValue, prepared bool, run runner) (driver.Rows, error) {
 	m := modeOf(ctx)
 	if m == bypass || c.rowsOut || !c.mayServe(c.session) {
 		return r.bypass(ctx, run)
@@ -170,11 +178,7 @@ func (c *conn) read(ctx context.Context, r *readPlan, args []driver.NamedValue, 
 	if !r.slot(&c.room, c.session, args, prepared) {
 		return r.bypass(ctx, run)
 	}
-	rows, err := r.miss(ctx, c.cache.hub, &c.room, m == renewal, run)
-	if _, open := rows.(*ahead); open {
-		c.rowsOut = true
-	}
-	return rows, err
+	return r.miss(ctx, c.cache.hub, &c.room, m == renewal, run)
 }
 
 // plan is what a text means to this connection.

@@ -100,13 +100,8 @@ func (c *consequences) change(w *Write, table *Table) bool {
 func (e *effects) collisions(s step, table *Table) {
 	w := s.write
 	replaces := w.Replace || table.Replaces && w.Op != Delete
-	if w.Op == Update && replaces {
-		for _, u := range table.Unique {
-			if w.SetAll || u.Odd || slices.ContainsFunc(u.Columns, func(c string) bool { return assigns(w, table, c) }) {
-				e.follow(step{write: &Write{Op: Delete, Table: w.Table}, via: "REPLACE: ", depth: s.depth + 1, replace: s.replace})
-				break
-			}
-		}
+	if replaces && (w.Op == Update && assignsUnique(w, table) || w.Op == Insert && w.Columns == nil) {
+		e.follow(step{write: &Write{Op: Delete, Table: w.Table}, via: "REPLACE: ", depth: s.depth + 1, replace: s.replace, collides: true})
 	}
 	if w.Op != Insert {
 		return
@@ -127,6 +122,17 @@ func (e *effects) collisions(s step, table *Table) {
 	for i := range table.Unique {
 		e.collision(s, table, &table.Unique[i], update, "ON CONFLICT: ")
 	}
+}
+
+// assignsUnique reports whether an UPDATE may give a row a key that another one has. A column that the catalog does not
+// list is one that every table has, and unique.
+func assignsUnique(w *Write, table *Table) bool {
+	if w.SetAll || slices.ContainsFunc(w.Set, func(a Assignment) bool { return table.Column(a.Column) == nil }) {
+		return true
+	}
+	return slices.ContainsFunc(table.Unique, func(u UniqueKey) bool {
+		return u.Odd || slices.ContainsFunc(u.Columns, func(c string) bool { return assigns(w, table, c) })
+	})
 }
 
 // collision follows a write to the rows that equal a new row in a unique key.
@@ -251,7 +257,7 @@ func (e *effects) afterAction(w *Write, key *ForeignKey, index int, action Actio
 	case SetNull:
 		return Value{Kind: ValueConst}
 	case Cascade:
-		for _, a := range w.Set {
+		for _, a := range slices.Backward(w.Set) {
 			if index < len(key.ParentColumns) && a.Column == key.ParentColumns[index] && a.Value.Kind != ValueExcluded {
 				return e.passed(a.Value, ColumnName{w.Table, a.Column}, ColumnName{key.Child, key.Columns[index]})
 			}

@@ -2,7 +2,6 @@ package moneyclip
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,24 +63,20 @@ func (d *database) refreshCatalog(ctx context.Context, ask Asker, changed bool) 
 	d.mu.Lock()
 	d.readAt = time.Now()
 	d.mu.Unlock()
-	old := d.meaning.Load().catalog
-	if old != nil && old.Digest == catalog.Digest {
+	if old := d.meaning.Load().catalog; old != nil && old.Digest == catalog.Digest {
 		return nil
 	}
 	d.rebind(catalog)
-	if old != nil && !changed {
-		d.dropAll(ctx) // somebody else has changed the schema
-	}
 	return nil
 }
 
-// dropAll drops every key of every rule in this database.
-func (d *database) dropAll(ctx context.Context) {
+// dropAll drops every key of every rule of a meaning.
+func (d *database) dropAll(m *meaning) {
 	marks := Marks{Writer: newToken()}
-	for _, b := range d.meaning.Load().rules {
+	for _, b := range m.rules {
 		marks.Generations = append(marks.Generations, b.generations[0])
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	ctx, cancel := context.WithTimeout(backgroundContext, storeTime)
 	defer cancel()
 	if err := d.hub.store.Release(ctx, &marks); err != nil {
 		d.hub.journal.enter(d.hub, entry{marks: marks})
@@ -123,25 +118,10 @@ func (d *database) bindAll(catalog *Catalog) {
 			m.rules = append(m.rules, bind(m, c, r))
 		}
 	}
-	if old != nil {
-		// What was read under a name goes on to be watched: rows of it may be stored.
-		m.adopt(old)
-	}
 	d.meaning.Store(m)
-}
-
-// adopt binds the texts that were seen under the old meaning.
-func (m *meaning) adopt(old *meaning) {
-	old.mu.RLock()
-	var seen []*plan
-	for _, p := range old.plans {
-		if slices.ContainsFunc(p.reads, func(r *readPlan) bool { return r.rule.bySQLCName() }) {
-			seen = append(seen, p)
-		}
-	}
-	old.mu.RUnlock()
-	for _, p := range seen {
-		m.plan(p.query)
+	if old != nil && old.catalog != nil {
+		// What queries have taught the rules is forgotten, so what is stored of them must go, and every lease.
+		d.dropAll(old)
 	}
 }
 

@@ -241,7 +241,12 @@ func (e *effects) follow(s step) {
 // signature tells steps apart by what they could touch.
 func (s *step) signature() string {
 	w := s.write
-	return fmt.Sprint(w.Op, w.Table, w.Pins, w.Set, w.SetAll, w.Columns, w.Rows, w.Replace, w.Conflict != nil, s.replace, fmt.Sprintf("%p %p", s.unit, s.rowOf))
+	conflict := Conflict{}
+	if w.Conflict != nil {
+		conflict = *w.Conflict
+	}
+	return fmt.Sprintf("%d %q %#v %#v %t %q %#v %t %t %#v %t %p %p", w.Op, w.Table, w.Pins, w.Set, w.SetAll, w.Columns, w.Rows, w.Replace,
+		w.Conflict != nil, conflict, s.replace, s.unit, s.rowOf)
 }
 
 // meet finds the keys of one rule that a step touches through one watch.
@@ -308,10 +313,6 @@ func (e *effects) key(s step, table *Table, b *bound, on *watch, values []Value)
 			src.kind, src.index = fromArgument, v.Param
 		case ValueConst:
 			if v.Const == nil {
-				if s.write.Op == Insert && isFilled(table, on.columns[i], s.write.Replace) {
-					e.touch(b, RuleWide, fmt.Sprintf("%sthe database fills in %s.%s", s.via, table.Name, on.columns[i]))
-					return
-				}
 				return // NULL equals nothing: no cached row has it in its key
 			}
 			d, ok := canonical(e.meaning.database.dialect, src.column, v.Const)
@@ -328,7 +329,7 @@ func (e *effects) key(s step, table *Table, b *bound, on *watch, values []Value)
 			}
 			pending = append(pending, pendingSource{verb: i, column: v.Column, isNew: v.Kind == ValueNew})
 		}
-		src.filled = src.kind == fromArgument && s.write.Op == Insert && isFilled(table, on.columns[i], s.write.Replace)
+		src.filled = v.filled
 	}
 	if from == nil {
 		e.direct = append(e.direct, r)
@@ -356,10 +357,21 @@ func (e *effects) key(s step, table *Table, b *bound, on *watch, values []Value)
 	e.touch(b, AfterReading, s.via+"the rows that it touches are read inside its transaction")
 }
 
-// isFilled reports whether the database puts a value of its own in the place of a NULL.
-func isFilled(table *Table, column string, replace bool) bool {
+// given returns a value that a step puts into a column, with an eye to NULL: the database may put a value of its own in
+// its place.
+func (s *step) given(table *Table, column string, v Value) Value {
 	c := table.Column(column)
-	return column == table.Serial || c != nil && c.NotNull && replace
+	numbered := column == table.Serial && s.write.Op == Insert
+	if !numbered && (c == nil || !c.NotNull || !s.write.Replace && !table.Replaces) {
+		return v
+	}
+	switch {
+	case v.Kind == ValueParam:
+		v.filled = true
+	case v.Kind == ValueConst && v.Const == nil:
+		return s.read(column, true)
+	}
+	return v
 }
 
 // values returns what a column can hold in the rows of a step, when the step comes to them or when it has been there:
@@ -370,10 +382,14 @@ func (e *effects) values(s step, table *Table, column string, isNew bool, row in
 		return one(e.inserted(s, table, column, row))
 	}
 	if isNew && w.Op == Update {
-		for i := range w.Set {
-			if w.Set[i].Column == column && known(w.Set[i].Value) {
-				return []Value{w.Set[i].Value}
+		for _, a := range slices.Backward(w.Set) { // of two assignments the last counts
+			if a.Column != column {
+				continue
 			}
+			if known(a.Value) {
+				return one(s.given(table, column, a.Value))
+			}
+			break
 		}
 		if w.SetAll || assigns(w, table, column) {
 			if e.isDisturbed(s, table, "") {
@@ -421,8 +437,11 @@ func (e *effects) isDisturbed(s step, table *Table, column string) bool {
 func (e *effects) inserted(s step, table *Table, column string, row int) Value {
 	w := s.write
 	i := slices.Index(w.Columns, column)
+	if i >= 0 && slices.Contains(w.Columns[i+1:], column) {
+		return Value{} // given twice: which of them counts is the database's affair
+	}
 	if i >= 0 && row < len(w.Rows) && i < len(w.Rows[row]) && known(w.Rows[row][i]) {
-		return w.Rows[row][i]
+		return s.given(table, column, w.Rows[row][i])
 	}
 	c := table.Column(column)
 	if i < 0 && w.Columns != nil && c != nil && column != table.Serial && !c.Generated && known(c.Default) {

@@ -49,7 +49,7 @@ func (c *conn) perform(ctx context.Context, p *plan, args []driver.NamedValue, r
 	if err != nil {
 		return err
 	}
-	return w.end(ctx, run(ctx))
+	return w.end(ctx, w.work.guard(func() error { return run(ctx) }))
 }
 
 // passed notes a write that has gone straight to the base because no rule knew of it. By now one may.
@@ -79,7 +79,11 @@ func (c *conn) returning(ctx context.Context, p *plan, args []driver.NamedValue,
 	if err != nil {
 		return nil, err
 	}
-	rows, err := run(ctx)
+	var rows driver.Rows
+	err = w.work.guard(func() (err error) {
+		rows, err = run(ctx)
+		return err
+	})
 	if err != nil {
 		return nil, w.end(ctx, err)
 	}
@@ -174,9 +178,17 @@ func (w *writing) unread(ctx context.Context, err error) {
 // collect adds the keys of the statement to its work.
 func (w *writing) collect() {
 	w.work.add(w.plan, w.args, w.read)
-	if w.conn.taint() != "" && w.work.session != nil && w.plan.statement.Kind != KindInert {
-		w.work.drops.widen(w.work.session.database.meaning.Load().rules)
+	if w.conn.taint() == "" || w.work.session == nil {
+		return
 	}
+	m := w.work.session.database.meaning.Load()
+	w.work.drops.widen(m.rules)
+	for i := range w.plan.statement.Writes {
+		if m.catalog == nil || m.catalog.Tables[w.plan.statement.Writes[i].Table] == nil {
+			w.work.blind = true // it may be in another database, which is attached to this one
+		}
+	}
+	w.work.blind = w.work.blind || ends(w.plan.statement)
 }
 
 // end does what comes after the statement, and returns what the caller is to hear.
@@ -201,6 +213,8 @@ func (w *writing) end(ctx context.Context, err error) error {
 	w.work.release(ctx, err)
 	if ends(w.plan.statement) {
 		w.guess(err)
+	} else if c.tx != nil && c.tx != w.in {
+		c.tx.work.join(w.work) // begun while rows of this write were open, and so it takes the write in
 	}
 	for _, open := range c.open {
 		open.join(w.work)
@@ -295,12 +309,10 @@ func (w *writing) guess(err error) {
 	}
 }
 
-// settleSchema reads the catalog again after a change of it has been committed.
+// settleSchema reads the catalog again after a change of it may have been committed: of several statements in a text the
+// first can have succeeded although a later one has failed.
 func (c *conn) settleSchema(ctx context.Context, w *work, err error) {
-	if err != nil || c.session == nil {
-		return
-	}
-	if !w.changesSchema() {
+	if c.session == nil || !w.changesSchema(err == nil || !w.settled(err)) {
 		return
 	}
 	d := c.session.database
@@ -309,9 +321,10 @@ func (c *conn) settleSchema(ctx context.Context, w *work, err error) {
 	}
 }
 
-func (w *work) changesSchema() bool {
+// changesSchema reports whether a statement of the work changes the schema; done says that none of them has failed.
+func (w *work) changesSchema(done bool) bool {
 	for _, it := range w.items {
-		if changesSchema(it.plan.statement) {
+		if s := it.plan.statement; changesSchema(s) && (done || ends(s)) {
 			return true
 		}
 	}

@@ -124,15 +124,16 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 		if err := w.quarantine(ctx); err != nil {
 			return err
 		}
-		err := f(c.base.Conn)
-		if c.tx == nil {
-			// f may have started a transaction, which the next COMMIT ends.
-			c.tx = &transaction{work: newWork(c.cache, c.session, c.known), doubt: true}
-		}
-		c.tx.work.join(w)
-		// Whether f succeeded or not, it has come to its end: what it did not leave in a transaction is visible now.
-		w.release(ctx, nil)
-		return err
+		// Whether f succeeds or not, or panics: when it is over, what it did not leave in a transaction is visible.
+		defer func() {
+			if c.tx == nil {
+				// f may have started a transaction, which the next COMMIT ends.
+				c.tx = &transaction{work: newWork(c.cache, c.session, c.known), doubt: true}
+			}
+			c.tx.work.join(w)
+			w.release(ctx, nil)
+		}()
+		return f(c.base.Conn)
 	})
 }
 

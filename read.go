@@ -130,6 +130,12 @@ func (r *readPlan) lead(ctx context.Context, h *hub, l *lookup, lease Lease, f *
 		r.abandon(ctx, h, l, lease)
 		return rest, nil
 	}
+	// N5: whoever finds the flight from here on may have come after the fill was accepted, and after a write besides.
+	h.flights.withdraw(f)
+	if !r.isCurrent() {
+		r.abandon(ctx, h, l, lease)
+		return rest, nil
+	}
 	filled, err := h.store.Fill(context.WithoutCancel(ctx), &l.slot, lease, row, age)
 	if err != nil {
 		r.storeFailed(err)
@@ -139,6 +145,13 @@ func (r *readPlan) lead(ctx context.Context, h *hub, l *lookup, lease Lease, f *
 		f.row = row
 	}
 	return rest, nil
+}
+
+// isCurrent reports whether the plan is one of the rules as they are now. Under other rules nobody might know which
+// writes touch it. Whatever was leased before they changed is void, and what is leased after is asked here.
+func (r *readPlan) isCurrent() bool {
+	m := r.rule.meaning
+	return m.database.meaning.Load() == m
 }
 
 func (r *readPlan) abandon(ctx context.Context, h *hub, l *lookup, lease Lease) {
@@ -192,12 +205,17 @@ func (fs *flights) find(l *lookup) *flight {
 	return fs.m[flightID(l)]
 }
 
-func (fs *flights) end(f *flight) {
+// withdraw hides a flight from readers who have not found it yet.
+func (fs *flights) withdraw(f *flight) {
 	fs.mu.Lock()
+	defer fs.mu.Unlock()
 	if fs.m[f.id] == f {
 		delete(fs.m, f.id)
 	}
-	fs.mu.Unlock()
+}
+
+func (fs *flights) end(f *flight) {
+	fs.withdraw(f)
 	close(f.done)
 }
 

@@ -605,47 +605,39 @@ func TestReadAges(t *testing.T) {
 	t.Parallel()
 	rule := userRule
 	rule.TTL, rule.Soft, rule.NotFound = 10*time.Minute, 4*time.Minute, time.Minute
-	bubble := func(t *testing.T, test func(t *testing.T, f *fakeDB)) {
+	bubble := func(t *testing.T, rule moneyclip.Rule, test func(t *testing.T, f *fakeDB)) {
 		synctest.Test(t, func(t *testing.T) { test(t, openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{rule}})) })
 	}
-	t.Run("TTL", func(t *testing.T) {
-		bubble(t, func(t *testing.T, f *fakeDB) {
-			plain := rule
-			plain.Soft = 0
-			f = openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{plain}})
-			f.wantQueries(t, 1, selectUser, 1)
-			time.Sleep(10*time.Minute - 1)
-			f.wantQueries(t, 0, selectUser, 1)
-			time.Sleep(1)
-			f.wantQueries(t, 1, selectUser, 1)
-			f.wantQueries(t, 0, selectUser, 1)
+	const instant = time.Nanosecond // of which synctest knows every one
+	plain := rule
+	plain.Soft = 0
+	for name, rule := range map[string]moneyclip.Rule{"TTL": plain, "default TTL": userRule} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, rule, func(t *testing.T, f *fakeDB) {
+				f.wantQueries(t, 1, selectUser, 1)
+				time.Sleep(10*time.Minute - instant)
+				f.wantQueries(t, 0, selectUser, 1)
+				time.Sleep(instant)
+				f.wantQueries(t, 1, selectUser, 1)
+				f.wantQueries(t, 0, selectUser, 1)
+			})
 		})
-	})
-	t.Run("default TTL", func(t *testing.T) {
-		bubble(t, func(t *testing.T, f *fakeDB) {
-			f = openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
-			f.wantQueries(t, 1, selectUser, 1)
-			time.Sleep(10*time.Minute - 1)
-			f.wantQueries(t, 0, selectUser, 1)
-			time.Sleep(1)
-			f.wantQueries(t, 1, selectUser, 1)
-		})
-	})
+	}
 	t.Run("NotFound", func(t *testing.T) {
-		bubble(t, func(t *testing.T, f *fakeDB) {
+		bubble(t, rule, func(t *testing.T, f *fakeDB) {
 			f.wantQueries(t, 1, selectUser, 404)
-			time.Sleep(time.Minute - 1)
+			time.Sleep(time.Minute - instant)
 			f.wantQueries(t, 0, selectUser, 404)
-			time.Sleep(1)
+			time.Sleep(instant)
 			f.wantQueries(t, 1, selectUser, 404)
 		})
 	})
 	t.Run("Soft", func(t *testing.T) {
-		bubble(t, func(t *testing.T, f *fakeDB) {
+		bubble(t, rule, func(t *testing.T, f *fakeDB) {
 			f.wantQueries(t, 1, selectUser, 1)
-			time.Sleep(4*time.Minute - 1)
+			time.Sleep(4*time.Minute - instant)
 			f.wantQueries(t, 0, selectUser, 1)
-			time.Sleep(1)
+			time.Sleep(instant)
 			// One reader refreshes while the others are served.
 			release := f.block(selectUser)
 			done := make(chan struct{})
@@ -663,7 +655,7 @@ func TestReadAges(t *testing.T) {
 			}
 			release()
 			<-done
-			time.Sleep(4*time.Minute - 1)
+			time.Sleep(4*time.Minute - instant)
 			f.wantQueries(t, 0, selectUser, 1)
 		})
 	})

@@ -3,6 +3,7 @@ package moneyclip
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"sync"
 )
 
@@ -16,11 +17,12 @@ type reloads struct {
 // A job is a select that is to be run again. It holds a lease already, so that readers who come meanwhile wait for it
 // instead of asking the database themselves.
 type job struct {
-	read   *readPlan
-	lookup *lookup
-	lease  Lease
-	flight *flight
-	args   []driver.NamedValue
+	session *session // of the writer
+	read    *readPlan
+	lookup  *lookup
+	lease   Lease
+	flight  *flight
+	args    []driver.NamedValue
 
 	prepared bool
 }
@@ -45,7 +47,7 @@ func (c *conn) reload(ctx context.Context, w *work) {
 			}
 			for _, prepared := range []bool{false, true} {
 				if r.ran[how(prepared)].Load() {
-					c.enqueue(ctx, job{read: r, args: args, prepared: prepared})
+					c.enqueue(ctx, job{session: c.session, read: r, args: args, prepared: prepared})
 				}
 			}
 		}
@@ -151,6 +153,9 @@ func (c *conn) run(ctx context.Context, j job) {
 		err := c.ready(ctx)
 		if err != nil {
 			return nil, err
+		}
+		if s := c.session; s == nil || c.taint() != "" || s.database != j.session.database || s.profile != j.session.profile {
+			return nil, errors.New("the connection has reached another database than the writer's")
 		}
 		if j.prepared {
 			if st, err = c.base.prepare(ctx, j.read.query); err != nil {

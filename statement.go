@@ -159,6 +159,9 @@ type Value struct {
 	Param  int    // ValueParam: the number of the bind parameter, from 1
 	Const  any    // ValueConst: a driver.Value; nil is NULL
 	Column string // ValueOld, ValueNew: a column of the row that fired the trigger. ValueExcluded: of the new row
+
+	// filled marks a parameter in whose place, if it is NULL, the database puts a value of its own.
+	filled bool
 }
 
 // ValueKind is the kind of a [Value].

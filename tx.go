@@ -77,7 +77,7 @@ func (c *conn) commit(ctx context.Context, run, undo func() error) error {
 		}
 		return err
 	}
-	err := run()
+	err := t.work.guard(run)
 	if err == nil || undo != nil {
 		c.tx = nil
 	}

@@ -229,6 +229,22 @@ func (w *work) release(ctx context.Context, outcome error) {
 	}
 }
 
+// guard runs a part of the write. Should that panic, or end its goroutine, nobody is left to release the keys: then they
+// stay in quarantine for as long as after an unknown outcome.
+func (w *work) guard(run func() error) error {
+	over := false
+	defer func() {
+		if !over {
+			w.release(backgroundContext, errUnknown)
+		}
+	}()
+	err := run()
+	over = true
+	return err
+}
+
+var errUnknown = errors.New("the outcome is not known")
+
 // settled reports whether an error of the database or of its driver leaves no doubt about the outcome.
 func (w *work) settled(err error) bool {
 	// By the contract of database/sql/driver nothing was done then.

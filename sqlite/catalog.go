@@ -223,10 +223,10 @@ func isInteger(column *moneyclip.Column) bool { return column != nil && fold(col
 func defaultValue(e ast.Expr) moneyclip.Value {
 	computed := moneyclip.Value{}
 	if id, ok := e.(*ast.Ident); ok {
-		switch fold(id.Name) {
-		case "true":
+		switch name := fold(id.Name); {
+		case name == "true" && id.Quote == ast.QuoteNone:
 			return moneyclip.Value{Kind: moneyclip.ValueConst, Const: int64(1)}
-		case "false":
+		case name == "false" && id.Quote == ast.QuoteNone:
 			return moneyclip.Value{Kind: moneyclip.ValueConst, Const: int64(0)}
 		}
 		return moneyclip.Value{Kind: moneyclip.ValueConst, Const: id.Name}

@@ -134,7 +134,12 @@ func drawStep(d dice, s *schema) step {
 	returns := false
 	switch n := d.n(40); {
 	case n == 39:
-		st.form = s.change(d, b)
+		st.form = s.change(d, b, true)
+	case n == 37:
+		st.form, st.way = "SELECT", byQueryOpen
+		b.add("SELECT * FROM ", s.tables[d.n(len(s.tables))].name, ", ", s.tables[0].name)
+		st.query = b.String()
+		return st
 	case n == 38:
 		st.form = "script"
 		if b.form == numbered {
@@ -143,6 +148,12 @@ func drawStep(d dice, s *schema) step {
 		for i := range 2 + d.n(2) {
 			if i > 0 {
 				b.add("; ")
+			}
+			if d.one(6) {
+				form := b.form
+				s.change(d, b, false)
+				b.form = form
+				continue
 			}
 			s.write(d, b)
 		}
@@ -425,8 +436,18 @@ func (s *schema) where(d dice, b *text, t *table, qualifier string) string {
 		return "range"
 	case 12:
 		b.add(name, " = ", second)
+		if d.one(2) {
+			b.add(" AND ", pick(d, name, second), " = ")
+			b.value(smallValue(d, c, true))
+		}
 		return "column = column"
 	case 13:
+		if d.one(2) {
+			b.add(pick(d, "", "+"), name, " = ")
+			b.value(smallValue(d, c, true))
+			b.add(pick(d, " COLLATE NOCASE", " COLLATE RTRIM", " COLLATE BINARY"))
+			return "collated"
+		}
 		b.add(name, " COLLATE NOCASE = ")
 		b.value(smallValue(d, c, true))
 		return "collated"
@@ -509,6 +530,11 @@ func (s *schema) update(d dice, b *text, t *table) string {
 			if i > 0 {
 				b.add(", ")
 			}
+			if d.one(20) {
+				b.add(c.name, " = ")
+				expression(c)
+				b.add(", ") // the last assignment counts
+			}
 			b.add(written(d, t, c), " = ")
 			expression(c)
 		}
@@ -565,11 +591,15 @@ func (s *schema) delete(d dice, b *text, t *table) string {
 }
 
 // change draws a change of the schema.
-func (s *schema) change(d dice, b *text) string {
+func (s *schema) change(d dice, b *text, alone bool) string {
 	t := s.tables[d.n(len(s.tables))]
 	b.form = literals
 	n := d.n(4)
-	switch d.n(10) {
+	kinds := 7
+	if alone {
+		kinds = 10 // what is temporary belongs to one connection
+	}
+	switch d.n(kinds) {
 	case 7:
 		b.add(strings.Replace(s.trigger(d, "tr", true), "CREATE TRIGGER", "CREATE TEMP TRIGGER", 1))
 		return "TEMP"

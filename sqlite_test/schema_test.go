@@ -253,12 +253,18 @@ func (s *schema) view(d dice) {
 	}
 	v := &table{name: "v0", columns: columns}
 	s.views = append(s.views, v)
-	text := fmt.Sprintf("CREATE VIEW v0 AS SELECT %s FROM %s", strings.Join(names, ", "), t.name)
+	shown := slices.Clone(names)
+	last := shown[len(shown)-1]
+	shown[len(shown)-1] = pick(d, last, last, "upper("+last+") AS "+last, "+"+last+" AS "+last, t.columns[0].name+" AS "+last)
+	text := fmt.Sprintf("CREATE VIEW v0 AS SELECT %s FROM %s", strings.Join(shown, ", "), t.name)
 	if d.one(2) {
 		text += fmt.Sprintf(" WHERE %s > 1", t.columns[d.n(len(t.columns))].name)
 	}
 	s.ddl = append(s.ddl, text)
 	a, b := names[0], names[1]
+	if d.one(3) {
+		a, b = names[1], names[len(names)-1]
+	}
 	for _, trigger := range []string{
 		fmt.Sprintf("CREATE TRIGGER v0_i INSTEAD OF INSERT ON v0 BEGIN INSERT OR %s INTO %s (%s, %s) VALUES (NEW.%s, NEW.%s); END",
 			pick(d, "IGNORE", "REPLACE", "ABORT"), t.name, a, b, a, b),
@@ -317,7 +323,7 @@ func (s *schema) trigger(d dice, name string, exists bool) string {
 			for _, c := range columns {
 				names, values = append(names, c.name), append(values, value(c))
 			}
-			body = append(body, fmt.Sprintf("INSERT OR %s INTO %s (%s) VALUES (%s)", pick(d, "IGNORE", "REPLACE", "ABORT"),
+			body = append(body, fmt.Sprintf("INSERT%s INTO %s (%s) VALUES (%s)", pick(d, "", " OR IGNORE", " OR REPLACE"),
 				w.name, strings.Join(names, ", "), strings.Join(values, ", ")))
 		case 7:
 			body = append(body, fmt.Sprintf("INSERT OR IGNORE INTO %s (%s) SELECT %s FROM %s", w.name, c.name, fired(), s.tables[0].name))

@@ -36,7 +36,7 @@ var valuesOf = map[string]string{
 	"number in text":    "'42'",
 	"not UTF-8":         "CAST(x'ff00fe' AS TEXT)",
 	"text with NUL":     "'a' || char(0) || 'b'",
-	"long text":         "replace(hex(zeroblob(5000)), '00', 'é')",
+	"long text":         "replace(hex(zeroblob(300)), '00', 'é')",
 	"blob":              "x'00ff10'",
 	"empty blob":        "x''",
 	"zeroblob":          "zeroblob(3)",
@@ -76,6 +76,9 @@ func TestValues(t *testing.T) {
 			for name, id := range ids {
 				for _, prepared := range []bool{false, true} {
 					for i, declared := range declaredTypes {
+						if options != "" && !strings.Contains(declared, "T") { // the location is that of times
+							continue
+						}
 						query := fmt.Sprintf("SELECT c%d, c%[1]d AS named, c%[1]d || '' FROM v WHERE id = ?", i)
 						want := seen(t, s.bare, prepared, query, id)
 						before := s.cache.Stats().Hits

@@ -1,0 +1,154 @@
+package moneyclip_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/moneyclip/moneyclip"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// explained are statements with arguments, by what their explanation is about.
+var explained = []struct {
+	about string
+	query string
+	args  []any
+}{
+	{"a select by a rule for a table", selectUser, []any{1}},
+	{"the arguments are not known yet", selectUser, nil},
+	{"a constant", "SELECT name FROM users WHERE id = 7", nil},
+	{"a select by a rule for a query", orderSum, []any{1}},
+	{"no rule", "SELECT 1", nil},
+	{"no rule for the table", "SELECT code FROM coupons WHERE id = ?", []any{1}},
+	{"another column is pinned", "SELECT id FROM users WHERE email = ?", []any{"a@x"}},
+	{"not by equality", "SELECT name FROM users WHERE id > ?", []any{1}},
+	{"another table beside it", "SELECT name FROM users JOIN orders ON user_id = users.id WHERE users.id = ?", []any{1}},
+	{"a volatile function", "SELECT random() FROM users WHERE id = ?", []any{1}},
+	{"NULL", selectUser, []any{nil}},
+	{"an argument of a strange type", selectUser, []any{[]int{1}}},
+	{"an argument that is no integer", selectUser, []any{"x"}},
+	{"too many arguments", selectUser, []any{1, 2}},
+	{"the text of a name that does not fit", "-- name: Misfit :one\nSELECT count(*) FROM coupons WHERE user_id > ?", []any{1}},
+
+	{"exact", "UPDATE users SET name = ? WHERE id = ?", []any{"x", 1}},
+	{"exact, the arguments are not known yet", "UPDATE users SET name = ? WHERE id = ?", nil},
+	{"exact, many keys", "DELETE FROM totals WHERE user_id IN (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)", nil},
+	{"exact after reading", "UPDATE users SET name = 'x' WHERE email = ?", []any{"a@x"}},
+	{"old and new", "UPDATE orders SET user_id = ? WHERE id = ?", []any{2, 1}},
+	{"cascade", "DELETE FROM users WHERE id = ?", []any{1}},
+	{"trigger", "INSERT INTO orders (user_id, total) VALUES (?, ?)", []any{2, 5}},
+	{"the database makes the key", "INSERT INTO users (name) VALUES ('x')", nil},
+	{"replace", "REPLACE INTO users (id, email) VALUES (?, ?)", []any{9, "a@x"}},
+	{"upsert", "INSERT INTO users (id, email) VALUES (?, ?) ON CONFLICT (email) DO UPDATE SET name = excluded.email", []any{9, "a@x"}},
+	{"rule-wide", "UPDATE users SET name = 'x' WHERE id = random()", nil},
+	{"rule-wide by its argument", "DELETE FROM totals WHERE user_id = ?", []any{[]int{1}}},
+	{"none: no column that matters", "UPDATE orders SET id = 9 WHERE user_id = 1", nil},
+	{"none: no rule", "INSERT INTO notes VALUES ('x')", nil},
+	{"a table that is not there", "DELETE FROM nothing", nil},
+	{"several statements", "DELETE FROM users; DELETE FROM orders", nil},
+	{"schema", "DROP TABLE users", nil},
+	{"not understood", "NONSENSE", nil},
+	{"transaction control", "COMMIT", nil},
+	{"session", "ATTACH 'other.db' AS other", nil},
+	{"inert", "EXPLAIN SELECT 1", nil},
+}
+
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	f := open(t, shop+"; CREATE TABLE notes (text)", moneyclip.Config{Rules: []moneyclip.Rule{
+		userRule,
+		{Name: "sum", Key: "user::sum-%d", Query: orderSum},
+		{Name: "total", Key: "total-%d", Table: "totals", By: []string{"user_id"}},
+		{Key: "misfit-%d", Query: "Misfit"},
+	}})
+	if err := f.Ping(); err != nil {
+		t.Fatal(err)
+	}
+	f.sent()
+	var got strings.Builder
+	for _, x := range explained {
+		explanation, err := f.cache.Explain(x.query, x.args...)
+		if err != nil {
+			t.Errorf("%s: %v", x.about, err)
+		}
+		got.WriteString("# " + x.about + "\n" + explanation.String() + "\n\n")
+	}
+	f.wantSent(t) // it asks nobody
+	golden(t, "explain.txt", got.String())
+}
+
+// golden compares a text with a file in testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil { //nolint:gosec // it is to be read
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (- want, + got), or run with -update:\n%s", file, diff)
+	}
+}
+
+// What Explain says of a SELECT is what happens.
+func TestExplainIsTrue(t *testing.T) {
+	t.Parallel()
+	f := openShop(t, moneyclip.Config{})
+	if err := f.Ping(); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range explained[:12] {
+		explanation, err := f.cache.Explain(x.query, x.args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(x.args) == 0 && strings.Contains(x.query, "?") || strings.Contains(x.about, "strange") {
+			continue
+		}
+		f.read(t, x.query, x.args...)
+		row, asked := f.read(t, x.query, x.args...)
+		if row != "no rows" && asked == explanation.Cached {
+			t.Errorf("%s: got a hit: %t, but\n%s", x.about, !asked, explanation)
+		}
+	}
+}
+
+// Explain connects where nobody has.
+func TestExplainConnects(t *testing.T) {
+	t.Parallel()
+	f := openShop(t, moneyclip.Config{})
+	if explanation, err := f.cache.Explain(selectUser, 1); err != nil || explanation.Key != "user::id-1" {
+		t.Errorf("got %s, %v, want the key user::id-1", explanation, err)
+	}
+	if _, err := newCache(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}}).Explain(selectUser, 1); err == nil {
+		t.Error("got no error from a cache without a database")
+	}
+	gone := openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+	refused := &driverError{"connection refused"}
+	gone.state.failWith(refused, nil)
+	_, err := gone.cache.Explain(selectUser, 1)
+	errIs(t, err, refused)
+}
+
+func TestExplainDisabled(t *testing.T) {
+	t.Parallel()
+	f := openShop(t, moneyclip.Config{Disabled: true})
+	if err := f.Ping(); err != nil {
+		t.Fatal(err)
+	}
+	explanation, err := f.cache.Explain(selectUser, 1)
+	if err != nil || explanation.Cached || explanation.Reason != "the cache is disabled" {
+		t.Errorf("got %s, %v, want that it is disabled", explanation, err)
+	}
+}

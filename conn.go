@@ -32,6 +32,7 @@ type conn struct {
 
 	tx   *transaction // nil: none is open
 	open []*work      // writes outside of a transaction whose rows are still open
+	outs int          // rows of writes that are still open, in a transaction or not
 
 	// A hit allocates nothing: it finds its slot in room, and its row is read from replay, unless that is still at
 	// work for rows before.
@@ -39,9 +40,11 @@ type conn struct {
 	replay replay
 	recent [8]remembered // by length of text
 
-	// rows and stmt are what the interceptor has got from the base, without sqlmw's wrapping.
-	rows driver.Rows
-	stmt driver.Stmt
+	// rows and stmt are what the interceptor has got from the base, without sqlmw's wrapping; running is the statement
+	// that is on its way there by Exec.
+	rows    driver.Rows
+	stmt    driver.Stmt
+	running *stmt
 }
 
 var (

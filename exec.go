@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 )
 
@@ -87,10 +88,56 @@ func (c *conn) returning(ctx context.Context, p *plan, args []driver.NamedValue,
 	if err != nil {
 		return nil, w.end(ctx, err)
 	}
+	if w.own {
+		// The transaction is ours and not to be seen, so it should be over before the caller goes on.
+		var whole bool
+		if rows, whole, err = w.fetch(ctx, rows); whole {
+			return rows, err
+		}
+	}
 	if w.in == nil {
 		c.open = append(c.open, w.work) // what is written meanwhile becomes visible with it
 	}
-	return &returning{base: rows, end: func(err error) error { return w.end(ctx, err) }}, nil
+	c.outs++
+	return &returning{base: rows, end: func(err error) error {
+		c.outs--
+		return w.end(ctx, err)
+	}}, nil
+}
+
+// fetch reads the rows of a write to their end and ends the write. It gives up when there are more than it likes to
+// keep: then the rows are those that it has read and those that are still to come.
+func (w *writing) fetch(ctx context.Context, base driver.Rows) (rows driver.Rows, whole bool, err error) {
+	a := &ahead{base: base, row: new(shape).of(base)}
+	for len(a.queue) < w.conn.cache.maxKeys {
+		values := make([]driver.Value, len(a.row.names))
+		if err = base.Next(values); err != nil {
+			break
+		}
+		for i := range values {
+			values[i] = clone(values[i])
+		}
+		a.queue = append(a.queue, result{values: values})
+	}
+	if err == nil || hasNextResultSet(base) {
+		if err != nil {
+			a.queue = append(a.queue, result{err: err})
+		}
+		return a, false, nil
+	}
+	last, failed := err, error(nil)
+	if err != io.EOF { //nolint:errorlint // as database/sql compares it
+		failed = err
+	}
+	a.closed, a.closeErr = true, base.Close()
+	if failed == nil {
+		failed = a.closeErr
+	}
+	if endErr := w.end(ctx, failed); endErr != nil && failed == nil {
+		last, a.closeErr = endErr, endErr
+	}
+	a.queue = append(a.queue, result{err: last})
+	return a, true, nil
 }
 
 // A writing is one statement of a caller on its way to the database.
@@ -108,7 +155,7 @@ type writing struct {
 // start does what comes before a statement.
 func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*writing, error) {
 	w := &writing{conn: c, plan: p, args: args, work: newWork(c.cache, c.session, c.known), in: c.tx}
-	reads := p.write != nil && len(p.write.readings) > 0 && c.taint() == "" && len(c.open) == 0
+	reads := p.write != nil && len(p.write.readings) > 0 && c.taint() == "" && (c.outs == 0 || w.in != nil)
 	if reads {
 		w.readFirst(ctx)
 	}
@@ -307,6 +354,9 @@ func (w *writing) guess(err error) {
 	if c.tx != nil && c.tx != w.in {
 		c.tx.work.join(w.work)
 	}
+	if err != nil {
+		c.doubt()
+	}
 }
 
 // settleSchema reads the catalog again after a change of it may have been committed: of several statements in a text the
@@ -315,6 +365,10 @@ func (c *conn) settleSchema(ctx context.Context, w *work, err error) {
 	if c.session == nil || !w.changesSchema(err == nil || !w.settled(err)) {
 		return
 	}
+	c.readSchema(ctx)
+}
+
+func (c *conn) readSchema(ctx context.Context) {
 	d := c.session.database
 	if err := d.refreshCatalog(context.WithoutCancel(ctx), c.base.ask, true); err != nil {
 		d.forget()

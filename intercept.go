@@ -25,7 +25,11 @@ func (i *interceptor) ConnExecContext(ctx context.Context, base driver.ExecerCon
 
 func (i *interceptor) StmtExecContext(ctx context.Context, base driver.StmtExecContext, query string, args []driver.NamedValue) (driver.Result, error) {
 	return i.conn.exec(ctx, query, args, func(ctx context.Context) (driver.Result, error) {
-		return base.ExecContext(ctx, args)
+		result, err := base.ExecContext(ctx, args)
+		if s := i.conn.running; s != nil {
+			s.settle(i.conn.plan(query))
+		}
+		return result, err
 	})
 }
 

@@ -131,6 +131,9 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 				c.tx = &transaction{work: newWork(c.cache, c.session, c.known), doubt: true}
 			}
 			c.tx.work.join(w)
+			if c.session != nil && len(writes) == 0 {
+				c.readSchema(ctx)
+			}
 			w.release(ctx, nil)
 		}()
 		return f(c.base.Conn)

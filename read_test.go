@@ -757,3 +757,82 @@ func TestReadNeverJoinsAnOlderFlight(t *testing.T) {
 		}
 	})
 }
+
+// A driver may use the memory of a row again for the next one, and a reader may change what it gets.
+func TestReadBytesAreCopied(t *testing.T) {
+	t.Parallel()
+	m := openMock(t, moneyclip.Config{Scope: "test", Rules: []moneyclip.Rule{userRule}})
+	m.expectCatalog()
+	memory := []byte("ada")
+	const query = "SELECT name FROM users WHERE id = ?"
+	m.ExpectQuery(query).WithArgs(1).WillReturnRows(sqlmock.NewRows([]string{"name"}).AddRow(memory))
+	for i := range 4 {
+		rows, err := m.Query(query, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		copy(memory, "xxx") // the driver's next row
+		var got sql.RawBytes
+		if !rows.Next() {
+			t.Fatalf("got no row, %v", rows.Err())
+		}
+		if err := rows.Scan(&got); err != nil || string(got) != "ada" {
+			t.Errorf("read %d: got %q, %v, want ada", i, got, err)
+		}
+		copy(got, "yyy") // the reader's own
+		rows.Close()
+	}
+}
+
+// What a program keeps of a row stays as it was, whatever is read after it.
+func TestReadKeepsWhatWasScanned(t *testing.T) {
+	t.Parallel()
+	f := openSocial(t, userRule)
+	const query = "SELECT id, name, CAST(email AS BLOB) FROM users WHERE id = ?"
+	type user struct{ id, name, email any }
+	var all []user
+	for i := range 20 {
+		var u user
+		if err := f.QueryRow(query, 1+i%2).Scan(&u.id, &u.name, &u.email); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, u)
+	}
+	for i, u := range all {
+		want := []string{"1 ada ada@example.org", "2 bob bob@example.org"}[i%2]
+		if got := fmt.Sprintf("%v %v %s", u.id, u.name, u.email); got != want {
+			t.Errorf("row %d: got %s, want %s", i, got, want)
+		}
+	}
+}
+
+// Rows of many readers at once do not get mixed up.
+func TestReadConcurrently(t *testing.T) {
+	t.Parallel()
+	f := openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+	stmt, err := f.Prepare(selectUser)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stmt.Close()
+	var readers sync.WaitGroup
+	for reader := range 8 {
+		readers.Go(func() {
+			for i := range 200 {
+				id := int64(i*reader) % 7
+				var got string
+				row := f.QueryRowContext(t.Context(), selectUser, id)
+				if i%3 == 0 {
+					row = stmt.QueryRow(id)
+				}
+				if err := row.Scan(new(int64), &got); err != nil || got != fmt.Sprint("user ", id) {
+					t.Errorf("got %q, %v, want user %d", got, err, id)
+				}
+				if i%50 == 0 {
+					exec(t, f, renameUser, "user", id)
+				}
+			}
+		})
+	}
+	readers.Wait()
+}

@@ -12,6 +12,7 @@ type stmt struct {
 	query   string
 	base    driver.Stmt
 	watched driver.Stmt // the base beneath sqlmw
+	inputs  int         // the base's NumInput
 	dial    int         // conn.dials when it was prepared
 }
 
@@ -45,14 +46,25 @@ func (s *stmt) ready(ctx context.Context) error {
 		return err
 	}
 	s.base, s.watched, s.dial = c.stmt, watched, c.dials
+	s.inputs = s.base.NumInput()
 	c.stmt = nil
 	return nil
+}
+
+// settle closes a base statement that returns rows and was run by Exec, and leaves it to be prepared again. Some drivers
+// leave such a statement at its first row: on SQLite what it writes is not committed then, and what it reads keeps the
+// connection at an old snapshot.
+func (s *stmt) settle(p *plan) {
+	if p.statement.Kind == KindRead || p.statement.Returns {
+		s.base.Close()
+		s.base, s.watched = nil, nil
+	}
 }
 
 // QueryContext answers a SELECT from the cache, or passes the query on.
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	c := s.conn
-	if n := s.base.NumInput(); n == -1 || n == len(args) {
+	if s.inputs == -1 || s.inputs == len(args) {
 		if rows := c.hit(ctx, s.query, args, s); rows != nil {
 			return rows, nil
 		}
@@ -93,11 +105,14 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	if p := c.plan(s.query); c.passes(p) {
 		known := c.known
 		result, err := execStmt(ctx, s.base, converted)
+		s.settle(p)
 		if p.statement.Kind == KindWrite {
 			c.passed(ctx, p, converted, known, err)
 		}
 		return result, err
 	}
+	c.running = s
+	defer func() { c.running = nil }()
 	return s.watched.(driver.StmtExecContext).ExecContext(ctx, converted)
 }
 

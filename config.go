@@ -21,7 +21,9 @@ type Config struct {
 	Namespace string
 
 	// Scope names the database in stored keys. Empty: each database is asked who it is, and one cache can serve any
-	// number of them. Otherwise the cache serves one database, and opening a second one fails.
+	// number of them. Otherwise the cache serves one database, and opening a second one fails. That database is not
+	// asked, also not whether its sessions are fit to be cached: no hook of its driver may attach others to it or give
+	// it temporary tables or triggers.
 	Scope string
 
 	// Outage says what becomes of a write while the store is out of reach.

@@ -33,6 +33,7 @@ type conn struct {
 	tx   *transaction // nil: none is open
 	open []*work      // writes outside of a transaction whose rows are still open
 	outs int          // rows of writes that are still open, in a transaction or not
+	own  *returning   // those whose transaction is ours; nil: none
 
 	// A hit allocates nothing: it finds its slot in room, and its row is read from replay, unless that is still at
 	// work for rows before.
@@ -279,7 +280,7 @@ func (s single) Open(string) (driver.Conn, error) { return s.base, nil }
 
 func (c *conn) hangUp() {
 	c.base.Close()
-	c.base, c.watched, c.session, c.tx, c.open = nil, nil, nil, nil, nil
+	c.base, c.watched, c.session, c.tx, c.open, c.own = nil, nil, nil, nil, nil, nil
 }
 
 // identify asks the connection what it is connected to, if that is not known, and reads its catalog again if that has
@@ -346,7 +347,7 @@ func (c *conn) Close() error {
 		return nil
 	}
 	err := c.base.Close()
-	c.base, c.watched, c.session, c.tx, c.open = nil, nil, nil, nil, nil
+	c.base, c.watched, c.session, c.tx, c.open, c.own = nil, nil, nil, nil, nil, nil
 	return err
 }
 

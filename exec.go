@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 )
 
@@ -88,56 +87,21 @@ func (c *conn) returning(ctx context.Context, p *plan, args []driver.NamedValue,
 	if err != nil {
 		return nil, w.end(ctx, err)
 	}
-	if w.own {
-		// The transaction is ours and not to be seen, so it should be over before the caller goes on.
-		var whole bool
-		if rows, whole, err = w.fetch(ctx, rows); whole {
-			return rows, err
-		}
-	}
 	if w.in == nil {
 		c.open = append(c.open, w.work) // what is written meanwhile becomes visible with it
 	}
 	c.outs++
-	return &returning{base: rows, end: func(err error) error {
+	r := &returning{base: rows, end: func(err error) error {
 		c.outs--
+		if w.own {
+			c.own = nil
+		}
 		return w.end(ctx, err)
-	}}, nil
-}
-
-// fetch reads the rows of a write to their end and ends the write. It gives up when there are more than it likes to
-// keep: then the rows are those that it has read and those that are still to come.
-func (w *writing) fetch(ctx context.Context, base driver.Rows) (rows driver.Rows, whole bool, err error) {
-	a := &ahead{base: base, row: new(shape).of(base)}
-	for len(a.queue) < w.conn.cache.maxKeys {
-		values := make([]driver.Value, len(a.row.names))
-		if err = base.Next(values); err != nil {
-			break
-		}
-		for i := range values {
-			values[i] = clone(values[i])
-		}
-		a.queue = append(a.queue, result{values: values})
+	}}
+	if w.own {
+		c.own = r
 	}
-	if err == nil || hasNextResultSet(base) {
-		if err != nil {
-			a.queue = append(a.queue, result{err: err})
-		}
-		return a, false, nil
-	}
-	last, failed := err, error(nil)
-	if err != io.EOF { //nolint:errorlint // as database/sql compares it
-		failed = err
-	}
-	a.closed, a.closeErr = true, base.Close()
-	if failed == nil {
-		failed = a.closeErr
-	}
-	if endErr := w.end(ctx, failed); endErr != nil && failed == nil {
-		last, a.closeErr = endErr, endErr
-	}
-	a.queue = append(a.queue, result{err: last})
-	return a, true, nil
+	return r, nil
 }
 
 // A writing is one statement of a caller on its way to the database.
@@ -230,12 +194,9 @@ func (w *writing) collect() {
 	}
 	m := w.work.session.database.meaning.Load()
 	w.work.drops.widen(m.rules)
-	for i := range w.plan.statement.Writes {
-		if m.catalog == nil || m.catalog.Tables[w.plan.statement.Writes[i].Table] == nil {
-			w.work.blind = true // it may be in another database, which is attached to this one
-		}
-	}
-	w.work.blind = w.work.blind || ends(w.plan.statement)
+	// It may reach into another database that is attached to this one; but not if all that is amiss is that the database
+	// has no name.
+	w.work.blind = w.work.blind || w.conn.tainted != "" || m.database.scope != ""
 }
 
 // end does what comes after the statement, and returns what the caller is to hear.
@@ -364,6 +325,9 @@ func (w *writing) guess(err error) {
 func (c *conn) settleSchema(ctx context.Context, w *work, err error) {
 	if c.session == nil || !w.changesSchema(err == nil || !w.settled(err)) {
 		return
+	}
+	if c.taint() != "" {
+		c.cache.hub.forget() // it may have been the schema of another database
 	}
 	c.readSchema(ctx)
 }

@@ -176,6 +176,7 @@ type wire struct {
 	sent  []string                // protected by mu
 	dials int                     // protected by mu
 	fail  func(text string) error // protected by mu; nil: nothing fails
+	done  func(text string)       // protected by mu; called when a statement was carried out and nobody knows yet; nil: nothing
 }
 
 // note notes a statement, and returns the error that it is to fail with.
@@ -188,6 +189,23 @@ func (w *wire) note(text string) error {
 		return fail(text)
 	}
 	return nil
+}
+
+// carriedOut tells of a statement that was carried out.
+func (w *wire) carriedOut(text string) {
+	w.mu.Lock()
+	done := w.done
+	w.mu.Unlock()
+	if done != nil {
+		done(text)
+	}
+}
+
+// whenDone sets what is called when a statement was carried out, before its caller hears of it.
+func (w *wire) whenDone(done func(text string)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.done = done
 }
 
 // failWith makes statements fail before the database sees them.
@@ -236,7 +254,9 @@ func (c *wireConn) ExecContext(ctx context.Context, query string, args []driver.
 	if err := c.wire.note(query); err != nil {
 		return nil, err
 	}
-	return c.SQLiteConn.ExecContext(ctx, query, args)
+	result, err := c.SQLiteConn.ExecContext(ctx, query, args)
+	c.wire.carriedOut(query)
+	return result, err
 }
 
 func (c *wireConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
@@ -267,7 +287,9 @@ func (t wireTx) Commit() error {
 	if err := t.wire.note("commit"); err != nil {
 		return err
 	}
-	return t.Tx.Commit()
+	err := t.Tx.Commit()
+	t.wire.carriedOut("commit")
+	return err
 }
 
 func (t wireTx) Rollback() error {

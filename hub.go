@@ -77,6 +77,16 @@ func (h *hub) database(dialect Dialect, scope string) *database {
 	return d
 }
 
+// forget makes the catalogs of all databases unknown.
+func (h *hub) forget() {
+	h.mu.Lock()
+	databases := slices.Collect(maps.Values(h.databases))
+	h.mu.Unlock()
+	for _, d := range databases {
+		d.forget()
+	}
+}
+
 // members returns the caches on the store that speak a dialect.
 func (h *hub) members(dialect Dialect) []*Cache {
 	h.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -47,7 +48,7 @@ func (c *conn) reload(ctx context.Context, w *work) {
 			}
 			for _, prepared := range []bool{false, true} {
 				if r.ran[how(prepared)].Load() {
-					c.enqueue(ctx, job{session: c.session, read: r, args: args, prepared: prepared})
+					c.enqueue(ctx, job{session: c.session, read: r, args: slices.Clone(args), prepared: prepared})
 				}
 			}
 		}

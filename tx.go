@@ -33,6 +33,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
+	c.leaveOwn()
 	if c.base.beginner == nil {
 		// sqlmw would drop these options without a word. The words are those of database/sql.
 		if opts.Isolation != 0 {
@@ -103,6 +104,7 @@ func (c *conn) rollback(final bool, run func() error) error {
 
 // control runs a statement that starts or ends a transaction, sent as text.
 func (c *conn) control(ctx context.Context, s *Statement, run func() error) error {
+	c.leaveOwn()
 	switch s.Control {
 	case Commit:
 		return c.commit(ctx, run, nil)
@@ -127,6 +129,14 @@ func (c *conn) control(ctx context.Context, s *Statement, run func() error) erro
 	}
 	c.follow(s)
 	return nil
+}
+
+// leaveOwn ends a transaction of our own that is open because of its rows. A caller who starts or ends transactions must
+// not meet it.
+func (c *conn) leaveOwn() {
+	if c.own != nil {
+		c.own.fetch()
+	}
 }
 
 // doubt notes that a statement has failed in the transaction, unless the base knows that it is still open.

@@ -418,6 +418,35 @@ func (r *returning) Close() error {
 	return r.end(err)
 }
 
+// fetch reads the rows to their end and ends the write. The rows go on to give out what was read.
+func (r *returning) fetch() {
+	if r.over || r.failed != nil || hasNextResultSet(r.base) {
+		return
+	}
+	a := &ahead{base: r.base, row: new(shape).of(r.base)}
+	var last error
+	for last == nil {
+		values := make([]driver.Value, len(a.row.names))
+		if last = r.base.Next(values); last == nil {
+			for i := range values {
+				values[i] = clone(values[i])
+			}
+			a.queue = append(a.queue, result{values: values})
+		}
+	}
+	a.closed, a.closeErr = true, r.base.Close()
+	r.over = true
+	failed := a.closeErr
+	if last != io.EOF { //nolint:errorlint // as database/sql compares it
+		failed = last
+	}
+	if err := r.end(failed); last == io.EOF && err != nil { //nolint:errorlint // as database/sql compares it
+		last, a.closeErr = err, err
+	}
+	a.queue = append(a.queue, result{err: last})
+	r.base = a
+}
+
 func (r *returning) HasNextResultSet() bool { return hasNextResultSet(r.base) }
 
 func (r *returning) NextResultSet() error {

@@ -814,3 +814,65 @@ func TestOutageOfReads(t *testing.T) {
 	store.get.Store(false)
 	f.wantQueries(t, 0, selectUser, 1)
 }
+
+// P2: from when a change is visible in the database, nobody gets the old row, even if its writer has not heard yet.
+func TestWriteVisibleBeforeAcknowledged(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		ends  string // the statement that makes it visible
+		write func(t *testing.T, f *fixture)
+	}{
+		{"alone", renameUser, func(t *testing.T, f *fixture) { exec(t, f, renameUser, "x", 1) }},
+		{"after reading", "COMMIT", func(t *testing.T, f *fixture) {
+			exec(t, f, "UPDATE users SET name = 'x' WHERE email = 'ada@example.org'")
+		}},
+		{"in a transaction", "commit", func(t *testing.T, f *fixture) {
+			tx, err := f.Begin()
+			if err != nil {
+				t.Fatal(err)
+			}
+			exec(t, tx, renameUser, "x", 1)
+			if err := tx.Commit(); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"by texts", "END", func(t *testing.T, f *fixture) {
+			conn := raw(t, f.DB)
+			exec(t, conn, "BEGIN")
+			exec(t, conn, renameUser, "x", 1)
+			exec(t, conn, "END")
+		}},
+		{"in one text", "BEGIN; UPDATE users SET name = 'x' WHERE id = 1; COMMIT", func(t *testing.T, f *fixture) {
+			exec(t, f, "BEGIN; UPDATE users SET name = 'x' WHERE id = 1; COMMIT")
+		}},
+		{"released", "RELEASE a", func(t *testing.T, f *fixture) {
+			conn := raw(t, f.DB)
+			exec(t, conn, "SAVEPOINT a")
+			exec(t, conn, renameUser, "x", 1)
+			exec(t, conn, "RELEASE a")
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			f := openSocial(t, userRule)
+			f.warm(t, selectUser, 1)
+			seen := false
+			f.wire.whenDone(func(text string) {
+				if text != test.ends || seen {
+					return
+				}
+				seen = true
+				for range 2 {
+					wantUser(t, f.DB, 1, "x")
+				}
+			})
+			test.write(t, f)
+			if !seen {
+				t.Errorf("%s was not sent", test.ends)
+			}
+			f.wantMiss(t, selectUser, 1) // what was read meanwhile was not stored
+			f.wantHit(t, selectUser, 1)
+		})
+	}
+}

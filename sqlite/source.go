@@ -77,7 +77,12 @@ func realName(def *moneyclip.Table, name string) string {
 	case def != nil && def.Serial != "":
 		return def.Serial
 	}
-	return "rowid"
+	for _, alias := range []string{"rowid", "_rowid_", "oid"} {
+		if def == nil || def.Column(alias) == nil {
+			return alias
+		}
+	}
+	return name
 }
 
 func isBuiltIn(collation string) bool { return collations[upper(collation)] }

@@ -42,7 +42,7 @@ func (a *analysis) insert(stmt *ast.InsertStmt) moneyclip.Write {
 	if slices.ContainsFunc(w.Rows, func(row []moneyclip.Value) bool { return row == nil }) {
 		w.Rows = nil
 	}
-	if slices.Contains(w.Columns, "rowid") && (src.def == nil || src.def.Column("rowid") == nil) {
+	if slices.ContainsFunc(w.Columns, func(name string) bool { return isRowid(name) && (src.def == nil || src.def.Column(name) == nil) }) {
 		// A row that gives its own rowid can collide with another in a key that the catalog does not list.
 		w.Columns, w.Rows = nil, nil
 	}

@@ -124,7 +124,7 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 	if s == nil || !c.mayServe(s) || modeOf(ctx) != normal {
 		return nil
 	}
-	r := c.recall(s.database.meaning.Load(), query).read(c.cache)
+	r := c.recall(s.database.knowledge(), query).read(c.cache)
 	if r == nil || !r.slot(&c.room, s, args, st != nil) {
 		return nil
 	}
@@ -139,23 +139,22 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 	return &c.replay
 }
 
-// A remembered is a SELECT that the connection has looked up before.
+// A remembered is a plan that the connection has looked up before.
 type remembered struct {
-	meaning *meaning
-	plan    *plan
+	known knowledge
+	plan  *plan
 }
 
-// recall is the plan of a text. It spares a SELECT that comes again the lock of the look-up: what rules learn changes
-// the plans of writes, but never one of a SELECT.
-func (c *conn) recall(m *meaning, query string) *plan {
+// recall is the plan of a text. It spares one that comes again the lock of the look-up. What rules learn changes the
+// plans of writes, but never one of a SELECT.
+func (c *conn) recall(known knowledge, query string) *plan {
 	last := &c.recent[len(query)%len(c.recent)]
-	if last.meaning == m && last.plan.query == query {
+	if last.known.meaning == known.meaning && last.plan.query == query &&
+		(last.plan.statement.Kind == KindRead || last.known.learnt == known.learnt) {
 		return last.plan
 	}
-	p := m.plan(query)
-	if p.statement.Kind == KindRead {
-		*last = remembered{m, p}
-	}
+	p := known.meaning.plan(query)
+	*last = remembered{known, p}
 	return p
 }
 
@@ -189,7 +188,7 @@ func (c *conn) missed(ctx context.Context, r *readPlan, args []driver.NamedValue
 func (c *conn) plan(query string) *plan {
 	if c.session != nil {
 		c.known = c.session.database.knowledge()
-		return c.recall(c.known.meaning, query)
+		return c.recall(c.known, query)
 	}
 	c.known = knowledge{}
 	// Not even the database is known. What kind of statement it is can still be told.

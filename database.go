@@ -13,10 +13,10 @@ type database struct {
 	dialect Dialect
 	scope   string
 
-	meaning atomic.Pointer[meaning] // nil only before the first rebind
+	meaning atomic.Pointer[meaning]   // nil only before the first rebind
+	readAt  atomic.Pointer[time.Time] // when the catalog was read; nil: never
 
-	mu     sync.Mutex // protects what follows, and serialises changes of meaning
-	readAt time.Time  // when the catalog was read; zero: never
+	mu sync.Mutex // serialises changes of meaning
 }
 
 // catalogAge is how long a catalog is believed, so that DDL by other programs is seen within that time.
@@ -50,19 +50,15 @@ func (d *database) knowledge() knowledge {
 
 // refreshCatalog reads the catalog if it is older than catalogAge, or at once if it is known to have changed.
 func (d *database) refreshCatalog(ctx context.Context, ask Asker, changed bool) error {
-	d.mu.Lock()
-	fresh := !changed && !d.readAt.IsZero() && time.Since(d.readAt) < catalogAge
-	d.mu.Unlock()
-	if fresh {
+	if !changed && !d.stale() {
 		return nil
 	}
 	catalog, err := d.dialect.Catalog(ctx, ask)
 	if err != nil {
 		return err
 	}
-	d.mu.Lock()
-	d.readAt = time.Now()
-	d.mu.Unlock()
+	now := time.Now()
+	d.readAt.Store(&now)
 	if old := d.meaning.Load().catalog; old != nil && old.Digest == catalog.Digest {
 		return nil
 	}
@@ -87,15 +83,14 @@ func (d *database) dropAll(m *meaning) {
 func (d *database) forget() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.readAt = time.Time{}
+	d.readAt.Store(nil)
 	d.bindAll(nil)
 }
 
 // stale reports whether the catalog should be read again.
 func (d *database) stale() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.readAt.IsZero() || time.Since(d.readAt) >= catalogAge
+	at := d.readAt.Load()
+	return at == nil || time.Since(*at) >= catalogAge
 }
 
 // rebind makes a new meaning of the rules, under a new catalog or, for nil, under the one there is.

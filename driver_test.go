@@ -240,8 +240,9 @@ func TestDriverOfOwnCache(t *testing.T) {
 	t.Parallel()
 	f := openSocial(t, userRule)
 	wrapped := f.cache.Driver(&wireDriver{wire: f.wire})
-	sql.Register("own of "+t.Name(), wrapped)
-	db, err := sql.Open("own of "+t.Name(), f.dsn)
+	name := "own of " + f.dsn // a name is registered once in a process
+	sql.Register(name, wrapped)
+	db, err := sql.Open(name, f.dsn)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ import (
 const defaultSteps = 2000
 
 // skipLost ends a script when a text of several statements has failed and ended a transaction.
-const skipLost = true
+const skipLost = false
 
 // maxFailures are reported before the test gives up.
 const maxFailures = 3
@@ -39,7 +39,7 @@ const maxFailures = 3
 const shallow = "sqlite3 shallow"
 
 var shallowDriver = &sqlite3.SQLiteDriver{ConnectHook: func(c *sqlite3.SQLiteConn) error {
-	c.SetLimit(sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 5)
+	c.SetLimit(sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 3)
 	return nil
 }}
 

@@ -316,7 +316,7 @@ func (s *schema) trigger(d dice, name string, exists bool) string {
 			body = append(body, fmt.Sprintf("UPDATE OR %s %s SET %s = %s WHERE %s = %s", pick(d, "REPLACE", "IGNORE"),
 				w.name, c.name, value(c), k.name, value(k)))
 		case 3:
-			body = append(body, fmt.Sprintf("UPDATE %s SET %s = %[2]s + 1", w.name, c.name))
+			body = append(body, fmt.Sprintf("UPDATE %s SET %s = %[2]s + 1 WHERE %s < 3", w.name, c.name, k.name))
 		case 4, 5, 6:
 			columns := subset(d, plain, 1)
 			var names, values []string
@@ -326,7 +326,7 @@ func (s *schema) trigger(d dice, name string, exists bool) string {
 			body = append(body, fmt.Sprintf("INSERT%s INTO %s (%s) VALUES (%s)", pick(d, "", " OR IGNORE", " OR REPLACE"),
 				w.name, strings.Join(names, ", "), strings.Join(values, ", ")))
 		case 7:
-			body = append(body, fmt.Sprintf("INSERT OR IGNORE INTO %s (%s) SELECT %s FROM %s", w.name, c.name, fired(), s.tables[0].name))
+			body = append(body, fmt.Sprintf("INSERT OR IGNORE INTO %s (%s) SELECT %s FROM %s LIMIT 2", w.name, c.name, fired(), s.tables[0].name))
 		case 8:
 			if len(w.unique) > 0 && w.column(w.unique[0][0]).unique {
 				key := w.unique[0][0]

@@ -58,8 +58,8 @@ func BenchmarkWrite(b *testing.B) {
 // machine for a while slows down both.
 func compare(b *testing.B, ours, floor func()) {
 	const (
-		atLeast = 7    // rounds
-		slice   = 2000 // calls of one of the two in a round
+		atLeast = 7      // rounds
+		slice   = 20_000 // calls of one of the two in a round
 	)
 	timed := func(run func()) time.Duration {
 		start := time.Now()

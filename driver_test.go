@@ -36,7 +36,8 @@ func runProgram(t *testing.T, env []string, file string) string {
 func buildProgram(t *testing.T, body string, imports ...string) (file string) {
 	t.Helper()
 	var text strings.Builder
-	text.WriteString("package main\n\nimport (\n\t\"database/sql\"\n\t\"database/sql/driver\"\n\t\"errors\"\n\t\"fmt\"\n\n\t\"github.com/moneyclip/moneyclip\"\n")
+	text.WriteString("package main\n\nimport (\n\t\"database/sql\"\n\t\"database/sql/driver\"\n\t\"errors\"\n\t\"fmt\"\n\n")
+	text.WriteString("\t\"github.com/moneyclip/moneyclip\"\n")
 	for _, path := range imports {
 		text.WriteString("\t_ \"" + path + "\"\n")
 	}

@@ -87,9 +87,12 @@ func (c *conn) returning(ctx context.Context, p *plan, args []driver.NamedValue,
 	if err != nil {
 		return nil, w.end(ctx, err)
 	}
-	if w.in == nil {
-		c.open = append(c.open, w.work) // what is written meanwhile becomes visible with it
+	if ends(p.statement) {
+		// All but the last of its statements are over, also one that has ended a transaction or begun one.
+		c.rowsOut, w.guessed = true, true
+		w.guess(nil)
 	}
+	c.open = append(c.open, w.work) // what is written meanwhile becomes visible with it
 	c.outs++
 	r := &returning{base: rows, end: func(err error) error {
 		c.outs--
@@ -114,6 +117,8 @@ type writing struct {
 	own   bool         // it runs in a transaction of our own
 	in    *transaction // the caller's; nil: none
 	later bool         // its keys are marked when that one commits
+
+	guessed bool // what a text of several statements does to the connection was noted
 }
 
 // start does what comes before a statement.
@@ -182,7 +187,8 @@ func (w *writing) ask(ctx context.Context, query string, args ...driver.Value) (
 
 func (w *writing) unread(ctx context.Context, err error) {
 	if !errors.Is(err, errTooMany) && ctx.Err() == nil {
-		w.conn.cache.logOnce("rows of a write could not be read, so that it drops every key", "error", err.Error())
+		// Not its text: a database may put arguments into that.
+		w.conn.cache.logOnce("rows of a write could not be read, so that it drops every key", "error", fmt.Sprintf("%T", err))
 	}
 }
 
@@ -215,11 +221,15 @@ func (w *writing) end(ctx context.Context, err error) error {
 	case w.later:
 		w.collect()
 		w.remember(err)
+		if c.tx != w.in {
+			// It is over, while rows of it were open. What was written since is visible with their end.
+			w.work.rest().release(ctx, nil)
+		}
 		return err
 	}
 	c.settleSchema(ctx, w.work, err)
 	w.work.release(ctx, err)
-	if ends(w.plan.statement) {
+	if ends(w.plan.statement) && !w.guessed {
 		w.guess(err)
 	} else if c.tx != nil && c.tx != w.in {
 		c.tx.work.join(w.work) // begun while rows of this write were open, and so it takes the write in

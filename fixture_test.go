@@ -172,11 +172,10 @@ func textOf(t testing.TB, rows *sql.Rows, n int) []string {
 
 // A wire notes what goes to a database.
 type wire struct {
-	mu    sync.Mutex
-	sent  []string                // protected by mu
-	dials int                     // protected by mu
-	fail  func(text string) error // protected by mu; nil: nothing fails
-	done  func(text string)       // protected by mu; called when a statement was carried out and nobody knows yet; nil: nothing
+	mu   sync.Mutex
+	sent []string                // protected by mu
+	fail func(text string) error // protected by mu; nil: nothing fails
+	done func(text string)       // protected by mu; called when a statement was carried out and nobody knows yet; nil: nothing
 }
 
 // note notes a statement, and returns the error that it is to fail with.
@@ -222,15 +221,6 @@ type wireDriver struct {
 }
 
 func (d *wireDriver) Open(dsn string) (driver.Conn, error) {
-	d.wire.mu.Lock()
-	d.wire.dials++
-	d.wire.mu.Unlock()
-	if err := d.wire.note("dial"); err != nil {
-		return nil, err
-	}
-	d.wire.mu.Lock()
-	d.wire.sent = d.wire.sent[:len(d.wire.sent)-1]
-	d.wire.mu.Unlock()
 	base, err := d.SQLiteDriver.Open(dsn)
 	if err != nil {
 		return nil, err

@@ -74,12 +74,15 @@ func (w *work) name(b *bound, args []any) error {
 	if len(args) != len(b.template.verbs) {
 		return fmt.Errorf("key %q has %s, got %s", b.Key, count(len(b.template.verbs), "verb"), count(len(args), "value"))
 	}
+	b.meaning.mu.RLock()
+	columns := b.columns
+	b.meaning.mu.RUnlock()
 	r := recipe{rule: b}
 	named := make([]driver.NamedValue, len(args))
 	for i, arg := range args {
 		var column *Column
-		if b.columns != nil {
-			column = b.columns[i]
+		if columns != nil {
+			column = columns[i]
 		}
 		value, ok := resolve(arg)
 		if ok && value != nil {
@@ -130,10 +133,14 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 				// f may have started a transaction, which the next COMMIT ends.
 				c.tx = &transaction{work: newWork(c.cache, c.session, c.known), doubt: true}
 			}
-			c.tx.work.join(w)
-			if c.session != nil && len(writes) == 0 {
-				c.readSchema(ctx)
+			if c.session != nil {
+				if len(writes) == 0 {
+					c.readSchema(ctx)
+				}
+				// A rule may have learnt meanwhile that it watches one of the tables.
+				w.drops.widen(c.session.database.meaning.Load().watching(writes))
 			}
+			c.tx.work.join(w)
 			w.release(ctx, nil)
 		}()
 		return f(c.base.Conn)
@@ -142,6 +149,8 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 
 // watching returns the rules that watch one of the tables; all, if none is named. What a write cascades to is not known.
 func (m *meaning) watching(tables []string) []*bound {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
 	var rules []*bound
 	for _, b := range m.rules {
 		touched := len(tables) == 0

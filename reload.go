@@ -41,7 +41,7 @@ func (c *conn) reload(ctx context.Context, w *work) {
 		if !b.Refresh || b.owner != c.cache || w.drops.wide[b] {
 			continue
 		}
-		for _, r := range b.selects(c.session.database) {
+		for _, r := range b.selects() {
 			args, ok := r.arguments(data)
 			if !ok {
 				continue
@@ -56,10 +56,9 @@ func (c *conn) reload(ctx context.Context, w *work) {
 }
 
 // selects are the texts that were read under the rule.
-func (b *bound) selects(d *database) []*readPlan {
-	m := d.meaning.Load()
-	m.mu.RLock()
-	defer m.mu.RUnlock()
+func (b *bound) selects() []*readPlan {
+	b.meaning.mu.RLock()
+	defer b.meaning.mu.RUnlock()
 	return b.reads
 }
 

@@ -100,7 +100,11 @@ func (p place) String() string {
 }
 
 func (r *rule) fail(format string, args ...any) error {
-	return &RuleError{Rule: r.Name, File: filepath.Base(r.place.file), Line: r.place.line, Err: fmt.Errorf(format, args...)}
+	e := &RuleError{Rule: r.Name, Err: fmt.Errorf(format, args...)}
+	if r.place.file != "" {
+		e.File, e.Line = filepath.Base(r.place.file), r.place.line
+	}
+	return e
 }
 
 // bySQLCName reports whether the rule's Query is the name of a sqlc query.

@@ -15,7 +15,6 @@ import (
 
 // Each fault of a config, in the words that a person gets to read.
 func TestRuleFaults(t *testing.T) {
-	t.Skip("waits for bug 4")
 	t.Parallel()
 	const key, query = "k-%d", "SELECT a FROM t WHERE id = ?"
 	for _, test := range []struct {
@@ -88,7 +87,6 @@ func TestRuleFaults(t *testing.T) {
 
 // All faults come at once.
 func TestConfigFaults(t *testing.T) {
-	t.Skip("waits for bug 4")
 	t.Parallel()
 	rule := func(name, table string) moneyclip.Rule {
 		return moneyclip.Rule{Name: name, Key: name + "-%d", Table: table, By: []string{"id"}}
@@ -189,7 +187,6 @@ func TestRuleInactive(t *testing.T) {
 
 // Arguments, values and DSNs stay out of errors and logs, whatever goes wrong.
 func TestSecrets(t *testing.T) {
-	t.Skip("waits for bug 5")
 	t.Parallel()
 	const secret = "hunter2"
 	store := &brokenStore{Store: moneyclip.NewMemStore(1 << 20)}

@@ -51,11 +51,11 @@ func (s *stmt) ready(ctx context.Context) error {
 	return nil
 }
 
-// settle closes a base statement that returns rows and was run by Exec, and leaves it to be prepared again. Some drivers
-// leave such a statement at its first row: on SQLite what it writes is not committed then, and what it reads keeps the
-// connection at an old snapshot.
+// settle closes a base statement that may return rows and was run by Exec, and leaves it to be prepared again. Some
+// drivers leave such a statement at its first row: on SQLite what it writes is not committed then, and what it reads
+// keeps the connection at an old snapshot.
 func (s *stmt) settle(p *plan) {
-	if p.statement.Kind == KindRead || p.statement.Returns {
+	if p.statement.Kind != KindWrite || p.statement.Returns {
 		s.base.Close()
 		s.base, s.watched = nil, nil
 	}

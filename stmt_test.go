@@ -195,7 +195,10 @@ var scenarios = func() []scenario {
 		}
 	}
 
-	for _, opts := range []*sql.TxOptions{nil, {}, {ReadOnly: true}, {Isolation: sql.LevelSerializable}, {Isolation: sql.LevelSnapshot, ReadOnly: true}} {
+	options := []*sql.TxOptions{
+		nil, {}, {ReadOnly: true}, {Isolation: sql.LevelSerializable}, {Isolation: sql.LevelSnapshot, ReadOnly: true},
+	}
+	for _, opts := range options {
 		for _, rollback := range []bool{false, true} {
 			add(fmt.Sprint("transaction ", opts, rollback), func(ctx context.Context, db *sql.DB, see func(string, ...any)) {
 				tx, err := db.BeginTx(ctx, opts)

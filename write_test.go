@@ -467,6 +467,60 @@ func TestWriteReturningOpen(t *testing.T) {
 	}
 }
 
+// What its caller does on the connection while the rows are open comes out as it does without the cache.
+func TestWriteReturningOpenThen(t *testing.T) {
+	t.Parallel()
+	const write = "UPDATE users SET name = 'x' WHERE email = 'a@x' RETURNING id"
+	for _, steps := range [][]string{
+		{"BEGIN", "close", renameUser, "COMMIT"},
+		{"BEGIN", renameUser, "close", "COMMIT"},
+		{"COMMIT", "close"},
+		{"ROLLBACK", "close"},
+		{renameUser, "close"},
+		{"DELETE FROM users WHERE name = 'bob'", "close"},
+		{write, "close"},
+	} {
+		t.Run(strings.Join(steps, ", "), func(t *testing.T) {
+			t.Parallel()
+			outcome := func(f *fixture, db *sql.DB) (list []string) {
+				conn := raw(t, db)
+				defer conn.Close()
+				rows, err := conn.QueryContext(t.Context(), write)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !rows.Next() {
+					t.Fatalf("got no row, %v", rows.Err())
+				}
+				for _, step := range steps {
+					var err error
+					switch step {
+					case "close":
+						err = rows.Close()
+					case renameUser:
+						_, err = conn.ExecContext(t.Context(), step, "y", 2)
+					default:
+						_, err = conn.ExecContext(t.Context(), step)
+					}
+					list = append(list, fmt.Sprint(step, " ", err))
+				}
+				for id := 1; id <= 3; id++ {
+					list = append(list, readRow(t, db, selectUser, id), readRow(t, f.bare, selectUser, id))
+				}
+				return list
+			}
+			f, plain := openShop(t, moneyclip.Config{}), openShop(t, moneyclip.Config{})
+			for id := 1; id <= 3; id++ {
+				f.warm(t, selectUser, id)
+			}
+			got, want := outcome(f, f.DB), outcome(plain, plain.bare)
+			if !slices.Equal(got, want) {
+				t.Errorf("got %q\nwant %q", got, want)
+			}
+		})
+	}
+}
+
 // An error of a write that returns rows may come with its rows.
 func TestWriteReturningFails(t *testing.T) {
 	t.Parallel()

@@ -53,6 +53,10 @@ func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (m
 	}
 	birth, err := fileIdentity(file)
 	if err != nil {
+		var at *os.PathError
+		if errors.As(err, &at) {
+			err = at.Err // without the path, which is part of the DSN
+		}
 		return moneyclip.Identity{}, fmt.Errorf("sqlite: which file the database is in: %w", err)
 	}
 	host, err := os.Hostname()

@@ -145,7 +145,7 @@ func (r *reader) deleted(stmt *ast.DeleteStmt, def *moneyclip.Table, old, new []
 	r.keep(stmt.With)
 	table, item := targetItem(def, stmt.Alias)
 	columns := append(results(table, old), nulls(len(new))...)
-	return selectText(columns, []*ast.TableRef{item}, stmt.Where, true), true
+	return selectText(columns, []*ast.TableRef{item}, stmt.Where, isExact(def, old)), true
 }
 
 func (r *reader) updated(
@@ -171,7 +171,7 @@ func (r *reader) updated(
 	}
 	table, item := targetItem(def, stmt.Alias)
 	columns := results(table, old)
-	distinct := true
+	distinct := isExact(def, old) && isExact(def, new)
 	for _, name := range new {
 		if column := def.Column(name); column == nil || column.Generated {
 			return "", false
@@ -273,8 +273,12 @@ func (r *reader) children(w *moneyclip.Write, def *moneyclip.Table, old, new []s
 		columns = append(columns, e)
 	}
 	from := r.cte(key.ParentColumns, rows)
-	return fmt.Sprintf("SELECT DISTINCT %s FROM main.%s AS t WHERE (%s) IN (SELECT * FROM %s)",
-		strings.Join(columns, ", "), quote(def.Name), strings.Join(qualify("t", key.Columns), ", "), from), true
+	distinct := ""
+	if isExact(def, old) && isExact(def, new) {
+		distinct = "DISTINCT "
+	}
+	return fmt.Sprintf("SELECT %s%s FROM main.%s AS t WHERE (%s) IN (SELECT * FROM %s)",
+		distinct, strings.Join(columns, ", "), quote(def.Name), strings.Join(qualify("t", key.Columns), ", "), from), true
 }
 
 // childValue is what a foreign key action gives a column of a child.
@@ -314,6 +318,15 @@ func targetItem(def *moneyclip.Table, as *ast.Ident) (string, *ast.TableRef) {
 	}
 	item.Alias, item.HasAs = &ast.Ident{Raw: quote(as.Name)}, true
 	return quote(as.Name), item
+}
+
+// isExact reports whether values of these columns that are equal are the same. If not, DISTINCT must not take one for
+// the other: a trigger can put each of them where they are compared more closely.
+func isExact(def *moneyclip.Table, columns []string) bool {
+	return !slices.ContainsFunc(columns, func(name string) bool {
+		column := def.Column(name)
+		return column == nil || collationOf(column) != "BINARY" || affinityIn(column) == affinityBlob
+	})
 }
 
 func selectText(columns []string, from []*ast.TableRef, where ast.Expr, distinct bool) string {

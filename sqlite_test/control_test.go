@@ -36,7 +36,8 @@ func (r *recorder) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Ro
 	return r.Store.Get(ctx, slot)
 }
 
-func (r *recorder) Fill(ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age) (bool, error) {
+func (r *recorder) Fill(ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row,
+	age moneyclip.Age) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	filled, err := r.Store.Fill(ctx, slot, lease, row, age)

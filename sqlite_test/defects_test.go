@@ -428,7 +428,8 @@ func TestDefectUniqueKeyPointsElsewhere(t *testing.T) {
 // The number 1 and the text "1" had one key.
 func TestDefectTypeBlindKeys(t *testing.T) {
 	t.Parallel()
-	s := openStack(t, "CREATE TABLE things (k, name TEXT); INSERT INTO things VALUES (1, 'number'), ('1', 'text'), (x'31', 'bytes'), (1.5, 'float'), ('1.5', 'its text')",
+	s := openStack(t, `CREATE TABLE things (k, name TEXT);
+		INSERT INTO things VALUES (1, 'number'), ('1', 'text'), (x'31', 'bytes'), (1.5, 'float'), ('1.5', 'its text')`,
 		moneyclip.Config{Rules: []moneyclip.Rule{{Key: "thing-%v", Table: "things", By: []string{"k"}}}})
 	const query = "SELECT name FROM things WHERE k = ?"
 	for range 2 {

@@ -89,7 +89,8 @@ const (
 )
 
 func (k stepKind) String() string {
-	return [...]string{"statement", "begin", "BEGIN", "SAVEPOINT", "ROLLBACK TO", "RELEASE", "commit", "rollback", "again"}[k]
+	return [...]string{"statement", "begin", "BEGIN", "SAVEPOINT", "ROLLBACK TO", "RELEASE", "commit", "rollback",
+		"again"}[k]
 }
 
 // way is how a statement is run.
@@ -164,7 +165,8 @@ func drawStep(d dice, s *schema) step {
 	st.query, st.args = b.String(), b.args
 	st.way = pick(d, byExec, byExec, byExec, byPrepared, byPreparedTwice, byQuery)
 	if returns {
-		st.way = pick(d, byQuery, byQuery, byQueryOneRow, byQueryClosed, byPreparedQuery, byExec, byQueryOpen, byQueryOpen)
+		st.way = pick(d, byQuery, byQuery, byQueryOneRow, byQueryClosed, byPreparedQuery, byExec, byQueryOpen,
+			byQueryOpen)
 	}
 	return st
 }
@@ -414,7 +416,8 @@ func (s *schema) where(d dice, b *text, t *table, qualifier string) string {
 		return "row value"
 	case 8:
 		from := s.tables[d.n(len(s.tables))]
-		b.add(name, " IN (SELECT ", from.columns[d.n(len(from.columns))].name, " FROM ", from.name, pick(d, "", " WHERE id > 1"), ")")
+		b.add(name, " IN (SELECT ", from.columns[d.n(len(from.columns))].name, " FROM ", from.name,
+			pick(d, "", " WHERE id > 1"), ")")
 		return "subquery"
 	case 9:
 		b.add(name, pick(d, " > ", " <> ", " >= "))
@@ -541,7 +544,8 @@ func (s *schema) update(d dice, b *text, t *table) string {
 	}
 	if useFrom {
 		form += "FROM "
-		b.add(" FROM ", from.name, " AS f WHERE ", qualifier, t.columns[d.n(len(t.columns))].name, " = f.", from.columns[d.n(len(from.columns))].name)
+		b.add(" FROM ", from.name, " AS f WHERE ", qualifier, t.columns[d.n(len(t.columns))].name, " = f.",
+			from.columns[d.n(len(from.columns))].name)
 		if d.one(2) {
 			b.add(" AND (")
 			s.where(d, b, t, qualifier)
@@ -594,22 +598,23 @@ func (s *schema) delete(d dice, b *text, t *table) string {
 func (s *schema) change(d dice, b *text, alone bool) string {
 	t := s.tables[d.n(len(s.tables))]
 	b.form = literals
-	n := d.n(4)
-	kinds := 7
+	n := d.n(4) // in the names: what is made is likely to be met again
+	changes := 7
 	if alone {
-		kinds = 10 // what is temporary belongs to one connection
+		changes = 10 // what is temporary belongs to one connection
 	}
-	switch d.n(kinds) {
+	switch d.n(changes) {
 	case 7:
-		b.add(strings.Replace(s.trigger(d, "tr", true), "CREATE TRIGGER", "CREATE TEMP TRIGGER", 1))
+		b.add(strings.Replace(s.trigger(d, "tr"), "CREATE TRIGGER", "CREATE TEMP TRIGGER", 1))
 		return "TEMP"
 	case 8:
 		b.add("CREATE TEMP TABLE ", t.name, " (id, a, b, k)")
 		return "TEMP"
 	case 0, 1:
-		b.add("ALTER TABLE ", t.name, " ADD COLUMN ", fmt.Sprintf("x%d", n), pick(d, " INT", " TEXT DEFAULT 'a'", " INT NOT NULL DEFAULT 2"))
+		b.add("ALTER TABLE ", t.name, " ADD COLUMN ", fmt.Sprintf("x%d", n),
+			pick(d, " INT", " TEXT DEFAULT 'a'", " INT NOT NULL DEFAULT 2"))
 	case 2, 3:
-		b.add(s.trigger(d, fmt.Sprintf("r%d", n), true))
+		b.add(s.trigger(d, fmt.Sprintf("r%d", n)))
 	case 4:
 		b.add("DROP TRIGGER IF EXISTS ", fmt.Sprintf("r%d", n))
 	case 5:

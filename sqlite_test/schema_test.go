@@ -53,8 +53,6 @@ type schema struct {
 	recursive bool // PRAGMA recursive_triggers
 }
 
-func (s *schema) GoString() string { return "\n" + strings.Join(s.ddl, ";\n") + ";" }
-
 type table struct {
 	name    string
 	columns []*column
@@ -93,7 +91,8 @@ func (t *table) plain() []*column {
 	return list
 }
 
-var kinds = []string{"INTEGER", "INT", "TEXT", "TEXT COLLATE NOCASE", "", "REAL", "NUMERIC", "TEXT COLLATE RTRIM", "BLOB"}
+var kinds = []string{"INTEGER", "INT", "TEXT", "TEXT COLLATE NOCASE", "", "REAL", "NUMERIC", "TEXT COLLATE RTRIM",
+	"BLOB"}
 
 func drawSchema(d dice) *schema {
 	s := &schema{recursive: d.one(4)}
@@ -107,7 +106,7 @@ func drawSchema(d dice) *schema {
 		s.view(d)
 	}
 	for i := range d.n(4) {
-		s.ddl = append(s.ddl, s.trigger(d, fmt.Sprintf("r%d", i), false))
+		s.ddl = append(s.ddl, s.trigger(d, fmt.Sprintf("r%d", i)))
 	}
 	return s
 }
@@ -174,20 +173,23 @@ func (s *schema) table(d dice, name string) {
 			if d.one(3) {
 				def += " DEFAULT " + literal(smallValue(d, c, true))
 			}
-			def += fmt.Sprintf(" REFERENCES %s (%s) ON DELETE %s ON UPDATE %s", of.name, target.name, pick(d, actions...), pick(d, actions...))
+			def += fmt.Sprintf(" REFERENCES %s (%s) ON DELETE %s ON UPDATE %s", of.name, target.name,
+				pick(d, actions...), pick(d, actions...))
 			if d.one(5) {
 				def += " DEFERRABLE INITIALLY DEFERRED"
 			}
 		case d.one(8):
 			c.generated = true
 			from := t.columns[d.n(len(t.columns))]
-			def += " AS (" + pick(d, from.name, from.name+" + 1", "upper("+from.name+")", "coalesce("+from.name+", 1)") + ") " + pick(d, "VIRTUAL", "STORED")
+			def += " AS (" + pick(d, from.name, from.name+" + 1", "upper("+from.name+")",
+				"coalesce("+from.name+", 1)") + ") " + pick(d, "VIRTUAL", "STORED")
 		default:
 			if d.one(4) {
 				def += " NOT NULL" + pick(d, "", "", " ON CONFLICT REPLACE", " ON CONFLICT IGNORE")
 			}
 			if d.one(3) {
-				def += " DEFAULT " + pick(d, literal(smallValue(d, c, true)), literal(smallValue(d, c, true)), "(1 + 1)")
+				def += " DEFAULT " + pick(d, literal(smallValue(d, c, true)), literal(smallValue(d, c, true)),
+					"(1 + 1)")
 			}
 			if d.one(12) {
 				def += " CHECK (" + c.name + " IS NOT 3)"
@@ -216,7 +218,8 @@ func (s *schema) table(d dice, name string) {
 		}
 		target := " (" + strings.Join(of.unique[0], ", ") + ")"
 		actions := []string{"CASCADE", "SET NULL", "SET DEFAULT", "NO ACTION"}
-		defs = append(defs, fmt.Sprintf("FOREIGN KEY (%s) REFERENCES %s%s ON DELETE %s ON UPDATE %s", strings.Join(names, ", "), of.name,
+		defs = append(defs, fmt.Sprintf("FOREIGN KEY (%s) REFERENCES %s%s ON DELETE %s ON UPDATE %s",
+			strings.Join(names, ", "), of.name,
 			pick(d, "", target), pick(d, actions...), pick(d, actions...)))
 		if strings.HasPrefix(suffix, ",") {
 			suffix = strings.Replace(suffix, ", PRIMARY KEY (id, k)", "", 1)
@@ -255,7 +258,8 @@ func (s *schema) view(d dice) {
 	s.views = append(s.views, v)
 	shown := slices.Clone(names)
 	last := shown[len(shown)-1]
-	shown[len(shown)-1] = pick(d, last, last, "upper("+last+") AS "+last, "+"+last+" AS "+last, t.columns[0].name+" AS "+last)
+	shown[len(shown)-1] = pick(d, last, last, "upper("+last+") AS "+last, "+"+last+" AS "+last,
+		t.columns[0].name+" AS "+last)
 	text := fmt.Sprintf("CREATE VIEW v0 AS SELECT %s FROM %s", strings.Join(shown, ", "), t.name)
 	if d.one(2) {
 		text += fmt.Sprintf(" WHERE %s > 1", t.columns[d.n(len(t.columns))].name)
@@ -269,7 +273,8 @@ func (s *schema) view(d dice) {
 		fmt.Sprintf("CREATE TRIGGER v0_i INSTEAD OF INSERT ON v0 BEGIN INSERT OR %s INTO %s (%s, %s) VALUES (NEW.%s, NEW.%s); END",
 			pick(d, "IGNORE", "REPLACE", "ABORT"), t.name, a, b, a, b),
 		fmt.Sprintf("CREATE TRIGGER v0_u INSTEAD OF UPDATE ON v0 BEGIN UPDATE %s SET %s = NEW.%s WHERE %s = OLD.%s; END", t.name, b, b, a, a),
-		fmt.Sprintf("CREATE TRIGGER v0_d INSTEAD OF DELETE ON v0 BEGIN DELETE FROM %s WHERE %s = OLD.%s; END", t.name, a, a),
+		fmt.Sprintf("CREATE TRIGGER v0_d INSTEAD OF DELETE ON v0 BEGIN DELETE FROM %s WHERE %s = OLD.%s; END",
+			t.name, a, a),
 	} {
 		if d.one(2) {
 			s.ddl = append(s.ddl, trigger)
@@ -278,7 +283,7 @@ func (s *schema) view(d dice) {
 }
 
 // trigger is the text of a random trigger.
-func (s *schema) trigger(d dice, name string, exists bool) string {
+func (s *schema) trigger(d dice, name string) string {
 	t := s.tables[d.n(len(s.tables))]
 	op := pick(d, "INSERT", "UPDATE", "DELETE", "UPDATE OF")
 	row := pick(d, "NEW", "OLD")
@@ -307,11 +312,14 @@ func (s *schema) trigger(d dice, name string, exists bool) string {
 		c, k := plain[d.n(len(plain))], w.columns[d.n(len(w.columns))]
 		switch d.n(14) {
 		case 0, 1:
-			body = append(body, fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s = %s", w.name, c.name, value(c), k.name, fired()))
+			body = append(body, fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s = %s", w.name, c.name, value(c), k.name,
+				fired()))
 		case 12, 13:
 			// It moves rows from one value to another, perhaps those that the statement is about to change.
-			body = append(body, fmt.Sprintf("UPDATE %s SET %s = %s WHERE %[2]s = %[4]s%s", w.name, c.name, literal(smallValue(d, c, true)),
-				literal(smallValue(d, c, true)), pick(d, "", "", " AND "+k.name+" = "+literal(smallValue(d, k, true)))))
+			body = append(body, fmt.Sprintf("UPDATE %s SET %s = %s WHERE %[2]s = %[4]s%s", w.name, c.name,
+				literal(smallValue(d, c, true)),
+				literal(smallValue(d, c, true)), pick(d, "", "", " AND "+k.name+" = "+literal(smallValue(d, k,
+					true)))))
 		case 2:
 			body = append(body, fmt.Sprintf("UPDATE OR %s %s SET %s = %s WHERE %s = %s", pick(d, "REPLACE", "IGNORE"),
 				w.name, c.name, value(c), k.name, value(k)))
@@ -323,10 +331,12 @@ func (s *schema) trigger(d dice, name string, exists bool) string {
 			for _, c := range columns {
 				names, values = append(names, c.name), append(values, value(c))
 			}
-			body = append(body, fmt.Sprintf("INSERT%s INTO %s (%s) VALUES (%s)", pick(d, "", " OR IGNORE", " OR REPLACE"),
+			body = append(body, fmt.Sprintf("INSERT%s INTO %s (%s) VALUES (%s)",
+				pick(d, "", " OR IGNORE", " OR REPLACE"),
 				w.name, strings.Join(names, ", "), strings.Join(values, ", ")))
 		case 7:
-			body = append(body, fmt.Sprintf("INSERT OR IGNORE INTO %s (%s) SELECT %s FROM %s LIMIT 2", w.name, c.name, fired(), s.tables[0].name))
+			body = append(body, fmt.Sprintf("INSERT OR IGNORE INTO %s (%s) SELECT %s FROM %s LIMIT 2", w.name,
+				c.name, fired(), s.tables[0].name))
 		case 8:
 			if len(w.unique) > 0 && w.column(w.unique[0][0]).unique {
 				key := w.unique[0][0]
@@ -334,7 +344,8 @@ func (s *schema) trigger(d dice, name string, exists bool) string {
 					w.name, key, fired(), c.name, pick(d, value(c), "excluded."+c.name)))
 			}
 		case 9:
-			body = append(body, fmt.Sprintf("SELECT RAISE(%s) WHERE %s = 2", pick(d, "IGNORE", "ABORT, 'no'", "FAIL, 'no'", "ROLLBACK, 'no'"), fired()))
+			body = append(body, fmt.Sprintf("SELECT RAISE(%s) WHERE %s = 2",
+				pick(d, "IGNORE", "ABORT, 'no'", "FAIL, 'no'", "ROLLBACK, 'no'"), fired()))
 		default:
 			body = append(body, fmt.Sprintf("DELETE FROM %s WHERE %s = %s", w.name, k.name, value(k)))
 		}
@@ -346,7 +357,8 @@ func (s *schema) trigger(d dice, name string, exists bool) string {
 	if d.one(4) {
 		when = " WHEN " + fired() + " <> 1"
 	}
-	return fmt.Sprintf("CREATE TRIGGER %s %s %s ON %s%s BEGIN %s; END", name, pick(d, "AFTER", "BEFORE"), op, t.name, when, strings.Join(body, "; "))
+	return fmt.Sprintf("CREATE TRIGGER %s %s %s ON %s%s BEGIN %s; END", name, pick(d, "AFTER", "BEFORE"), op,
+		t.name, when, strings.Join(body, "; "))
 }
 
 // smallValue draws a value from a domain so small that rows meet each other.
@@ -355,7 +367,8 @@ func smallValue(d dice, c *column, fit bool) any {
 	texts := []any{"a", "A", "b", "1", "a "}
 	switch {
 	case !fit && d.one(6):
-		return pick[any](d, "1", "2", 1.0, 2.5, nil, true, false, []byte("a"), "01", " 1", 2, []byte{}, "1.0", "b ", "1e0", int64(-1))
+		return pick[any](d, "1", "2", 1.0, 2.5, nil, true, false, []byte("a"), "01", " 1", 2, []byte{}, "1.0", "b ",
+			"1e0", int64(-1))
 	case fit && d.one(20):
 		return nil
 	case strings.HasPrefix(c.kind, "TEXT"):
@@ -411,17 +424,6 @@ type caching struct {
 	rules   []moneyclip.Rule
 	probes  []probe
 	maxKeys int
-}
-
-func (c caching) GoString() string {
-	var b strings.Builder
-	for _, r := range c.rules {
-		fmt.Fprintf(&b, "\nrule %s: Query %q Table %q By %q Args %v On %v NotFound %v Refresh %v", r.Key, r.Query, r.Table, r.By, r.Args, r.On, r.NotFound, r.Refresh)
-	}
-	for _, p := range c.probes {
-		fmt.Fprintf(&b, "\nprobe %v", p)
-	}
-	return b.String()
 }
 
 // drawCaching draws rules over a schema. The prefix keeps keys of two caches apart.
@@ -494,7 +496,8 @@ func tableRule(d dice, t *table, rule moneyclip.Rule) (moneyclip.Rule, []probe) 
 	for range 2 + d.n(3) {
 		b := newText(d)
 		c := t.columns[d.n(len(t.columns))]
-		b.add("SELECT ", pick(d, "*", c.name, "count(*)", "id, "+c.name, "upper("+c.name+"), typeof("+c.name+")", "count("+c.name+"), total("+c.name+")"), " FROM ", t.name, " WHERE ")
+		b.add("SELECT ", pick(d, "*", c.name, "count(*)", "id, "+c.name, "upper("+c.name+"), typeof("+c.name+")",
+			"count("+c.name+"), total("+c.name+")"), " FROM ", t.name, " WHERE ")
 		for i, column := range by {
 			if i > 0 {
 				b.add(" AND ")
@@ -522,7 +525,8 @@ func tableRule(d dice, t *table, rule moneyclip.Rule) (moneyclip.Rule, []probe) 
 // queryRule caches one select by its text.
 func queryRule(d dice, s *schema, t *table, rule moneyclip.Rule) (moneyclip.Rule, []probe) {
 	k, c := t.columns[d.n(len(t.columns))], t.columns[d.n(len(t.columns))]
-	what := pick(d, "count(*)", "count(*), total("+c.name+")", "max("+c.name+" || '')", "*", c.name, "sum("+c.name+"), min(typeof("+c.name+"))")
+	what := pick(d, "count(*)", "count(*), total("+c.name+")", "max("+c.name+" || '')", "*", c.name,
+		"sum("+c.name+"), min(typeof("+c.name+"))")
 	var query string
 	var params []*column
 	switch d.n(12) {
@@ -530,7 +534,8 @@ func queryRule(d dice, s *schema, t *table, rule moneyclip.Rule) (moneyclip.Rule
 		query, params = fmt.Sprintf("SELECT %s FROM %s WHERE %s = ?", what, t.name, k.name), []*column{k}
 		rule.Key += verb(d, k)
 	case 3:
-		query, params = fmt.Sprintf("SELECT %s FROM %s WHERE %s = ? AND %s = ?", what, t.name, k.name, c.name), []*column{k, c}
+		query, params = fmt.Sprintf("SELECT %s FROM %s WHERE %s = ? AND %s = ?", what, t.name, k.name,
+			c.name), []*column{k, c}
 		switch d.n(3) {
 		case 0:
 			rule.Key += verb(d, k)
@@ -548,7 +553,8 @@ func queryRule(d dice, s *schema, t *table, rule moneyclip.Rule) (moneyclip.Rule
 		query, params, rule = s.joined(d, rule)
 	case 6:
 		other := s.tables[d.n(len(s.tables))]
-		query = fmt.Sprintf("SELECT count(*) FROM %s WHERE %s = ? AND EXISTS (SELECT 1 FROM %s o WHERE o.%s > 1)", t.name, k.name, other.name, other.columns[0].name)
+		query = fmt.Sprintf("SELECT count(*) FROM %s WHERE %s = ? AND EXISTS (SELECT 1 FROM %s o WHERE o.%s > 1)",
+			t.name, k.name, other.name, other.columns[0].name)
 		params = []*column{k}
 		rule.Key += verb(d, k)
 		rule.On = []moneyclip.On{{Table: t.name}, {Table: other.name}}
@@ -568,7 +574,8 @@ func queryRule(d dice, s *schema, t *table, rule moneyclip.Rule) (moneyclip.Rule
 			rule.Key += verb(d, k)
 		}
 	case 8:
-		query, params = fmt.Sprintf("-- name: Q%s :one\nSELECT %s FROM %s WHERE %s = ?", strings.TrimSuffix(rule.Key, ":"), what, t.name, k.name), []*column{k}
+		query, params = fmt.Sprintf("-- name: Q%s :one\nSELECT %s FROM %s WHERE %s = ?",
+			strings.TrimSuffix(rule.Key, ":"), what, t.name, k.name), []*column{k}
 		rule.Name = "Q" + strings.TrimSuffix(rule.Key, ":")
 		rule.Query = rule.Name
 		rule.Key += verb(d, k)
@@ -576,7 +583,8 @@ func queryRule(d dice, s *schema, t *table, rule moneyclip.Rule) (moneyclip.Rule
 			rule.On = []moneyclip.On{{Table: t.name, Columns: []string{k.name}}}
 		}
 	default:
-		query, params = fmt.Sprintf("SELECT %s FROM %s WHERE %s = :x ORDER BY 1 LIMIT 2", what, t.name, k.name), []*column{k}
+		query, params = fmt.Sprintf("SELECT %s FROM %s WHERE %s = :x ORDER BY 1 LIMIT 2", what, t.name,
+			k.name), []*column{k}
 		rule.Key += verb(d, k)
 	}
 	if rule.Query == "" {
@@ -627,8 +635,10 @@ func (s *schema) joined(d dice, rule moneyclip.Rule) (string, []*column, moneycl
 		key = y
 	}
 	rule.Key += verb(d, key)
-	if x.kind == y.kind && p != c && strings.Contains(query, " JOIN ") && !strings.Contains(query, "NATURAL") && d.one(3) {
-		rule.On = []moneyclip.On{{Table: p.name, Columns: []string{x.name}}, {Table: c.name, Columns: []string{y.name}}}
+	if x.kind == y.kind && p != c && strings.Contains(query, " JOIN ") && !strings.Contains(query,
+		"NATURAL") && d.one(3) {
+		rule.On = []moneyclip.On{{Table: p.name, Columns: []string{x.name}},
+			{Table: c.name, Columns: []string{y.name}}}
 	}
 	return query, []*column{key}, rule
 }

@@ -128,7 +128,8 @@ func seen(t *testing.T, db *sql.DB, prepared bool, query string, args ...any) []
 			length, hasLength := c.Length()
 			nullable, hasNullable := c.Nullable()
 			precision, scale, hasDecimal := c.DecimalSize()
-			see("%s %s %v %d %t %t %t %d %d %t", c.Name(), c.DatabaseTypeName(), c.ScanType(), length, hasLength, nullable, hasNullable, precision, scale, hasDecimal)
+			see("%s %s %v %d %t %t %t %d %d %t", c.Name(), c.DatabaseTypeName(), c.ScanType(),
+				length, hasLength, nullable, hasNullable, precision, scale, hasDecimal)
 		}
 	}
 	seeTypes()

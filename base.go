@@ -18,6 +18,7 @@ type baseConn struct {
 	oldExecer  driver.Execer  //nolint:staticcheck // see above
 	beginner   driver.ConnBeginTx
 	checker    driver.NamedValueChecker
+	validator  driver.Validator
 }
 
 func newBaseConn(c driver.Conn) *baseConn {
@@ -28,6 +29,7 @@ func newBaseConn(c driver.Conn) *baseConn {
 	b.oldExecer, _ = c.(driver.Execer)   //nolint:staticcheck // see above
 	b.beginner, _ = c.(driver.ConnBeginTx)
 	b.checker, _ = c.(driver.NamedValueChecker)
+	b.validator, _ = c.(driver.Validator)
 	return b
 }
 

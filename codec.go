@@ -130,6 +130,7 @@ func NewRow(columns []string, values []driver.Value) *Row {
 	for i, v := range values {
 		r.values[i] = clone(v)
 	}
+	r.bytes = hasBytes(r.values)
 	return r
 }
 
@@ -377,6 +378,7 @@ func (r *Row) UnmarshalBinary(b []byte) error {
 	if d.bad || d.left() > 0 {
 		return fmt.Errorf("%w: its values are damaged", errCorruptRow)
 	}
+	row.bytes = hasBytes(row.values)
 	*r = row
 	return nil
 }

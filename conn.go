@@ -327,13 +327,7 @@ func (c *conn) ResetSession(context.Context) error {
 
 // IsValid reports what the base says of itself. A connection that has not dialed is valid.
 func (c *conn) IsValid() bool {
-	if c.base == nil {
-		return true
-	}
-	if validator, ok := c.base.Conn.(driver.Validator); ok {
-		return validator.IsValid()
-	}
-	return true
+	return c.base == nil || c.base.validator == nil || c.base.validator.IsValid()
 }
 
 // CheckNamedValue takes every argument as it is: it is called before there is a connection that could tell. The

@@ -24,7 +24,8 @@ type Dialect interface {
 
 	// Canonical gives the one spelling that stands for all values which the column calls equal to this one. The
 	// value is one of the types that [driver.Value] lists, and not nil. It reports false for a value whose equality
-	// it can not reproduce: a read with such a value is not cached, a write with it counts as rule-wide.
+	// it can not reproduce: a read with such a value is not cached, a write with it counts as rule-wide. A column that
+	// gives 0, 1, -1 and the two extreme integers as the [Int] of themselves does so with every integer.
 	Canonical(column *Column, value driver.Value) (Datum, bool)
 
 	// Keyable is empty for a column that can be part of a key, otherwise it says why the column's equality can

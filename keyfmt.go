@@ -132,7 +132,11 @@ func firstRune(s string) string {
 // because no value ever contains the byte with which the literal after it begins. It reports false for a value that
 // has no place in the key: none at all, or one for %d that is not an integer.
 func (t *template) fill(key []byte, data []Datum) ([]byte, bool) {
-	key = append(key, t.literals[0]...)
+	return t.fillVerbs(append(key, t.literals[0]...), data)
+}
+
+// fillVerbs is fill for a key that has the first literal already.
+func (t *template) fillVerbs(key []byte, data []Datum) ([]byte, bool) {
 	for i, verb := range t.verbs {
 		literal := t.literals[i+1]
 		stop := byte(escape) // escaped anyway

@@ -142,6 +142,7 @@ type readPlan struct {
 	statement *Statement
 	verbs     []verb
 	extras    []int          // parameters that fill no verb
+	head      string         // of every key
 	digests   [2][16]byte    // of the text, by how it is run
 	ran       [2]atomic.Bool // which of them were asked for, by how
 
@@ -151,13 +152,27 @@ type readPlan struct {
 
 // A verb is where the value of one verb of a key comes from.
 type verb struct {
-	param    int   // number of a bind parameter; 0: the constant
-	constant Datum //
+	param    int // number of a bind parameter; 0: the constant
+	constant Datum
 	column   *Column
+	integers bool // each integer is its own canonical spelling
+}
+
+// integers reports whether a column takes every integer as it is. See [Dialect.Canonical].
+func integers(dialect Dialect, column *Column) bool {
+	for _, n := range []int64{0, 1, -1, math.MaxInt64, math.MinInt64} {
+		if d, ok := canonical(dialect, column, n); !ok || d != Int(n) {
+			return false
+		}
+	}
+	return true
 }
 
 func newReadPlan(b *bound, query string, s *Statement, verbs []verb) *readPlan {
-	r := &readPlan{rule: b, query: query, statement: s, verbs: verbs}
+	r := &readPlan{rule: b, query: query, statement: s, verbs: verbs, head: b.prefix + b.template.literals[0]}
+	for i := range verbs {
+		verbs[i].integers = integers(b.meaning.database.dialect, verbs[i].column)
+	}
 	for n := range s.Params {
 		if !slices.ContainsFunc(verbs, func(v verb) bool { return v.param == n+1 }) {
 			r.extras = append(r.extras, n+1)
@@ -209,6 +224,10 @@ func (r *readPlan) slot(l *lookup, s *session, args []driver.NamedValue, prepare
 		if arg == nil {
 			return false
 		}
+		if n, ok := arg.Value.(int64); ok && v.integers {
+			data, field = append(data, Int(n)), append(field, 0)
+			continue
+		}
 		value, ok := resolve(arg.Value)
 		if !ok || value == nil {
 			return false
@@ -239,7 +258,7 @@ func (r *readPlan) slot(l *lookup, s *session, args []driver.NamedValue, prepare
 		}
 	}
 	l.slot.Field = field
-	key, ok := r.rule.template.fill(append(l.key[:0], r.rule.prefix...), data)
+	key, ok := r.rule.template.fillVerbs(append(l.key[:0], r.head...), data)
 	l.slot.Key = key
 	l.slot.Generations = r.rule.generations
 	return ok

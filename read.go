@@ -256,7 +256,7 @@ func record(base driver.Rows, shape *shape) (*Row, driver.Rows) {
 	if err != io.EOF || hasNextResultSet(base) { //nolint:errorlint // as database/sql compares it
 		return nil, ahead
 	}
-	return finish(ahead, &Row{found: true, values: first})
+	return finish(ahead, &Row{found: true, values: first, bytes: hasBytes(first)})
 }
 
 // finish closes the base's rows and completes the row.

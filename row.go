@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,6 +16,7 @@ type Row struct {
 	names   []string
 	found   bool
 	values  []driver.Value
+	bytes   bool // some values are []byte
 }
 
 // A column is all that a driver tells of a column. An answer that the base driver has no method for holds what
@@ -123,14 +125,21 @@ func (r *replay) Next(dest []driver.Value) error {
 		return io.EOF
 	}
 	r.done = true
-	for i, v := range r.row.values {
-		if b, ok := v.([]byte); ok {
-			// A Scanner may keep or change the bytes it gets.
-			v = clone(b)
+	copy(dest, r.row.values)
+	if r.row.bytes {
+		for i := range dest {
+			dest[i] = clone(dest[i]) // a Scanner may keep or change the bytes it gets
 		}
-		dest[i] = v
 	}
 	return nil
+}
+
+// hasBytes reports whether a value is one that must not be handed out twice.
+func hasBytes(values []driver.Value) bool {
+	return slices.ContainsFunc(values, func(v driver.Value) bool {
+		_, ok := v.([]byte)
+		return ok
+	})
 }
 
 // Close makes the replay free for another row.

@@ -54,16 +54,22 @@ func affinityOf(columnType string) affinity {
 
 const maxExact = 1 << 53 // the integers up to here are floats too
 
-// affinityIn is the affinity of a catalog's column, which has it in its Class.
+// affinityIn is the affinity of a catalog's column, which has it at the start of its Class.
 func affinityIn(column *moneyclip.Column) affinity {
-	if column.Class != "" {
-		for a, name := range affinities {
-			if column.Class[0] == name[0] { // they differ in their first letter
-				return affinity(a)
-			}
-		}
+	if column.Class == "" {
+		return affinityOf(column.Type)
 	}
-	return affinityOf(column.Type)
+	switch column.Class[0] { // they differ in their first letter
+	case 'i':
+		return affinityInteger
+	case 't':
+		return affinityText
+	case 'n':
+		return affinityNumeric
+	case 'r':
+		return affinityReal
+	}
+	return affinityBlob
 }
 
 // Keyable implements [moneyclip.Dialect].

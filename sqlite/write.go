@@ -128,12 +128,17 @@ func (a *analysis) upserts(stmt *ast.InsertStmt, src *source, sc *scope) *moneyc
 		if u.DoNothing {
 			continue
 		}
+		set := a.assignments(u.Set, src.def, inner, excluded)
 		if conflict == nil {
-			conflict = &moneyclip.Conflict{Target: conflictTarget(u, src.def)}
-		} else {
-			conflict.Target = nil
+			conflict = &moneyclip.Conflict{Target: conflictTarget(u, src.def), Set: set}
+			continue
 		}
-		conflict.Set = append(conflict.Set, a.assignments(u.Set, src.def, inner, excluded)...)
+		// Only one of the clauses is carried out, and which one it is nobody knows before.
+		conflict.Target = nil
+		conflict.Set = append(conflict.Set, set...)
+		for i := range conflict.Set {
+			conflict.Set[i].Value = moneyclip.Value{}
+		}
 	}
 	if conflict != nil {
 		conflict.Set = withGenerated(conflict.Set, src.def)

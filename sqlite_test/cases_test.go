@@ -204,6 +204,18 @@ func TestCases(t *testing.T) {
 				"UPDATE t SET v = 3 WHERE k = n AND k = 'A'", "UPDATE t SET v = 4 WHERE n = 'a' AND k = n", "UPDATE t SET v = 5 WHERE 'A' COLLATE NOCASE = k", "DELETE FROM t WHERE (k COLLATE NOCASE) IN ('A')"},
 		},
 		{
+			name:  "two clauses for one conflict target",
+			ddl:   []string{"CREATE TABLE t (id INTEGER PRIMARY KEY, b TEXT)"},
+			rule:  moneyclip.Rule{Key: "t:%d", Table: "t", By: []string{"id"}, NotFound: time.Hour},
+			probe: "SELECT * FROM t WHERE id = ?",
+			args:  []any{1, 2, 3, 4, 5},
+			writes: []string{
+				"INSERT INTO t VALUES (2, 'A')",
+				"INSERT INTO t (id, b) VALUES (2, 'a') ON CONFLICT (id) DO UPDATE SET id = id + 1 ON CONFLICT (id) DO UPDATE SET id = 2",
+				"INSERT INTO t (id, b) VALUES (3, 'a') ON CONFLICT (id) DO UPDATE SET id = 4 ON CONFLICT DO UPDATE SET id = 5",
+			},
+		},
+		{
 			name: "a trigger of a trigger deletes what was numbered",
 			ddl: []string{
 				"CREATE TABLE t (id INTEGER PRIMARY KEY, a INT)", "CREATE TABLE u (x)",

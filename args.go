@@ -1,5 +1,7 @@
 package moneyclip
 
+//lint:file-ignore SA1019 old drivers have a ColumnConverter
+
 import (
 	"database/sql/driver"
 	"errors"

@@ -1,5 +1,7 @@
 package moneyclip
 
+//lint:file-ignore SA1019 old drivers have the old forms of the interfaces
+
 import (
 	"context"
 	"database/sql/driver"
@@ -14,8 +16,8 @@ type baseConn struct {
 	driver.Conn
 	queryer    driver.QueryerContext // nil: none
 	execer     driver.ExecerContext
-	oldQueryer driver.Queryer //nolint:staticcheck // see above
-	oldExecer  driver.Execer  //nolint:staticcheck // see above
+	oldQueryer driver.Queryer
+	oldExecer  driver.Execer
 	beginner   driver.ConnBeginTx
 	checker    driver.NamedValueChecker
 	validator  driver.Validator
@@ -25,8 +27,8 @@ func newBaseConn(c driver.Conn) *baseConn {
 	b := &baseConn{Conn: c}
 	b.queryer, _ = c.(driver.QueryerContext)
 	b.execer, _ = c.(driver.ExecerContext)
-	b.oldQueryer, _ = c.(driver.Queryer) //nolint:staticcheck // see above
-	b.oldExecer, _ = c.(driver.Execer)   //nolint:staticcheck // see above
+	b.oldQueryer, _ = c.(driver.Queryer)
+	b.oldExecer, _ = c.(driver.Execer)
 	b.beginner, _ = c.(driver.ConnBeginTx)
 	b.checker, _ = c.(driver.NamedValueChecker)
 	b.validator, _ = c.(driver.Validator)
@@ -156,7 +158,7 @@ func queryStmt(ctx context.Context, stmt driver.Stmt, args []driver.NamedValue) 
 	if err != nil {
 		return nil, err
 	}
-	return stmt.Query(values) //nolint:staticcheck // the old form is what old drivers have
+	return stmt.Query(values)
 }
 
 func execStmt(ctx context.Context, stmt driver.Stmt, args []driver.NamedValue) (driver.Result, error) {
@@ -167,7 +169,7 @@ func execStmt(ctx context.Context, stmt driver.Stmt, args []driver.NamedValue) (
 	if err != nil {
 		return nil, err
 	}
-	return stmt.Exec(values) //nolint:staticcheck // the old form is what old drivers have
+	return stmt.Exec(values)
 }
 
 // unnamed turns arguments into what the old interfaces take.

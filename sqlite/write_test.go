@@ -79,7 +79,7 @@ func TestWrites(t *testing.T) {
 		{"INSERT INTO d (k) VALUES (?) ON CONFLICT (k) DO NOTHING", "insert d (k) <$1>", ""},
 		{
 			"INSERT INTO d (k) VALUES (?) ON CONFLICT (k) DO UPDATE SET n = 1 ON CONFLICT DO UPDATE SET (n, k) = (2, ?)",
-			"insert d (k) <$1> conflict [] n:=1,n:=2,k:=$2", "",
+			"insert d (k) <$1> conflict [] n:=computed,n:=computed,k:=computed", "",
 		},
 		{
 			"INSERT INTO d (k) VALUES (?) ON CONFLICT (k) DO UPDATE SET n = (SELECT max(y) FROM a) WHERE n IN (SELECT w FROM b)",

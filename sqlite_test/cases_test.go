@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -237,7 +238,7 @@ func TestCases(t *testing.T) {
 			probe: "SELECT * FROM t WHERE id = ?",
 			args: []any{
 				1000, "1e3", "1000.0", 1e3, "+1000", " 1000 ", "0x3e8", "1_000", 9007199254740993,
-				9007199254740992.0, "9007199254740993", "-0", 0, -0.0,
+				9007199254740992.0, "9007199254740993", "-0", 0, math.Copysign(0, -1),
 			},
 			writes: []string{"INSERT INTO t VALUES ('1e3', 1)", "UPDATE t SET a = 2 WHERE id = '1000.00'",
 				"DELETE FROM t WHERE id = '1.e3'",

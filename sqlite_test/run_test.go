@@ -69,7 +69,6 @@ type handle interface {
 type watched struct {
 	probe
 	cache  int
-	rule   string
 	answer string
 	key    string // in the store; empty: the last answer was not stored
 	stmts  map[*sql.DB]*sql.Stmt

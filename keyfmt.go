@@ -132,42 +132,55 @@ func firstRune(s string) string {
 // because no value ever contains the byte with which the literal after it begins. It reports false for a value that
 // has no place in the key: none at all, or one for %d that is not an integer.
 func (t *template) fill(key []byte, data []Datum) ([]byte, bool) {
-	return t.fillVerbs(append(key, t.literals[0]...), data)
-}
-
-// fillVerbs is fill for a key that has the first literal already.
-func (t *template) fillVerbs(key []byte, data []Datum) ([]byte, bool) {
-	for i, verb := range t.verbs {
-		literal := t.literals[i+1]
-		stop := byte(escape) // escaped anyway
-		if literal != "" {
-			stop = literal[0]
-		}
-		d := &data[i]
-		switch {
-		case d.kind == noDatum, verb == 'd' && d.kind != datumInt:
+	key = append(key, t.literals[0]...)
+	for i := range t.verbs {
+		var ok bool
+		if key, ok = t.fillVerb(key, i, &data[i]); !ok {
 			return key, false
-		case d.kind == datumInt:
-			start := len(key)
-			key = strconv.AppendInt(key, d.number, 10)
-			if stop == '-' || stop >= '0' && stop <= '9' {
-				number := string(key[start:])
-				key = appendEscaped(key[:start], number, stop)
-			}
-		case d.kind == datumFloat:
-			key = appendEscaped(key, d.text, stop)
-		case d.kind == datumBytes:
-			key = append(key, mark, mark)
-			key = appendEscaped(key, d.text, stop)
-		default:
-			if looksNumeric(d.text) {
-				key = append(key, mark)
-			}
-			key = appendEscaped(key, d.text, stop)
 		}
-		key = append(key, literal...)
 	}
 	return key, true
+}
+
+// fillVerb appends the value of one verb and the literal after it.
+func (t *template) fillVerb(key []byte, i int, d *Datum) ([]byte, bool) {
+	literal := t.literals[i+1]
+	stop := byte(escape) // escaped anyway
+	if literal != "" {
+		stop = literal[0]
+	}
+	switch {
+	case d.kind == noDatum, t.verbs[i] == 'd' && d.kind != datumInt:
+		return key, false
+	case d.kind == datumInt:
+		return t.fillInt(key, i, d.number), true
+	case d.kind == datumFloat:
+		key = appendEscaped(key, d.text, stop)
+	case d.kind == datumBytes:
+		key = append(key, mark, mark)
+		key = appendEscaped(key, d.text, stop)
+	default:
+		if looksNumeric(d.text) {
+			key = append(key, mark)
+		}
+		key = appendEscaped(key, d.text, stop)
+	}
+	return append(key, literal...), true
+}
+
+// fillInt is fillVerb for an integer.
+func (t *template) fillInt(key []byte, i int, n int64) []byte {
+	start := len(key)
+	key = strconv.AppendInt(key, n, 10)
+	literal := t.literals[i+1]
+	if literal == "" {
+		return key
+	}
+	if stop := literal[0]; stop == '-' || stop >= '0' && stop <= '9' {
+		number := string(key[start:])
+		key = appendEscaped(key[:start], number, stop)
+	}
+	return append(key, literal...)
 }
 
 // looksNumeric reports whether a text could be taken for a number in a key. It may say so of one that could not.

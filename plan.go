@@ -124,7 +124,7 @@ func (b *bound) matchTable(m *meaning, s *Statement) (verbs []verb, why string) 
 				}
 			}
 		}
-		if v.param == 0 && v.constant == (Datum{}) {
+		if v.param == 0 && (v.constant == (Datum{}) || b.template.verbs[i] == 'd' && v.constant.kind != datumInt) {
 			return nil, fmt.Sprintf("it does not pin %s by equality", b.By[i])
 		}
 		verbs = append(verbs, v)
@@ -197,7 +197,6 @@ func how(prepared bool) int {
 // A lookup is the room that a read needs to find its slot. It is used by one goroutine.
 type lookup struct {
 	slot  Slot
-	data  [4]Datum
 	key   [128]byte // for a slot's key, if it is no longer
 	field [64]byte  // for its field
 }
@@ -211,13 +210,14 @@ func (r *readPlan) slot(l *lookup, s *session, args []driver.NamedValue, prepare
 	if len(args) != len(r.statement.Params) {
 		return false
 	}
+	t := r.rule.template
+	key := append(l.key[:0], r.head...)
 	field := append(l.field[:0], r.digests[how(prepared)][:]...)
 	field = append(field, s.profile[:]...)
-	data := l.data[:0]
 	for i := range r.verbs {
 		v := &r.verbs[i]
 		if v.param == 0 {
-			data = append(data, v.constant)
+			key, _ = t.fillVerb(key, i, &v.constant)
 			continue
 		}
 		arg := given(args, v.param, r.statement.Params)
@@ -225,7 +225,7 @@ func (r *readPlan) slot(l *lookup, s *session, args []driver.NamedValue, prepare
 			return false
 		}
 		if n, ok := arg.Value.(int64); ok && v.integers {
-			data, field = append(data, Int(n)), append(field, 0)
+			key, field = t.fillInt(key, i, n), append(field, 0)
 			continue
 		}
 		value, ok := resolve(arg.Value)
@@ -236,7 +236,9 @@ func (r *readPlan) slot(l *lookup, s *session, args []driver.NamedValue, prepare
 		if !ok {
 			return false
 		}
-		data = append(data, d)
+		if key, ok = t.fillVerb(key, i, &d); !ok {
+			return false
+		}
 		// One key, but perhaps not one result: the SELECT may hand its argument back, or look at it otherwise.
 		if own := ownType(arg.Value); own == "" && isPlain(value, d) {
 			field = append(field, 0)
@@ -257,11 +259,8 @@ func (r *readPlan) slot(l *lookup, s *session, args []driver.NamedValue, prepare
 			return false
 		}
 	}
-	l.slot.Field = field
-	key, ok := r.rule.template.fillVerbs(append(l.key[:0], r.head...), data)
-	l.slot.Key = key
-	l.slot.Generations = r.rule.generations
-	return ok
+	l.slot.Key, l.slot.Field, l.slot.Generations = key, field, r.rule.generations
+	return true
 }
 
 // canonical is the canonical spelling of a value that is compared with a column.

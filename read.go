@@ -333,11 +333,12 @@ func (a *ahead) Next(dest []driver.Value) error {
 	return next.err
 }
 
+// Close closes the base's rows, once: some drivers do not survive a second time.
 func (a *ahead) Close() error {
-	if a.closed {
-		return a.closeErr
+	if !a.closed {
+		a.closed, a.closeErr = true, a.base.Close()
 	}
-	return a.base.Close()
+	return a.closeErr
 }
 
 func (a *ahead) HasNextResultSet() bool { return !a.closed && hasNextResultSet(a.base) }

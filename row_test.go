@@ -291,3 +291,58 @@ func TestRowSize(t *testing.T) {
 		}
 	}
 }
+
+// onceRows are rows of a driver that does not survive a second Close.
+type onceRows struct {
+	t      *testing.T
+	rows   int
+	closed bool
+}
+
+func (r *onceRows) Columns() []string { return []string{"n"} }
+
+func (r *onceRows) Next(dest []driver.Value) error {
+	if r.rows == 0 {
+		return io.EOF
+	}
+	r.rows--
+	dest[0] = int64(r.rows)
+	return nil
+}
+
+func (r *onceRows) Close() error {
+	if r.closed {
+		r.t.Error("the base's rows were closed twice")
+	}
+	r.closed = true
+	return nil
+}
+
+func TestRowsCloseTheBaseOnce(t *testing.T) {
+	t.Parallel()
+	for _, rows := range []int{0, 1, 2, 3} {
+		recorded := &onceRows{t: t, rows: rows}
+		_, replayed := record(recorded, new(shape))
+		written, ended := &onceRows{t: t, rows: rows}, 0
+		returned := &returning{base: written, end: func(error) error { ended++; return nil }}
+		fetched := &returning{base: &onceRows{t: t, rows: rows}, end: func(error) error { return nil }}
+		fetched.fetch()
+		for _, r := range []driver.Rows{replayed, returned, fetched} {
+			got := 0
+			for r.Next(make([]driver.Value, 1)) == nil {
+				got++
+			}
+			if got != rows {
+				t.Errorf("%T: got %d rows, want %d", r, got, rows)
+			}
+			for range 2 {
+				if err := r.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		if !recorded.closed || !written.closed || ended != 1 {
+			t.Errorf("%d rows: got closed %t and %t, ended %d times", rows, recorded.closed, written.closed, ended)
+		}
+	}
+}

@@ -374,7 +374,8 @@ type returning struct {
 	base   driver.Rows
 	end    func(err error) error // says what the caller is to hear
 	over   bool                  // end was called
-	failed error                 // what the last Next said
+	closed bool
+	failed error // what the last Next said
 }
 
 var (
@@ -405,7 +406,12 @@ func (r *returning) Next(dest []driver.Value) error {
 	return io.EOF
 }
 
+// Close closes the base's rows, once: some drivers do not survive a second time.
 func (r *returning) Close() error {
+	if r.closed {
+		return nil
+	}
+	r.closed = true
 	err := r.base.Close()
 	if r.over {
 		return err

@@ -7,6 +7,7 @@ export CGO_ENABLED = 1
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 30s
 STEPS ?= 10000
+SEED ?= $(shell date +%s)
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,8 +34,8 @@ fuzz: tools ## run every fuzz target for FUZZTIME (30s) each
 			echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
 		done; done
 
-property: tools ## the property test on SQLite for STEPS (10000) statements
-	MONEYCLIP_STEPS=$(STEPS) go test -v -timeout 60m -run 'TestProperty|TestControl' ./sqlite_test
+property: tools ## the property test on SQLite for STEPS (10000) statements, from another SEED each time
+	MONEYCLIP_STEPS=$(STEPS) MONEYCLIP_SEED=$(SEED) go test -v -timeout 60m -run 'TestProperty|TestControl' ./sqlite_test
 
 bench: tools ## the cost of a hit against the floor: database/sql over a driver that does nothing
 	go test -run '^$$' -bench . .

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
@@ -74,7 +73,7 @@ func setting(name string, otherwise int) int {
 // database holds. MONEYCLIP_STEPS says how much it does, MONEYCLIP_SEED where it starts: a failure names its seed.
 func TestProperty(t *testing.T) {
 	t.Parallel()
-	steps, seed := setting("MONEYCLIP_STEPS", defaultSteps), setting("MONEYCLIP_SEED", int(rand.Int32()))
+	steps, seed := setting("MONEYCLIP_STEPS", defaultSteps), setting("MONEYCLIP_SEED", 1)
 	total := newCounts()
 	failures := 0
 	for ; total.steps < steps && failures < maxFailures; seed++ {

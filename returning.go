@@ -1,0 +1,119 @@
+package moneyclip
+
+import (
+	"database/sql/driver"
+	"io"
+	"reflect"
+)
+
+// returning are the rows of a write that returns some. The write is over when they are closed or at their end.
+type returning struct {
+	base   driver.Rows
+	end    func(err error) error // says what the caller is to hear
+	over   bool                  // end was called
+	closed bool
+	failed error // what the last Next said
+}
+
+var (
+	_ driver.RowsNextResultSet              = (*returning)(nil)
+	_ driver.RowsColumnTypeDatabaseTypeName = (*returning)(nil)
+	_ driver.RowsColumnTypeScanType         = (*returning)(nil)
+	_ driver.RowsColumnTypeLength           = (*returning)(nil)
+	_ driver.RowsColumnTypeNullable         = (*returning)(nil)
+	_ driver.RowsColumnTypePrecisionScale   = (*returning)(nil)
+)
+
+func (r *returning) Columns() []string { return r.base.Columns() }
+
+func (r *returning) Next(dest []driver.Value) error {
+	err := r.base.Next(dest)
+	switch {
+	case err == nil:
+		return nil
+	case err != io.EOF: //nolint:errorlint // as database/sql compares it
+		r.failed = err
+		return err
+	case hasNextResultSet(r.base):
+		return err
+	}
+	if err := r.Close(); err != nil {
+		return err
+	}
+	return io.EOF
+}
+
+// Close closes the base's rows, once: some drivers do not survive a second time.
+func (r *returning) Close() error {
+	if r.closed {
+		return nil
+	}
+	r.closed = true
+	err := r.base.Close()
+	if r.over {
+		return err
+	}
+	r.over = true
+	if r.failed != nil {
+		r.end(r.failed) // the caller has heard of it
+		return err
+	}
+	return r.end(err)
+}
+
+// fetch reads the rows to their end and ends the write. The rows go on to give out what was read.
+func (r *returning) fetch() {
+	if r.over || r.failed != nil || hasNextResultSet(r.base) {
+		return
+	}
+	a := &ahead{base: r.base, row: new(shape).of(r.base)}
+	var last error
+	for last == nil {
+		values := make([]driver.Value, len(a.row.names))
+		if last = r.base.Next(values); last == nil {
+			for i := range values {
+				values[i] = clone(values[i])
+			}
+			a.queue = append(a.queue, result{values: values})
+		}
+	}
+	a.closed, a.closeErr = true, r.base.Close()
+	r.over = true
+	failed := a.closeErr
+	if last != io.EOF { //nolint:errorlint // as database/sql compares it
+		failed = last
+	}
+	if err := r.end(failed); last == io.EOF && err != nil { //nolint:errorlint // as database/sql compares it
+		last, a.closeErr = err, err
+	}
+	a.queue = append(a.queue, result{err: last})
+	r.base = a
+}
+
+func (r *returning) HasNextResultSet() bool { return hasNextResultSet(r.base) }
+
+func (r *returning) NextResultSet() error {
+	if next, ok := r.base.(driver.RowsNextResultSet); ok {
+		return next.NextResultSet()
+	}
+	return io.EOF
+}
+
+func (r *returning) ColumnTypeDatabaseTypeName(i int) string { return describe(r.base)[i].databaseType }
+
+func (r *returning) ColumnTypeScanType(i int) reflect.Type { return describe(r.base)[i].scanType }
+
+func (r *returning) ColumnTypeLength(i int) (int64, bool) {
+	c := &describe(r.base)[i]
+	return c.length, c.hasLength
+}
+
+func (r *returning) ColumnTypeNullable(i int) (nullable, ok bool) {
+	c := &describe(r.base)[i]
+	return c.nullable, c.hasNullable
+}
+
+func (r *returning) ColumnTypePrecisionScale(i int) (precision, scale int64, ok bool) {
+	c := &describe(r.base)[i]
+	return c.precision, c.scale, c.hasDecimal
+}

@@ -1,0 +1,137 @@
+package moneyclip
+
+import "slices"
+
+// What a column holds in the rows that a step of a write touches: known from the statement, to be read, or neither.
+
+// given returns a value that a step puts into a column, with an eye to NULL: the database may put a value of its own in
+// its place.
+func (s *step) given(table *Table, column string, v Value) Value {
+	c := table.Column(column)
+	numbered := column == table.Serial && s.write.Op == Insert
+	if !numbered && (c == nil || !c.NotNull || !s.write.Replace && !table.Replaces) {
+		return v
+	}
+	switch {
+	case v.Kind == ValueParam:
+		v.filled = true
+	case v.Kind == ValueConst && v.Const == nil:
+		return s.read(column, true)
+	}
+	return v
+}
+
+// values returns what a column can hold in the rows of a step, when the step comes to them or when it has been there:
+// one value, or one of several. Nil: that is not known.
+func (e *effects) values(s step, table *Table, column string, isNew bool, row int) []Value {
+	w := s.write
+	if isNew && w.Op == Insert {
+		return one(e.inserted(s, table, column, row))
+	}
+	if isNew && w.Op == Update {
+		for _, a := range slices.Backward(w.Set) { // of two assignments the last counts
+			if a.Column != column {
+				continue
+			}
+			if known(a.Value) {
+				return one(s.given(table, column, a.Value))
+			}
+			break
+		}
+		if w.SetAll || assigns(w, table, column) {
+			if e.isDisturbed(s, table, "") {
+				return nil // computed from a row that is not what was read of it
+			}
+			return one(s.read(column, true))
+		}
+	}
+	if e.isDisturbed(s, table, column) {
+		return nil
+	}
+	return e.before(s, table, column)
+}
+
+// before returns what a column held before the statement, in the rows of a step: a key that was stored then has this
+// value, whatever else the statement makes of the row on its way.
+func (e *effects) before(s step, table *Table, column string) []Value {
+	w := s.write
+	for i := range w.Pins {
+		p := &w.Pins[i]
+		if p.Column == column && !slices.ContainsFunc(p.Values, func(v Value) bool { return !known(v) }) && p.holds(w.Table, e.meaning.catalog) {
+			return p.Values
+		}
+	}
+	return one(s.read(column, false))
+}
+
+// isDisturbed reports whether a consequence of the statement, other than the step itself, assigns the column in the
+// step's table; for "", any column.
+func (e *effects) isDisturbed(s step, table *Table, column string) bool {
+	if s.write.Op == Insert {
+		return false // a row is what was inserted when its triggers fire
+	}
+	var own *Write
+	if s.depth > 0 {
+		own = s.write
+	}
+	if c := table.Column(column); c != nil && c.Generated {
+		column = ""
+	}
+	return e.disturbed.assign(table.Name, column, own)
+}
+
+// inserted returns the value of a column in an inserted row.
+func (e *effects) inserted(s step, table *Table, column string, row int) Value {
+	w := s.write
+	i := slices.Index(w.Columns, column)
+	if i >= 0 && slices.Contains(w.Columns[i+1:], column) {
+		return Value{} // given twice: which of them counts is the database's affair
+	}
+	if i >= 0 && row < len(w.Rows) && i < len(w.Rows[row]) && known(w.Rows[row][i]) {
+		return s.given(table, column, w.Rows[row][i])
+	}
+	c := table.Column(column)
+	if i < 0 && w.Columns != nil && c != nil && column != table.Serial && !c.Generated && known(c.Default) {
+		return c.Default
+	}
+	return s.read(column, true)
+}
+
+// read returns a value that is read from the rows of the step; ValueComputed: they can not be read.
+func (s *step) read(column string, isNew bool) Value {
+	switch {
+	case s.unit == nil:
+		return Value{}
+	case isNew:
+		return Value{Kind: ValueNew, Column: column}
+	default:
+		return Value{Kind: ValueOld, Column: column}
+	}
+}
+
+func known(v Value) bool { return v.Kind != ValueComputed && v.Kind != ValueExcluded }
+
+func one(v Value) []Value {
+	if !known(v) {
+		return nil
+	}
+	return []Value{v}
+}
+
+// assigns reports whether an UPDATE gives a column a value, by its own words or because the column is computed from
+// others.
+func assigns(w *Write, table *Table, column string) bool {
+	if w.SetAll || slices.ContainsFunc(w.Set, func(a Assignment) bool { return a.Column == column }) {
+		return true
+	}
+	c := table.Column(column)
+	return c != nil && c.Generated
+}
+
+func assignsWatched(w *Write, table *Table, on *watch) bool {
+	if on.all {
+		return true
+	}
+	return slices.ContainsFunc(on.set, func(c string) bool { return assigns(w, table, c) }) ||
+		slices.ContainsFunc(on.columns, func(c string) bool { return assigns(w, table, c) })
+}

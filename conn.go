@@ -135,7 +135,7 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 	if c.replay.row != nil {
 		return newReplay(row)
 	}
-	c.replay = replay{row: row, done: !row.found}
+	c.replay = replay{described{row: row}, !row.found}
 	return &c.replay
 }
 

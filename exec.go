@@ -94,7 +94,7 @@ func (c *conn) returning(ctx context.Context, p *plan, args []driver.NamedValue,
 	}
 	c.open = append(c.open, w.work) // what is written meanwhile becomes visible with it
 	c.outs++
-	r := &returning{base: rows, end: func(err error) error {
+	r := &returning{described: described{base: rows}, end: func(err error) error {
 		c.outs--
 		if w.own {
 			c.own = nil

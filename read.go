@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"io"
 	"math/rand/v2"
-	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -237,7 +236,7 @@ func (f *flight) wait(ctx context.Context) (landed bool, err error) {
 // not be stored. The rows answer the caller in either case, just as the base's would have.
 func record(base driver.Rows, shape *shape) (*Row, driver.Rows) {
 	like := shape.of(base)
-	ahead := &ahead{base: base, row: like}
+	ahead := &ahead{described: described{row: like, base: base}}
 	first := make([]driver.Value, len(like.names))
 	if err := base.Next(first); err != nil {
 		ahead.queue = []result{{err: err}}
@@ -290,9 +289,8 @@ func (s *shape) of(base driver.Rows) *Row {
 
 // ahead gives out results that were read too early, and then the base's own.
 type ahead struct {
-	base     driver.Rows
+	described
 	queue    []result
-	row      *Row // its columns
 	closed   bool // the base is closed already
 	closeErr error
 }
@@ -302,21 +300,7 @@ type result struct {
 	err    error
 }
 
-var (
-	_ driver.RowsNextResultSet              = (*ahead)(nil)
-	_ driver.RowsColumnTypeDatabaseTypeName = (*ahead)(nil)
-	_ driver.RowsColumnTypeScanType         = (*ahead)(nil)
-	_ driver.RowsColumnTypeLength           = (*ahead)(nil)
-	_ driver.RowsColumnTypeNullable         = (*ahead)(nil)
-	_ driver.RowsColumnTypePrecisionScale   = (*ahead)(nil)
-)
-
-func (a *ahead) Columns() []string {
-	if a.closed {
-		return a.row.names
-	}
-	return a.base.Columns()
-}
+var _ allRows = (*ahead)(nil)
 
 func (a *ahead) Next(dest []driver.Value) error {
 	if len(a.queue) == 0 {
@@ -347,33 +331,6 @@ func (a *ahead) NextResultSet() error {
 	if !a.HasNextResultSet() {
 		return io.EOF
 	}
-	a.queue = nil
+	a.queue, a.row = nil, nil // its columns may be others
 	return a.base.(driver.RowsNextResultSet).NextResultSet()
-}
-
-// columns are the columns as they are now; another result set may have others.
-func (a *ahead) column(i int) *column {
-	if a.closed {
-		return &a.row.columns[i]
-	}
-	return &describe(a.base)[i]
-}
-
-func (a *ahead) ColumnTypeDatabaseTypeName(i int) string { return a.column(i).databaseType }
-
-func (a *ahead) ColumnTypeScanType(i int) reflect.Type { return a.column(i).scanType }
-
-func (a *ahead) ColumnTypeLength(i int) (int64, bool) {
-	c := a.column(i)
-	return c.length, c.hasLength
-}
-
-func (a *ahead) ColumnTypeNullable(i int) (nullable, ok bool) {
-	c := a.column(i)
-	return c.nullable, c.hasNullable
-}
-
-func (a *ahead) ColumnTypePrecisionScale(i int) (precision, scale int64, ok bool) {
-	c := a.column(i)
-	return c.precision, c.scale, c.hasDecimal
 }

@@ -3,28 +3,18 @@ package moneyclip
 import (
 	"database/sql/driver"
 	"io"
-	"reflect"
 )
 
 // returning are the rows of a write that returns some. The write is over when they are closed or at their end.
 type returning struct {
-	base   driver.Rows
+	described
 	end    func(err error) error // says what the caller is to hear
 	over   bool                  // end was called
 	closed bool
 	failed error // what the last Next said
 }
 
-var (
-	_ driver.RowsNextResultSet              = (*returning)(nil)
-	_ driver.RowsColumnTypeDatabaseTypeName = (*returning)(nil)
-	_ driver.RowsColumnTypeScanType         = (*returning)(nil)
-	_ driver.RowsColumnTypeLength           = (*returning)(nil)
-	_ driver.RowsColumnTypeNullable         = (*returning)(nil)
-	_ driver.RowsColumnTypePrecisionScale   = (*returning)(nil)
-)
-
-func (r *returning) Columns() []string { return r.base.Columns() }
+var _ allRows = (*returning)(nil)
 
 func (r *returning) Next(dest []driver.Value) error {
 	err := r.base.Next(dest)
@@ -66,7 +56,7 @@ func (r *returning) fetch() {
 	if r.over || r.failed != nil || hasNextResultSet(r.base) {
 		return
 	}
-	a := &ahead{base: r.base, row: new(shape).of(r.base)}
+	a := &ahead{described: described{row: new(shape).of(r.base), base: r.base}}
 	var last error
 	for last == nil {
 		values := make([]driver.Value, len(a.row.names))
@@ -97,23 +87,4 @@ func (r *returning) NextResultSet() error {
 		return next.NextResultSet()
 	}
 	return io.EOF
-}
-
-func (r *returning) ColumnTypeDatabaseTypeName(i int) string { return describe(r.base)[i].databaseType }
-
-func (r *returning) ColumnTypeScanType(i int) reflect.Type { return describe(r.base)[i].scanType }
-
-func (r *returning) ColumnTypeLength(i int) (int64, bool) {
-	c := &describe(r.base)[i]
-	return c.length, c.hasLength
-}
-
-func (r *returning) ColumnTypeNullable(i int) (nullable, ok bool) {
-	c := &describe(r.base)[i]
-	return c.nullable, c.hasNullable
-}
-
-func (r *returning) ColumnTypePrecisionScale(i int) (precision, scale int64, ok bool) {
-	c := &describe(r.base)[i]
-	return c.precision, c.scale, c.hasDecimal
 }

@@ -95,30 +95,71 @@ func clone(v driver.Value) driver.Value {
 	return v
 }
 
+// described answers what database/sql asks of the columns of rows: from a Row, or from the base's rows as they are now.
+// An answer that the base has no method for is what database/sql takes in its place.
+type described struct {
+	row  *Row        // nil: ask base
+	base driver.Rows // nil: there is nothing to tell
+}
+
+func (d *described) Columns() []string {
+	switch {
+	case d.row != nil:
+		return d.row.names
+	case d.base != nil:
+		return d.base.Columns()
+	}
+	return nil
+}
+
+func (d *described) column(i int) *column {
+	switch {
+	case d.row != nil:
+		return &d.row.columns[i]
+	case d.base != nil:
+		return &describe(d.base)[i]
+	}
+	return &column{scanType: reflect.TypeFor[any]()}
+}
+
+func (d *described) ColumnTypeDatabaseTypeName(i int) string { return d.column(i).databaseType }
+
+func (d *described) ColumnTypeScanType(i int) reflect.Type { return d.column(i).scanType }
+
+func (d *described) ColumnTypeLength(i int) (int64, bool) {
+	c := d.column(i)
+	return c.length, c.hasLength
+}
+
+func (d *described) ColumnTypeNullable(i int) (nullable, ok bool) {
+	c := d.column(i)
+	return c.nullable, c.hasNullable
+}
+
+func (d *described) ColumnTypePrecisionScale(i int) (precision, scale int64, ok bool) {
+	c := d.column(i)
+	return c.precision, c.scale, c.hasDecimal
+}
+
 // replay serves a Row as a driver's rows. It is used by one goroutine at a time, like all driver.Rows.
 type replay struct {
-	row  *Row
+	described
 	done bool
 }
 
-var (
-	_ driver.Rows                           = (*replay)(nil)
-	_ driver.RowsNextResultSet              = (*replay)(nil)
-	_ driver.RowsColumnTypeDatabaseTypeName = (*replay)(nil)
-	_ driver.RowsColumnTypeScanType         = (*replay)(nil)
-	_ driver.RowsColumnTypeLength           = (*replay)(nil)
-	_ driver.RowsColumnTypeNullable         = (*replay)(nil)
-	_ driver.RowsColumnTypePrecisionScale   = (*replay)(nil)
-)
-
-func newReplay(row *Row) *replay { return &replay{row: row, done: !row.found} }
-
-func (r *replay) Columns() []string {
-	if r.row == nil {
-		return nil
-	}
-	return r.row.names
+// allRows is all that database/sql asks of rows.
+type allRows interface {
+	driver.RowsNextResultSet
+	driver.RowsColumnTypeDatabaseTypeName
+	driver.RowsColumnTypeScanType
+	driver.RowsColumnTypeLength
+	driver.RowsColumnTypeNullable
+	driver.RowsColumnTypePrecisionScale
 }
+
+var _ allRows = (*replay)(nil)
+
+func newReplay(row *Row) *replay { return &replay{described{row: row}, !row.found} }
 
 func (r *replay) Next(dest []driver.Value) error {
 	if r.done || r.row == nil {
@@ -151,19 +192,3 @@ func (r *replay) Close() error {
 func (r *replay) HasNextResultSet() bool { return false }
 
 func (r *replay) NextResultSet() error { return io.EOF }
-
-func (r *replay) ColumnTypeDatabaseTypeName(i int) string { return r.row.columns[i].databaseType }
-
-func (r *replay) ColumnTypeScanType(i int) reflect.Type { return r.row.columns[i].scanType }
-
-func (r *replay) ColumnTypeLength(i int) (int64, bool) {
-	return r.row.columns[i].length, r.row.columns[i].hasLength
-}
-
-func (r *replay) ColumnTypeNullable(i int) (nullable, ok bool) {
-	return r.row.columns[i].nullable, r.row.columns[i].hasNullable
-}
-
-func (r *replay) ColumnTypePrecisionScale(i int) (precision, scale int64, ok bool) {
-	return r.row.columns[i].precision, r.row.columns[i].scale, r.row.columns[i].hasDecimal
-}

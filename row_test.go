@@ -324,8 +324,8 @@ func TestRowsCloseTheBaseOnce(t *testing.T) {
 		recorded := &onceRows{t: t, rows: rows}
 		_, replayed := record(recorded, new(shape))
 		written, ended := &onceRows{t: t, rows: rows}, 0
-		returned := &returning{base: written, end: func(error) error { ended++; return nil }}
-		fetched := &returning{base: &onceRows{t: t, rows: rows}, end: func(error) error { return nil }}
+		returned := &returning{described: described{base: written}, end: func(error) error { ended++; return nil }}
+		fetched := &returning{described: described{base: &onceRows{t: t, rows: rows}}, end: func(error) error { return nil }}
 		fetched.fetch()
 		for _, r := range []driver.Rows{replayed, returned, fetched} {
 			got := 0

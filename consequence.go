@@ -71,10 +71,13 @@ func assignedBy(assigned map[ColumnName]int, table, column string, own *Write) b
 // change reports whether foreign keys and triggers may change which rows a write touches, so that they are not those
 // that were there before it. An UPDATE or DELETE of the statement's own finds its rows before it touches the first.
 func (c *consequences) change(w *Write, table *Table) bool {
-	if w.Parent != nil {
-		return slices.ContainsFunc(w.Key.Columns, func(column string) bool { return assignedBy(c.moved, w.Table, column, w) })
-	}
-	if w.Op != Insert {
+	moved := func(column string) bool { return assignedBy(c.moved, w.Table, column, w) }
+	switch {
+	case w.Parent != nil:
+		return slices.ContainsFunc(w.Key.Columns, moved) || c.change(w.Parent, nil)
+	case w.Op != Insert && w.Source == nil:
+		return slices.ContainsFunc(w.Pins, func(p Pin) bool { return moved(p.Column) })
+	case w.Op != Insert:
 		return false
 	}
 	if c.written[tableOp{w.Table, Insert}] || c.written[tableOp{w.Table, Delete}] {
@@ -146,11 +149,20 @@ func (e *effects) collision(s step, table *Table, key *UniqueKey, w Write, via s
 		return
 	}
 	for row := range s.write.Rows {
-		old := w
+		old, collides := w, true
 		for _, column := range key.Columns {
 			if v := e.inserted(s, table, column, row); v.Kind == ValueParam || v.Kind == ValueConst {
+				if v.Kind == ValueConst && v.Const == nil {
+					collides = false // NULL is in nobody's way
+				}
+				if column == table.Serial {
+					v.filled = false // nor is a row that gets a new number
+				}
 				old.Pins = append(old.Pins, Pin{Column: column, Values: []Value{v}})
 			}
+		}
+		if !collides {
+			continue
 		}
 		old.Set = e.withoutExcluded(w.Set, table, func(column string) Value { return e.inserted(s, table, column, row) })
 		e.follow(step{write: &old, unit: s.unit, rowOf: s.rowOf, via: via, depth: s.depth + 1, replace: s.replace, collides: true})
@@ -219,12 +231,32 @@ func (e *effects) foreignKeys(s step, table *Table) {
 		via := fmt.Sprintf("by the foreign key from %q: ", key.Child)
 		next := step{write: child, rowOf: s.rowOf, via: via, depth: s.depth + 1, replace: s.replace}
 		// A read goes along a chain of different tables. Where a table meets itself, the chain has no end.
-		if s.unit == w && !inChain(w, key.Child) {
+		if (s.unit == w || e.isPinned(w)) && !inChain(w, key.Child) {
 			child.Parent, child.Key = w, key
 			next.unit = child
 		}
 		e.follow(next)
 	}
+}
+
+// isPinned reports whether the pins of a write that the statement brings about say which rows it touches: they can be
+// read by them, although there is no text of the write. The write must not move its rows away from its own pins, because
+// it may be carried out more than once.
+func (e *effects) isPinned(w *Write) bool {
+	if w.Op == Insert || w.SetAll || w.Source != nil || w.Parent != nil || len(w.Pins) == 0 {
+		return false
+	}
+	for _, p := range w.Pins {
+		if !p.holds(w.Table, e.meaning.catalog) || slices.ContainsFunc(w.Set, func(a Assignment) bool { return a.Column == p.Column }) {
+			return false
+		}
+		for _, v := range p.Values {
+			if v.Kind != ValueParam && v.Kind != ValueConst || v.filled {
+				return false
+			}
+		}
+	}
+	return !slices.ContainsFunc(w.Set, func(a Assignment) bool { return a.Value.Kind == ValueOld || a.Value.Kind == ValueNew })
 }
 
 func inChain(w *Write, table string) bool {
@@ -352,7 +384,11 @@ func (e *effects) fire(s step, table *Table, body *Write, row int) {
 	if body.Conflict != nil {
 		w.Conflict = &Conflict{Target: body.Conflict.Target, Set: givenSet(body.Conflict.Set, given)}
 	}
-	e.follow(step{write: w, rowOf: rowOf, via: fmt.Sprintf("by a trigger of %q: ", table.Name), depth: s.depth + 1, replace: s.replace})
+	next := step{write: w, rowOf: rowOf, via: fmt.Sprintf("by a trigger of %q: ", table.Name), depth: s.depth + 1, replace: s.replace}
+	if e.isPinned(w) {
+		next.unit = w
+	}
+	e.follow(next)
 }
 
 func givenSet(set []Assignment, given func(v Value, column string) Value) []Assignment {

@@ -33,7 +33,9 @@ type Dialect interface {
 	Keyable(column *Column) string
 
 	// Reading says how to learn the values of columns in the rows that a write touches: as they are before it (old)
-	// and after it (new). It reports false where there is no sound way.
+	// and after it (new). It reports false where there is no sound way. A write without Source and Parent is one that
+	// the statement brings about; its rows are those that equal its Pins. What foreign keys and triggers do to the rows
+	// meanwhile is the caller's affair.
 	Reading(write *Write, catalog *Catalog, old, new []string) (Reading, bool)
 
 	// Begin is the text that starts a transaction around one write that is to be read.

@@ -245,8 +245,21 @@ func (s *step) signature() string {
 	if w.Conflict != nil {
 		conflict = *w.Conflict
 	}
-	return fmt.Sprintf("%d %q %#v %#v %t %q %#v %t %t %#v %t %p %p", w.Op, w.Table, w.Pins, w.Set, w.SetAll, w.Columns, w.Rows, w.Replace,
-		w.Conflict != nil, conflict, s.replace, s.unit, s.rowOf)
+	return fmt.Sprintf("%d %q %#v %#v %t %q %#v %t %t %#v %t %s %s", w.Op, w.Table, w.Pins, w.Set, w.SetAll, w.Columns, w.Rows, w.Replace,
+		w.Conflict != nil, conflict, s.replace, readingOf(s.unit), readingOf(s.rowOf))
+}
+
+// readingOf tells units apart by the rows that they read.
+func readingOf(w *Write) string {
+	switch {
+	case w == nil:
+		return "nothing"
+	case w.Source != nil:
+		return fmt.Sprintf("%p", w)
+	case w.Parent != nil:
+		return fmt.Sprintf("%d %q %#v of %s", w.Op, w.Table, *w.Key, readingOf(w.Parent))
+	}
+	return fmt.Sprintf("%d %q %#v %#v", w.Op, w.Table, w.Pins, w.Set)
 }
 
 // meet finds the keys of one rule that a step touches through one watch.

@@ -120,8 +120,8 @@ type Write struct {
 	// Conflict, for Insert, is an ON CONFLICT DO UPDATE or its like.
 	Conflict *Conflict
 
-	// Source is what the dialect needs for [Dialect.Reading]: its own syntax tree. Nil: the write can not be read.
-	// The rest of MoneyClip does not look into it.
+	// Source is what the dialect needs for [Dialect.Reading]: its own syntax tree. The rest of MoneyClip does not look
+	// into it. Nil: a write that the statement only brings about.
 	Source any
 
 	// Parent is the write whose foreign key action is this one, by Key; nil for a write of the statement itself.

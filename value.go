@@ -12,6 +12,9 @@ func (s *step) given(table *Table, column string, v Value) Value {
 	if !numbered && (c == nil || !c.NotNull || !s.write.Replace && !table.Replaces) {
 		return v
 	}
+	if !numbered && c.Default.Kind == ValueConst && c.Default.Const == nil {
+		return v // there is nothing to put there: the statement fails
+	}
 	switch {
 	case v.Kind == ValueParam:
 		v.filled = true
@@ -61,7 +64,26 @@ func (e *effects) before(s step, table *Table, column string) []Value {
 			return p.Values
 		}
 	}
+	if s.unit == nil && s.isOwnRow(table) {
+		return []Value{{Kind: ValueOld, Column: column}}
+	}
 	return one(s.read(column, false))
+}
+
+// isOwnRow reports whether a step comes back to the row that has fired its trigger, by a unique key, as a trigger does that
+// keeps a time of the last change.
+func (s *step) isOwnRow(table *Table) bool {
+	if s.rowOf == nil || s.rowOf.Table != table.Name {
+		return false
+	}
+	own := func(column string) bool {
+		return slices.ContainsFunc(s.write.Pins, func(p Pin) bool {
+			return p.Column == column && len(p.Values) == 1 && p.Values[0].Kind == ValueOld && p.Values[0].Column == column
+		})
+	}
+	return slices.ContainsFunc(table.Unique, func(u UniqueKey) bool {
+		return !u.Odd && len(u.Columns) > 0 && !slices.ContainsFunc(u.Columns, func(c string) bool { return !own(c) })
+	})
 }
 
 // isDisturbed reports whether a consequence of the statement, other than the step itself, assigns the column in the

@@ -124,6 +124,8 @@ func (r *reader) existing(w *moneyclip.Write, def *moneyclip.Table, old, new []s
 		return r.deleted(stmt, def, old, new)
 	case *ast.UpdateStmt:
 		return r.updated(stmt, w, def, old, new)
+	case nil:
+		return r.pinned(w, def, old, new)
 	case *ast.InsertStmt:
 		in, ok := r.newRows(stmt, w, def)
 		if !ok {
@@ -245,6 +247,76 @@ func assignedExpr(set []*ast.SetPair, def *moneyclip.Table, name string) (e ast.
 		}
 	}
 	return e, isSet, ok || !isSet
+}
+
+// pinned selects the rows of a write that a trigger makes, or that is in the way of an INSERT: by its pins, which hold
+// for all of them.
+func (r *reader) pinned(w *moneyclip.Write, def *moneyclip.Table, old, new []string) (string, bool) {
+	var conditions []string
+	for _, pin := range w.Pins {
+		var values []string
+		for _, v := range pin.Values {
+			value, ok := pinned(v)
+			if !ok {
+				return "", false
+			}
+			values = append(values, value)
+		}
+		column := qualify("t", []string{pin.Column})[0]
+		if def.Column(pin.Column) == nil || len(values) == 0 {
+			return "", false
+		}
+		for i, value := range values {
+			values[i] = column + " = " + value // one by one: IN would compare with the affinity of no column
+		}
+		conditions = append(conditions, "("+strings.Join(values, " OR ")+")")
+	}
+	if len(conditions) == 0 {
+		return "", false
+	}
+	columns := results("t", old)
+	for _, name := range new {
+		e, ok := pinnedNew(w, def, name)
+		if !ok {
+			return "", false
+		}
+		columns = append(columns, e)
+	}
+	distinct := ""
+	if isExact(def, old) && isExact(def, new) {
+		distinct = "DISTINCT "
+	}
+	return fmt.Sprintf("SELECT %s%s FROM main.%s AS t WHERE %s",
+		distinct, strings.Join(columns, ", "), quote(def.Name), strings.Join(conditions, " AND ")), true
+}
+
+// pinned is a parameter or a constant in the text of a query.
+func pinned(v moneyclip.Value) (string, bool) {
+	switch v.Kind {
+	case moneyclip.ValueParam:
+		return fmt.Sprintf("?%d", v.Param), true
+	case moneyclip.ValueConst:
+		return literal(v.Const)
+	}
+	return "", false
+}
+
+// pinnedNew is what a column holds after such a write.
+func pinnedNew(w *moneyclip.Write, def *moneyclip.Table, name string) (string, bool) {
+	if w.Op == moneyclip.Delete {
+		return "NULL", true
+	}
+	column := def.Column(name)
+	if w.SetAll || column == nil || column.Generated {
+		return "", false
+	}
+	for _, a := range slices.Backward(w.Set) {
+		if a.Column == name {
+			value, ok := pinned(a.Value)
+			return "+" + value, ok
+		}
+	}
+	return results("t", []string{name})[0], true
 }
 
 // children selects the rows that refer to those which another write touches.

@@ -168,16 +168,6 @@ func (in *newRows) numbered(old int, new []string) (mark, after moneyclip.Query)
 
 // collided selects the rows with which new rows collide: deleted by REPLACE, updated by ON CONFLICT. Empty: none can.
 func (in *newRows) collided(old, new []string) (string, bool) {
-	for _, trigger := range in.def.Triggers {
-		if trigger.Opaque != "" {
-			return "", false
-		}
-		for _, w := range trigger.Writes {
-			if w.Table == in.def.Name {
-				return "", false // a row that the trigger makes or changes can be the one that is met
-			}
-		}
-	}
 	var any []string
 	for _, key := range in.keys {
 		condition, ok := in.equal(key)

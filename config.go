@@ -79,7 +79,7 @@ type Cache struct {
 	opened     any        // with a scope: the database that was opened first
 	connectors int        // made by Connector
 	closed     bool
-	last       *database // that was reached last, for Explain
+	last       *session // of the connection that was made last, for Explain
 	latest     *connector
 
 	background sync.WaitGroup // reloads at work

@@ -149,7 +149,7 @@ func (c *connector) identify(ctx context.Context, ask Asker) (*session, error) {
 		return nil, err
 	}
 	cache.mu.Lock()
-	cache.last = s.database
+	cache.last = s
 	cache.mu.Unlock()
 	if !s.private {
 		c.home.Store(s)

@@ -12,6 +12,7 @@ import (
 // Explain says what becomes of a statement, without running it.
 func ExampleCache_Explain() {
 	cache, err := moneyclip.New(sqlite.Dialect, moneyclip.Config{
+		Scope: "example", // a database in memory has no name of its own
 		Rules: []moneyclip.Rule{
 			{Name: "document", Key: "document::id-%d", Table: "documents", By: []string{"id"}},
 			{Name: "count", Key: "book::count-%d", Query: "SELECT count(*) FROM documents WHERE book_id = ?"},

@@ -42,11 +42,11 @@ type Effect struct {
 // reached last; if none was yet, it connects to the one that was opened last. The error is that of connecting, or says
 // that there is no database whose tables it could know.
 func (c *Cache) Explain(query string, args ...any) (Explanation, error) {
-	d, err := c.known()
+	s, err := c.known()
 	if err != nil {
 		return Explanation{}, err
 	}
-	m := d.meaning.Load()
+	m := s.database.meaning.Load()
 	p := m.plan(query)
 	x := Explanation{Query: query, Kind: p.statement.Kind}
 	named := make([]driver.NamedValue, len(args))
@@ -55,6 +55,9 @@ func (c *Cache) Explain(query string, args ...any) (Explanation, error) {
 	}
 	if p.statement.Kind == KindRead {
 		c.explainRead(&x, m, p, named)
+		if x.Cached && s.tainted != "" {
+			x.Cached, x.Reason = false, "the connection can not be served from the cache: "+s.tainted
+		}
 		return x, nil
 	}
 	if p.write != nil {
@@ -69,13 +72,13 @@ func (c *Cache) Explain(query string, args ...any) (Explanation, error) {
 	return x, nil
 }
 
-// known returns the database that was reached last.
-func (c *Cache) known() (*database, error) {
+// known returns the session that was begun last.
+func (c *Cache) known() (*session, error) {
 	c.mu.Lock()
-	d, opened := c.last, c.latest
+	s, opened := c.last, c.latest
 	c.mu.Unlock()
-	if d != nil {
-		return d, nil
+	if s != nil {
+		return s, nil
 	}
 	if opened == nil {
 		return nil, errors.New("moneyclip: nothing to explain yet: no database was opened")
@@ -88,7 +91,7 @@ func (c *Cache) known() (*database, error) {
 	if probe.session == nil {
 		return nil, errors.New("moneyclip: nothing to explain: the database could not be identified")
 	}
-	return probe.session.database, nil
+	return probe.session, nil
 }
 
 func (c *Cache) explainRead(x *Explanation, m *meaning, p *plan, args []driver.NamedValue) {

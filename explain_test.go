@@ -1,6 +1,8 @@
 package moneyclip_test
 
 import (
+	"database/sql"
+	"database/sql/driver"
 	"flag"
 	"os"
 	"path/filepath"
@@ -8,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/mattn/go-sqlite3"
 
 	"github.com/moneyclip/moneyclip"
 )
@@ -150,5 +153,27 @@ func TestExplainDisabled(t *testing.T) {
 	explanation, err := f.cache.Explain(selectUser, 1)
 	if err != nil || explanation.Cached || explanation.Reason != "the cache is disabled" {
 		t.Errorf("got %s, %v, want that it is disabled", explanation, err)
+	}
+}
+
+// A connection that is not served at all makes a difference to the answer.
+func TestExplainTainted(t *testing.T) {
+	t.Parallel()
+	cache := newCache(t, moneyclip.Config{Rules: []moneyclip.Rule{{Key: "t::%d", Table: "t", By: []string{"id"}}}})
+	connector, err := cache.Driver(&sqlite3.SQLiteDriver{}).(driver.DriverContext).OpenConnector("file:tainted?mode=memory&cache=shared")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(connector)
+	defer db.Close()
+	if _, err := db.Exec("CREATE TABLE t (id INTEGER PRIMARY KEY)"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := cache.Explain("SELECT * FROM t WHERE id = ?", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Cached || !strings.Contains(got.Reason, "set Config.Scope") {
+		t.Errorf("got cached %t, because %q", got.Cached, got.Reason)
 	}
 }

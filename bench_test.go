@@ -58,8 +58,9 @@ func BenchmarkWrite(b *testing.B) {
 // machine for a while slows down both.
 func compare(b *testing.B, ours, floor func()) {
 	const (
-		atLeast = 7      // rounds
-		slice   = 20_000 // calls of one of the two in a round
+		atLeast = 7     // rounds
+		turns   = 10    // of each of the two in a round
+		slice   = 2_000 // calls in a turn: a few milliseconds
 	)
 	timed := func(run func()) time.Duration {
 		start := time.Now()
@@ -73,14 +74,13 @@ func compare(b *testing.B, ours, floor func()) {
 	var ratios, oursTook, floorTook []float64
 	round := func() {
 		var a, f time.Duration
-		if len(ratios)%2 == 0 {
-			a, f = timed(ours), timed(floor)
-		} else {
-			f, a = timed(floor), timed(ours)
+		for range turns {
+			a += timed(ours)
+			f += timed(floor)
 		}
 		ratios = append(ratios, float64(a)/float64(f))
-		oursTook = append(oursTook, float64(a)/slice)
-		floorTook = append(floorTook, float64(f)/slice)
+		oursTook = append(oursTook, float64(a)/(turns*slice))
+		floorTook = append(floorTook, float64(f)/(turns*slice))
 	}
 	for b.Loop() {
 		round()

@@ -1,6 +1,7 @@
 package moneyclip
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -55,7 +56,8 @@ func bind(m *meaning, owner *Cache, r *rule) *bound {
 	if err != nil {
 		b.idle = err.Error()
 		b.watched, b.columns = nil, nil
-		if _, absent := err.(absentError); !absent {
+		var absent absentError
+		if !errors.As(err, &absent) {
 			owner.logOnce("rule is inactive", "rule", r.Name, "at", r.place.String(), "reason", b.idle)
 		}
 	}

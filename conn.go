@@ -21,7 +21,7 @@ type conn struct {
 	dials    int         // so that statements know when the base is another
 	resetDue bool        // database/sql has asked for a reset; the base hears of it when it is needed
 	session  *session    // nil: not known
-	asked    time.Time   // when the session was asked for in vain
+	asked    time.Time   // when it, or its catalog, was last asked for
 	tainted  string      // why the cache is not used on this connection until it is dialed again
 
 	// rowsOut says that rows of the base may be open. On SQLite a connection that has open rows goes on to read what
@@ -167,7 +167,7 @@ func (c *conn) mayServe(s *session) bool {
 func (c *conn) read(ctx context.Context, r *readPlan, args []driver.NamedValue, prepared bool, run runner) (driver.Rows, error) {
 	r.ran[how(prepared)].Store(true)
 	rows, err := c.missed(ctx, r, args, prepared, run)
-	if _, recorded := rows.(*replay); !recorded {
+	if _, recorded := rows.(*replay); err == nil && !recorded {
 		c.rowsOut = true
 	}
 	return rows, err
@@ -277,9 +277,11 @@ type single struct{ base driver.Conn }
 
 func (s single) Open(string) (driver.Conn, error) { return s.base, nil }
 
-func (c *conn) hangUp() {
-	c.base.Close()
+// hangUp closes the base connection and forgets all that belongs to it.
+func (c *conn) hangUp() error {
+	err := c.base.Close()
 	c.base, c.watched, c.session, c.tx, c.open, c.own = nil, nil, nil, nil, nil, nil
+	return err
 }
 
 // identify asks the connection what it is connected to, if that is not known, and reads its catalog again if that has
@@ -339,9 +341,7 @@ func (c *conn) Close() error {
 	if c.base == nil {
 		return nil
 	}
-	err := c.base.Close()
-	c.base, c.watched, c.session, c.tx, c.open, c.own = nil, nil, nil, nil, nil, nil
-	return err
+	return c.hangUp()
 }
 
 // Prepare is not called by database/sql, which knows PrepareContext.

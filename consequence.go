@@ -183,14 +183,14 @@ func (e *effects) withoutExcluded(set []Assignment, table *Table, inserted func(
 		if v.Kind != ValueParam && v.Kind != ValueConst {
 			v = Value{}
 		}
-		set[i].Value = e.passed(v, ColumnName{table.Name, set[i].Value.Column}, ColumnName{table.Name, set[i].Column})
+		set[i].Value = e.carried(v, ColumnName{table.Name, set[i].Value.Column}, ColumnName{table.Name, set[i].Column})
 	}
 	return set
 }
 
-// passed returns a value of the statement that went through one column on its way to another. The first may have
+// carried returns a value of the statement that went through one column on its way to another. The first may have
 // converted it; then the second gets another value than the statement's own.
-func (e *effects) passed(v Value, through, to ColumnName) Value {
+func (e *effects) carried(v Value, through, to ColumnName) Value {
 	if v.Kind != ValueParam && (v.Kind != ValueConst || v.Const == nil) {
 		return v // what is read from a row is what the column made of it
 	}
@@ -291,7 +291,7 @@ func (e *effects) afterAction(w *Write, key *ForeignKey, index int, action Actio
 	case Cascade:
 		for _, a := range slices.Backward(w.Set) {
 			if index < len(key.ParentColumns) && a.Column == key.ParentColumns[index] && a.Value.Kind != ValueExcluded {
-				return e.passed(a.Value, ColumnName{w.Table, a.Column}, ColumnName{key.Child, key.Columns[index]})
+				return e.carried(a.Value, ColumnName{w.Table, a.Column}, ColumnName{key.Child, key.Columns[index]})
 			}
 		}
 	case SetDefault:
@@ -350,7 +350,7 @@ func (e *effects) fire(s step, table *Table, body *Write, row int) {
 				return Value{}
 			}
 			if len(values) == 1 {
-				v := e.passed(values[0], ColumnName{table.Name, v.Column}, ColumnName{body.Table, column})
+				v := e.carried(values[0], ColumnName{table.Name, v.Column}, ColumnName{body.Table, column})
 				if known(v) {
 					return v
 				}

@@ -59,8 +59,27 @@ func Register(rules ...Rule) {
 	at := caller()
 	defaults.Lock()
 	defer defaults.Unlock()
+	add("Register", at, rules)
+}
+
+// Configure sets up the default caches; its Rules are added to those of [Register]. It is called once, from init. It
+// panics on a second call and after the first driver name was opened.
+func Configure(cfg Config) {
+	at := caller()
+	defaults.Lock()
+	defer defaults.Unlock()
+	if defaults.configured != nil {
+		panic(fmt.Sprintf("moneyclip: Configure at %s: called before, at %s", at, defaults.configured))
+	}
+	add("Configure", at, cfg.Rules)
+	cfg.Rules = nil
+	defaults.config, defaults.configured = cfg, &at
+}
+
+// add adds rules to the default caches. The defaults are locked.
+func add(by string, at place, rules []Rule) {
 	if defaults.opened {
-		panic(fmt.Sprintf("moneyclip: Register at %s: a moneyclip driver was opened already; register rules from init", at))
+		panic(fmt.Sprintf("moneyclip: %s at %s: a moneyclip driver was opened already; register rules from init", by, at))
 	}
 	places := slices.Clone(defaults.places)
 	for range rules {
@@ -68,23 +87,9 @@ func Register(rules ...Rule) {
 	}
 	all := slices.Concat(defaults.rules, rules)
 	if _, err := compileAll(all, places); err != nil {
-		panic("moneyclip: Register: " + err.Error())
+		panic("moneyclip: " + by + ": " + err.Error())
 	}
 	defaults.rules, defaults.places = all, places
-}
-
-// Configure sets up the default caches; its Rules are added to those of [Register]. It is called once, from init. It
-// panics on a second call and after the first driver name was opened.
-func Configure(cfg Config) {
-	at := caller()
-	Register(cfg.Rules...)
-	defaults.Lock()
-	defer defaults.Unlock()
-	if defaults.configured != nil {
-		panic(fmt.Sprintf("moneyclip: Configure at %s: called before, at %s", at, defaults.configured))
-	}
-	cfg.Rules = nil
-	defaults.config, defaults.configured = cfg, &at
 }
 
 // caller is the place outside this file from which it was called.
@@ -180,6 +185,7 @@ func (n *named) open() (*Cache, error) {
 	if n.dialect == nil {
 		return nil, fmt.Errorf("moneyclip: %q needs a dialect: import _ %q", prefix+n.base, doors[n.base])
 	}
+	defaults.opened = true // from here on no rule can be added, even if this fails
 	cfg := defaults.config
 	cfg.Rules = defaults.rules
 	if cfg.Store == nil && os.Getenv("MONEYCLIP_REDIS_URL") != "" {
@@ -193,7 +199,7 @@ func (n *named) open() (*Cache, error) {
 	case "1":
 		cfg.Disabled = true
 	default:
-		return nil, fmt.Errorf("moneyclip: MONEYCLIP_DISABLE is %q: it is 1 or not set", off)
+		return nil, fmt.Errorf("moneyclip: MONEYCLIP_DISABLE is %q: it is 1, 0 or not set", off)
 	}
 	if defaults.hub == nil {
 		defaults.hub = hubOf(cfg.Store)
@@ -202,7 +208,7 @@ func (n *named) open() (*Cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.cache, defaults.opened = c, true
+	n.cache = c
 	return c, nil
 }
 

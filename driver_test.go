@@ -159,7 +159,7 @@ func TestDriverDefaults(t *testing.T) {
 panic: moneyclip: Register: main.go:LINE: rule d: the name "d" is already in main.go:LINE
 panic: moneyclip: Register: main.go:LINE: rule %x: key "%x": "%x" is not a verb; the verbs are %d, %s and %v
 panic: moneyclip: Register: main.go:LINE: rule b: the name "b" is already in main.go:LINE
-panic: moneyclip: Register: main.go:LINE: rule b: the name "b" is already in main.go:LINE
+panic: moneyclip: Configure: main.go:LINE: rule b: the name "b" is already in main.go:LINE
 panic: moneyclip: Configure at main.go:LINE: called before, at main.go:LINE
 open: <nil>
 ping: it can not connect
@@ -167,7 +167,7 @@ true 3
 open: <nil>
 true
 panic: moneyclip: Register at main.go:LINE: a moneyclip driver was opened already; register rules from init
-panic: moneyclip: Register at main.go:LINE: a moneyclip driver was opened already; register rules from init
+panic: moneyclip: Configure at main.go:LINE: called before, at main.go:LINE
 panic: moneyclip: RegisterDialect: twice for moneyclip+sqlite3
 `
 	if masked := maskLines(got); masked != want {
@@ -225,7 +225,7 @@ func TestDriverEnvironment(t *testing.T) {
 	file := buildProgram(t, body, sqlitePath)
 	for _, test := range []struct{ env, want string }{
 		{"MONEYCLIP_REDIS_URL=redis://:secret@localhost", "moneyclip: MONEYCLIP_REDIS_URL is set, but no package that can use it is imported"},
-		{"MONEYCLIP_DISABLE=yes", `moneyclip: MONEYCLIP_DISABLE is "yes": it is 1 or not set`},
+		{"MONEYCLIP_DISABLE=yes", `moneyclip: MONEYCLIP_DISABLE is "yes": it is 1, 0 or not set`},
 		{"MONEYCLIP_DISABLE=1", "<nil>"},
 		{"MONEYCLIP_NAMESPACE=a:b", `moneyclip: Namespace "a:b": blanks, colons and control characters are not allowed`},
 	} {

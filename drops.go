@@ -31,13 +31,11 @@ func (d *drops) add(r *recipe, dialect Dialect, args []driver.NamedValue, names 
 			data[i] = src.constant
 			continue
 		}
-		value, ok := driver.Value(nil), true
-		if src.kind == fromRow {
-			ok = src.index < len(row)
-			if ok {
-				value = row[src.index]
-			}
-		} else {
+		var value driver.Value
+		ok := src.kind == fromRow && src.index < len(row)
+		if ok {
+			value = row[src.index]
+		} else if src.kind == fromArgument {
 			value, ok = argument(args, src.index, names)
 		}
 		if ok && value == nil && !src.filled {

@@ -74,7 +74,7 @@ type reading struct {
 	recipes []recipe
 }
 
-// planWrite finds which keys a statement touches. It returns nil if it touches none of any rule.
+// planWrite finds which keys a statement touches. It returns nil if there is nothing to say of any rule.
 func planWrite(m *meaning, s *Statement) *writePlan {
 	e := newEffects(m)
 	e.statement(s)

@@ -267,7 +267,6 @@ func (w *writing) commitOwn(ctx context.Context, err error) error {
 		return err
 	}
 	if open, known := c.base.open(); known && !open {
-		w.work.marks.Writer = newToken()
 		w.work.release(ctx, nil) // rolled back by the statement, or by one that came while its rows were open
 		return err
 	}
@@ -286,7 +285,7 @@ func (w *writing) commitOwn(ctx context.Context, err error) error {
 	case commitErr != nil:
 		if errors.Is(commitErr, driver.ErrBadConn) {
 			// database/sql would run the statement again, which may have been committed.
-			return fmt.Errorf("moneyclip: the connection was lost during COMMIT: %v", commitErr)
+			return fmt.Errorf("moneyclip: the connection was lost during COMMIT: %v", commitErr) //nolint:errorlint // not as ErrBadConn
 		}
 		return commitErr
 	}

@@ -1,6 +1,7 @@
 package moneyclip
 
 import (
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ type Effect struct {
 // reached last; if none was yet, it connects to the one that was opened last. The error is that of connecting, or says
 // that there is no database whose tables it could know.
 func (c *Cache) Explain(query string, args ...any) (Explanation, error) {
-	s, err := c.known()
+	s, err := c.lastSession()
 	if err != nil {
 		return Explanation{}, err
 	}
@@ -52,6 +53,9 @@ func (c *Cache) Explain(query string, args ...any) (Explanation, error) {
 	named := make([]driver.NamedValue, len(args))
 	for i, arg := range args {
 		named[i] = driver.NamedValue{Ordinal: i + 1, Value: arg}
+		if n, ok := arg.(sql.NamedArg); ok {
+			named[i].Name, named[i].Value = n.Name, n.Value
+		}
 	}
 	if p.statement.Kind == KindRead {
 		c.explainRead(&x, m, p, named)
@@ -62,6 +66,12 @@ func (c *Cache) Explain(query string, args ...any) (Explanation, error) {
 	}
 	if p.write != nil {
 		explainWrite(&x, c, p, named)
+		if s.tainted != "" {
+			for i := range x.Effects {
+				e := &x.Effects[i]
+				e.Guarantee, e.Keys, e.Reads, e.Why = RuleWide, nil, nil, "nothing that the connection does is taken at its word: "+s.tainted
+			}
+		}
 	}
 	switch {
 	case p.statement.Kind == KindSession:
@@ -72,8 +82,8 @@ func (c *Cache) Explain(query string, args ...any) (Explanation, error) {
 	return x, nil
 }
 
-// known returns the session that was begun last.
-func (c *Cache) known() (*session, error) {
+// lastSession returns the session that was begun last; if there is none, it begins one.
+func (c *Cache) lastSession() (*session, error) {
 	c.mu.Lock()
 	s, opened := c.last, c.latest
 	c.mu.Unlock()

@@ -198,7 +198,7 @@ func looksNumeric(s string) bool {
 		}
 	}
 	for i := range len(s) {
-		if !strings.Contains("0123456789+-.eEInf", s[i:i+1]) {
+		if strings.IndexByte("0123456789+-.eEInf", s[i]) < 0 {
 			return false
 		}
 	}

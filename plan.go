@@ -17,7 +17,7 @@ type plan struct {
 	query     string
 	statement *Statement
 	reads     []*readPlan // at most one for each cache on the store
-	write     *writePlan  // nil: touches no key of any rule
+	write     *writePlan  // nil, or touchesNothing: touches no key of any rule
 }
 
 // read returns the plan's read for a cache; nil: the cache does not cache it.
@@ -57,7 +57,8 @@ func makePlan(m *meaning, query string, s *Statement) (p *plan, learnt bool) {
 		if why != "" {
 			continue
 		}
-		if b.Query != "" && (len(b.reads) == 0 || !slices.ContainsFunc(b.reads, func(r *readPlan) bool { return r.query == query })) {
+		known := slices.IndexFunc(b.reads, func(r *readPlan) bool { return r.query == query })
+		if b.Query != "" && known < 0 {
 			more, err := b.learn(m, s)
 			if err != nil {
 				b.owner.logOnce("query does not fit its rule and is not cached", "rule", b.Name, "at", b.place.String(), "reason", err.Error())
@@ -67,7 +68,11 @@ func makePlan(m *meaning, query string, s *Statement) (p *plan, learnt bool) {
 			verbs, _ = b.match(m, s) // with the columns that were learnt
 		}
 		r := newReadPlan(b, query, s, verbs)
-		if len(b.reads) < maxReads {
+		switch {
+		case known >= 0:
+			b.reads = slices.Clone(b.reads) // a writer may be looking at it
+			b.reads[known] = r
+		case len(b.reads) < maxReads:
 			b.reads = append(b.reads, r)
 		}
 		owners = append(owners, b.owner)

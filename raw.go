@@ -6,12 +6,12 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // Invalidate drops a key of a rule, for a write that was made elsewhere. The args are the values of the key's verbs, in
-// order; without args every key of the rule is dropped. It returns after the key was dropped. The error wraps
-// [ErrNotWrapped] or [ErrNoRule], or it is the store's or the database's.
+// order; without args every key of the rule is dropped. It returns after the key was dropped; if the store is out of
+// reach and the cache has [FailOpen], this process serves nothing until that was done. The error wraps [ErrNotWrapped],
+// [ErrNoRule] or [ErrCacheDown], or it is the database's.
 func Invalidate(ctx context.Context, db *sql.DB, rule string, args ...any) error {
 	return withConn(ctx, db, func(c *conn) error {
 		if err := c.ready(ctx); err != nil {
@@ -102,9 +102,12 @@ func (w *work) name(b *bound, args []any) error {
 const ReadOnly = "\x00read only"
 
 // Raw gives f the base driver's own connection, as [sql.Conn.Raw] does without MoneyClip. The writes are the tables that
-// f may write: every key of the rules that watch them is dropped. None named: it may write any. [ReadOnly]: it writes
-// none. What f does to the session is not known, so the connection is not served from the cache any more. The error
-// is f's own; it wraps [ErrNotWrapped] for a connection that is not MoneyClip's.
+// f may write: every key of the rules that such a write can touch is dropped, be it through a foreign key or a trigger.
+// None named, or one that the database does not have: f may write any. [ReadOnly]: it writes none. What f does to the
+// session is not known, so the connection is not served from the cache any more.
+//
+// The error is f's own, or that of connecting; it wraps [ErrNotWrapped] for a connection that is not MoneyClip's, and
+// [ErrCacheDown] where f was not called because its keys could not be quarantined.
 func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) error {
 	return sqlConn.Raw(func(driverConn any) error {
 		c, ok := driverConn.(*conn)
@@ -122,7 +125,7 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 		w := newWork(c.cache, c.session, c.known)
 		w.blind = c.session == nil
 		if c.session != nil {
-			w.drops.widen(c.session.database.meaning.Load().watching(writes))
+			w.drops.widen(c.session.database.meaning.Load().touchedBy(writes))
 		}
 		if err := w.quarantine(ctx); err != nil {
 			return err
@@ -138,7 +141,7 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 					c.readSchema(ctx)
 				}
 				// A rule may have learnt meanwhile that it watches one of the tables.
-				w.drops.widen(c.session.database.meaning.Load().watching(writes))
+				w.drops.widen(c.session.database.meaning.Load().touchedBy(writes))
 			}
 			c.tx.work.join(w)
 			w.release(ctx, nil)
@@ -147,20 +150,29 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 	})
 }
 
-// watching returns the rules that watch one of the tables; all, if none is named. What a write cascades to is not known.
-func (m *meaning) watching(tables []string) []*bound {
+// touchedBy returns the rules that any write to one of the tables can touch; all, if none is named.
+func (m *meaning) touchedBy(tables []string) []*bound {
+	if len(tables) == 0 || m.catalog == nil {
+		return m.rules
+	}
+	any := &Statement{Kind: KindWrite}
+	for _, name := range tables {
+		t, err := m.catalog.find(name)
+		if err != nil {
+			return m.rules
+		}
+		for _, op := range []Op{Insert, Update, Delete} {
+			any.Writes = append(any.Writes, Write{Op: op, Table: t.Name, SetAll: true})
+		}
+	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	var rules []*bound
-	for _, b := range m.rules {
-		touched := len(tables) == 0
-		for i := range b.watched {
-			for _, t := range tables {
-				touched = touched || strings.EqualFold(b.watched[i].table, t)
+	if p := planWrite(m, any); p != nil {
+		for _, t := range p.touches {
+			if t.guarantee != None {
+				rules = append(rules, t.rule)
 			}
-		}
-		if touched {
-			rules = append(rules, b)
 		}
 	}
 	return rules

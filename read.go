@@ -51,7 +51,7 @@ func (r *readPlan) bypass(ctx context.Context, run runner) (driver.Rows, error) 
 	return run(ctx)
 }
 
-// A store never makes a read fail: the database is asked instead.
+// storeFailed reports an error of the store. It never makes a read fail: the database is asked instead.
 func (r *readPlan) storeFailed(err error) {
 	r.rule.owner.observe(Event{Kind: EventStoreError, Err: err})
 	r.rule.owner.logOnce("the store failed; reads go to the database", "error", err.Error())

@@ -121,11 +121,11 @@ func (n *connector) push(j job) {
 	}
 	q.running = true
 	n.cache.background.Add(1)
-	go n.work()
+	go n.reloadAll()
 }
 
-// work does the jobs, on one connection, and ends when there are none.
-func (n *connector) work() {
+// reloadAll does the jobs, on one connection, and ends when there are none.
+func (n *connector) reloadAll() {
 	defer n.cache.background.Done()
 	c := &conn{connector: n, cache: n.cache}
 	defer c.Close()

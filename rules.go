@@ -80,7 +80,6 @@ const defaultTTL = 10 * time.Minute
 // A rule is a Rule that was checked as far as that goes without a database. It is immutable.
 type rule struct {
 	Rule
-	index    int // in the cache's rules
 	template *template
 	place    place
 	counters *counters
@@ -207,7 +206,6 @@ func compileAll(declared []Rule, places []place) ([]*rule, error) {
 			faults = append(faults, r.fail("%s already in %s", sameness(double, r), double.place))
 			continue
 		}
-		r.index = len(rules)
 		rules = append(rules, r)
 	}
 	return rules, errors.Join(faults...)

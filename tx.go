@@ -19,16 +19,7 @@ type transaction struct {
 	doubt bool
 }
 
-// A tx is the transaction that database/sql sees.
-type tx struct {
-	conn *conn
-	base driver.Tx // beneath sqlmw
-	dial int
-}
-
-var _ driver.Tx = (*tx)(nil)
-
-// BeginTx dials.
+// BeginTx dials. The transaction that it returns comes to commit and rollback below by way of the interceptor.
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	if err := c.ready(ctx); err != nil {
 		return nil, err
@@ -43,18 +34,8 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 			return nil, errors.New("sql: driver does not support read-only transactions")
 		}
 	}
-	base, err := c.watched.(driver.ConnBeginTx).BeginTx(ctx, opts)
-	if err != nil {
-		return nil, err
-	}
-	return &tx{conn: c, base: base, dial: c.dials}, nil
+	return c.watched.(driver.ConnBeginTx).BeginTx(ctx, opts)
 }
-
-// Commit makes visible what the transaction wrote, while its keys are in quarantine.
-func (t *tx) Commit() error { return t.base.Commit() }
-
-// Rollback drops nothing: nobody has seen what the transaction wrote.
-func (t *tx) Rollback() error { return t.base.Rollback() }
 
 // began notes that a transaction was started.
 func (c *conn) began() {

@@ -38,9 +38,8 @@ type work struct {
 	drops   *drops
 	blind   bool // not even the database is known: everything is dropped
 
-	marks       Marks
-	quarantined bool
-	suspect     bool // the store did not take the quarantine
+	marks   Marks
+	suspect bool // the store did not take the quarantine
 
 	renewal *time.Timer
 	mu      sync.Mutex // protects over; held while a renewal reads marks, which change only before and after all renewals
@@ -173,7 +172,6 @@ func (w *work) quarantine(ctx context.Context) error {
 		w.suspect = true
 		h.journal.suspect.Add(1)
 	}
-	w.quarantined = true
 	w.renewal = time.AfterFunc(quarantineTime/3, w.renew)
 	return nil
 }
@@ -206,6 +204,9 @@ func (w *work) release(ctx context.Context, outcome error) {
 	w.compute()
 	if w.marks.empty() {
 		return
+	}
+	if w.marks.Writer == (Token{}) {
+		w.marks.Writer = newToken() // of a work that had nothing to quarantine
 	}
 	hold := time.Duration(0)
 	if outcome != nil && !w.settled(outcome) {

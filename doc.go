@@ -45,6 +45,7 @@
 // # Reading order
 //
 // The words: rules.go, keyfmt.go, statement.go, catalog.go, dialect.go, store.go, row.go. What a text means: bind.go,
-// effect.go, value.go, consequence.go, plan.go, database.go, hub.go. The flow: conn.go, then read.go for a hit and a miss, exec.go and write.go
-// for a write, tx.go for transactions. ARCHITECTURE.md walks through them.
+// effect.go, value.go, consequence.go, drops.go, plan.go, database.go, hub.go. The flow: driver.go and connector.go, then
+// conn.go and stmt.go, read.go for a hit and a miss, exec.go, write.go and returning.go for a write, tx.go for
+// transactions, reload.go and outage.go for what comes after. ARCHITECTURE.md walks through them.
 package moneyclip

@@ -1,0 +1,316 @@
+package sqlite_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+
+	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/sqlite"
+)
+
+// A pair is one database file through a cache and without one.
+type pair struct {
+	t             *testing.T
+	cached, plain *sql.DB
+	query         string
+	args          []any
+}
+
+func newPair(t *testing.T, schema string, rule moneyclip.Rule, query string, args ...any) *pair {
+	t.Helper()
+	dsn := "file:" + filepath.Join(t.TempDir(), "pair.db") + "?_journal_mode=WAL&_foreign_keys=on&_busy_timeout=3000"
+	cache, err := moneyclip.New(sqlite.Dialect, moneyclip.Config{
+		Rules: []moneyclip.Rule{rule}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	connector, err := cache.Driver(&sqlite3.SQLiteDriver{}).(driver.DriverContext).OpenConnector(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pair{t: t, cached: sql.OpenDB(connector), query: query, args: args}
+	if p.plain, err = sql.Open("sqlite3", dsn); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.cached.Close(); p.plain.Close(); cache.Close() })
+	if _, err := p.plain.Exec(schema); err != nil {
+		t.Fatal(err)
+	}
+	p.compare()
+	return p
+}
+
+// compare reads each argument twice, so that the second is answered by what the first has stored.
+func (p *pair) compare() {
+	p.t.Helper()
+	for _, arg := range p.args {
+		want := oneRow(p.plain, p.query, arg)
+		for range 2 {
+			if got := oneRow(p.cached, p.query, arg); got != want {
+				p.t.Errorf("%s [%v]: got %s, the database holds %s", p.query, arg, got, want)
+			}
+		}
+	}
+}
+
+type queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func oneRow(db queryer, query string, args ...any) string {
+	rows, err := db.QueryContext(context.Background(), query, args...)
+	if err != nil {
+		return err.Error()
+	}
+	defer rows.Close()
+	columns, _ := rows.Columns()
+	all := ""
+	for rows.Next() {
+		values, places := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			places[i] = &values[i]
+		}
+		if err := rows.Scan(places...); err != nil {
+			return err.Error()
+		}
+		all += fmt.Sprintf("%#v ", values)
+	}
+	return all + fmt.Sprint(rows.Err())
+}
+
+func (p *pair) conn() *sql.Conn {
+	p.t.Helper()
+	conn, err := p.cached.Conn(context.Background())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func (p *pair) do(db interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}, query string, args ...any,
+) {
+	p.t.Helper()
+	if _, err := db.ExecContext(context.Background(), query, args...); err != nil {
+		p.t.Fatalf("%s: %v", query, err)
+	}
+}
+
+// Writes whose rows end up under other keys than the statement's words say.
+func TestRegressionWrites(t *testing.T) {
+	t.Parallel()
+	byK := moneyclip.Rule{Key: "t::%v", Table: "t", By: []string{"k"}, NotFound: time.Hour}
+	byID := moneyclip.Rule{Key: "t::%v", Table: "t", By: []string{"id"}, NotFound: time.Hour}
+	const selectK, selectID = "SELECT * FROM t WHERE k = ?", "SELECT * FROM t WHERE id = ?"
+	const logged = `CREATE TABLE a (id INTEGER PRIMARY KEY, v TEXT); CREATE TABLE t (k INT, v TEXT);
+		CREATE TRIGGER r AFTER INSERT ON a BEGIN INSERT INTO t VALUES (NEW.id, NEW.v); END`
+	for _, test := range []struct {
+		name, schema string
+		rule         moneyclip.Rule
+		query        string
+		reads        []any
+		write        string
+		args         []any
+	}{
+		{"NULL for a number, in a trigger", logged, byK, selectK, []any{1, 2}, "INSERT INTO a VALUES (NULL, 'x')", nil},
+		{"a NULL argument for a number, in a trigger", logged, byK, selectK, []any{1, 2}, "INSERT INTO a (id, v) VALUES (?, 'x')", []any{nil}},
+		{
+			"a trigger frees the number", `CREATE TABLE t (id INTEGER PRIMARY KEY, k TEXT); INSERT INTO t VALUES (1, 'a'), (2, 'b');
+			CREATE TRIGGER r BEFORE INSERT ON t BEGIN DELETE FROM t WHERE k = NEW.k; END`,
+			byK, selectK, []any{"a", "b"}, "INSERT INTO t (k) VALUES (lower(?))", []any{"B"},
+		},
+		{
+			"assigned twice", "CREATE TABLE t (id INTEGER PRIMARY KEY, k TEXT); INSERT INTO t VALUES (1, 'a')",
+			byK, selectK, []any{"a", "x", "y"}, "UPDATE t SET k = ?, k = ? WHERE id = 1", []any{"x", "y"},
+		},
+		{
+			"the rowid twice", "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)",
+			byID, selectID, []any{5, 6}, "INSERT INTO t (id, rowid, v) VALUES (5, 6, 'x')", nil,
+		},
+		{
+			"REPLACE by the rowid", "CREATE TABLE t (k TEXT, v TEXT); INSERT INTO t VALUES ('a', '1'), ('b', '2')",
+			byK, selectK, []any{"a", "b"}, "UPDATE OR REPLACE t SET rowid = 2 WHERE k = 'a'", nil,
+		},
+		{
+			"REPLACE by the schema fills in", "CREATE TABLE t (id INTEGER PRIMARY KEY, k TEXT NOT NULL ON CONFLICT REPLACE DEFAULT 'd')",
+			byK, selectK, []any{"d"}, "INSERT INTO t (k) VALUES (?)", []any{nil},
+		},
+		{
+			"UPDATE OR REPLACE fills in", "CREATE TABLE t (id INTEGER PRIMARY KEY, k TEXT NOT NULL DEFAULT 'd'); INSERT INTO t VALUES (1, 'a')",
+			byK, selectK, []any{"a", "d"}, "UPDATE OR REPLACE t SET k = NULL WHERE k = 'a'", nil,
+		},
+		{
+			"a quoted default", `CREATE TABLE t (id INTEGER PRIMARY KEY, k TEXT DEFAULT "true", v TEXT)`,
+			byK, selectK, []any{"true", "1"}, "INSERT INTO t (v) VALUES ('x')", nil,
+		},
+		{
+			"a parameter given twice", "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a'), (2, 'b')",
+			byID, selectID, []any{1, 2}, "UPDATE t SET v = :v WHERE id = :id", []any{"new", 2, sql.Named("id", 1)},
+		},
+		{
+			"steps that look alike", `CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE t (k);
+			CREATE TRIGGER r AFTER INSERT ON a BEGIN INSERT INTO t VALUES (1); INSERT INTO t VALUES ('1'); END`,
+			byK, selectK, []any{1, "1"}, "INSERT INTO a DEFAULT VALUES", nil,
+		},
+		{
+			"equal but not the same", `CREATE TABLE a (id INTEGER PRIMARY KEY, k TEXT COLLATE NOCASE, n INT);
+			INSERT INTO a VALUES (1, 'bob', 1), (2, 'BOB', 1); CREATE TABLE t (k TEXT);
+			CREATE TRIGGER r AFTER UPDATE ON a BEGIN INSERT INTO t VALUES (OLD.k); END`,
+			byK, selectK, []any{"bob", "BOB"}, "UPDATE a SET n = 2 WHERE n = 1", nil,
+		},
+		{
+			"a column that is called rowid", "CREATE TABLE t (rowid TEXT, k INT); INSERT INTO t VALUES ('y', 8)",
+			byK, selectK, []any{8}, "REPLACE INTO t (_rowid_, rowid) VALUES (1, 'x')", nil,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t, test.schema, test.rule, test.query, test.reads...)
+			p.do(p.cached, test.write, test.args...)
+			p.compare()
+		})
+	}
+}
+
+// What a connection does, besides plain statements one after the other.
+func TestRegressionConnections(t *testing.T) {
+	t.Parallel()
+	const schema = `CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'va'), (2, 'vb');
+		CREATE TABLE u (id INTEGER PRIMARY KEY, x INT); INSERT INTO u VALUES (1, 1)`
+	const read = "SELECT * FROM t WHERE id = ?"
+	const ddl = "CREATE TRIGGER r AFTER UPDATE ON u BEGIN UPDATE t SET v = 'trig'; END"
+	background := context.Background()
+	open := func(p *pair, db queryer, query string, args ...any) *sql.Rows {
+		p.t.Helper()
+		rows, err := db.QueryContext(background, query, args...)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		rows.Next()
+		return rows
+	}
+	for name, run := range map[string]func(p *pair){
+		"rows of a bypassed read stay open": func(p *pair) {
+			c := p.conn()
+			rows, err := c.QueryContext(moneyclip.Bypass(background), read, 1)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			rows.Next()
+			p.do(p.cached, "UPDATE t SET v = 'new' WHERE id = 1")
+			oneRow(c, read, 1)
+			p.compare()
+			rows.Close()
+		},
+		"BEGIN over open rows of a write": func(p *pair) {
+			c := p.conn()
+			rows := open(p, c, "UPDATE t SET v = 'new' WHERE id = 1 RETURNING id")
+			tx, err := c.BeginTx(background, nil)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			rows.Close()
+			p.compare()
+			if err := tx.Commit(); err != nil {
+				p.t.Fatal(err)
+			}
+		},
+		"half a text of DDL": func(p *pair) {
+			p.cached.Exec(ddl + "; INSERT INTO nothere VALUES (1)")
+			p.compare()
+			p.do(p.cached, "UPDATE u SET x = 2")
+		},
+		"DDL through Raw": func(p *pair) {
+			err := moneyclip.Raw(p.conn(), func(conn any) error {
+				_, err := conn.(driver.ExecerContext).ExecContext(background, ddl, nil)
+				return err
+			})
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			p.compare()
+			p.do(p.cached, "UPDATE u SET x = 2")
+		},
+		"a prepared write that returns rows, by Exec": func(p *pair) {
+			c := p.conn()
+			st, err := c.PrepareContext(background, "UPDATE t SET v = 'new' WHERE id = 1 RETURNING id")
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			if _, err := st.Exec(); err != nil {
+				p.t.Fatal(err)
+			}
+			p.compare()
+			st.Close()
+		},
+		"a prepared select, by Exec": func(p *pair) {
+			c := p.conn()
+			for _, query := range []string{"SELECT * FROM t", "PRAGMA user_version"} {
+				st, err := c.PrepareContext(background, query)
+				if err != nil {
+					p.t.Fatal(err)
+				}
+				defer st.Close()
+				if _, err := st.Exec(); err != nil {
+					p.t.Fatal(err)
+				}
+			}
+			p.do(p.plain, "UPDATE u SET x = 3")
+			p.do(p.cached, "UPDATE t SET v = 'new' WHERE id = 1")
+			oneRow(c, read, 1)
+		},
+		"a text that begins a transaction, by Query": func(p *pair) {
+			c := p.conn()
+			rows := open(p, c, "BEGIN; SELECT id FROM u")
+			p.do(c, "COMMIT")
+			rows.Close()
+			p.do(c, "UPDATE t SET v = 'new' WHERE id = 1")
+		},
+		"a text that ends a transaction, by Query": func(p *pair) {
+			c := p.conn()
+			p.do(c, "BEGIN")
+			rows := open(p, c, "COMMIT; SELECT id FROM u")
+			p.do(c, "UPDATE t SET v = 'new' WHERE id = 1")
+			rows.Close()
+		},
+		"rows that outlive their transaction": func(p *pair) {
+			c := p.conn()
+			p.do(c, "BEGIN")
+			rows := open(p, c, "UPDATE t SET v = 'new' WHERE id = 1 RETURNING id")
+			c.ExecContext(background, "ROLLBACK")
+			c.ExecContext(background, "UPDATE t SET v = 'newer' WHERE id = 2")
+			p.compare()
+			rows.Close()
+			c.ExecContext(background, "ROLLBACK")
+		},
+		"another database, attached": func(p *pair) {
+			var file string
+			if err := p.plain.QueryRow("SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&file); err != nil {
+				p.t.Fatal(err)
+			}
+			c := p.conn()
+			p.do(c, "ATTACH ? AS o", file)
+			p.do(c, "UPDATE o.t SET v = 'new' WHERE id = 1")
+			p.do(c, "DETACH o")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t, schema, moneyclip.Rule{Key: "t::%d", Table: "t", By: []string{"id"}}, read, 1, 2)
+			run(p)
+			p.compare()
+		})
+	}
+}

@@ -47,11 +47,7 @@ func (c *consequences) note(s *step) {
 	}
 }
 
-// assign reports whether a step other than own assigns the column of the table; for "", any column.
-func (c *consequences) assign(table, column string, own *Write) bool {
-	return assignedBy(c.assigned, table, column, own)
-}
-
+// assignedBy reports whether a step other than own assigns the column of the table; for "", any column.
 func assignedBy(assigned map[ColumnName]int, table, column string, own *Write) bool {
 	for name, n := range assigned {
 		if name.Table != table || column != "" && name.Column != column && name.Column != "*" {

@@ -99,7 +99,7 @@ func (e *effects) isDisturbed(s step, table *Table, column string) bool {
 	if c := table.Column(column); c != nil && c.Generated {
 		column = ""
 	}
-	return e.disturbed.assign(table.Name, column, own)
+	return assignedBy(e.disturbed.assigned, table.Name, column, own)
 }
 
 // inserted returns the value of a column in an inserted row.

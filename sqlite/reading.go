@@ -274,9 +274,18 @@ func (r *reader) pinned(w *moneyclip.Write, def *moneyclip.Table, old, new []str
 	if len(conditions) == 0 {
 		return "", false
 	}
+	return selectWhere(def, old, new, strings.Join(conditions, " AND "), func(name string) (string, bool) {
+		return pinnedNew(w, def, name)
+	})
+}
+
+// selectWhere selects old and new columns of a table's rows, called t; after says what a row holds in a column afterwards.
+func selectWhere(
+	def *moneyclip.Table, old, new []string, where string, after func(name string) (string, bool),
+) (string, bool) {
 	columns := results("t", old)
 	for _, name := range new {
-		e, ok := pinnedNew(w, def, name)
+		e, ok := after(name)
 		if !ok {
 			return "", false
 		}
@@ -286,8 +295,7 @@ func (r *reader) pinned(w *moneyclip.Write, def *moneyclip.Table, old, new []str
 	if isExact(def, old) && isExact(def, new) {
 		distinct = "DISTINCT "
 	}
-	return fmt.Sprintf("SELECT %s%s FROM main.%s AS t WHERE %s",
-		distinct, strings.Join(columns, ", "), quote(def.Name), strings.Join(conditions, " AND ")), true
+	return fmt.Sprintf("SELECT %s%s FROM main.%s AS t WHERE %s", distinct, strings.Join(columns, ", "), quote(def.Name), where), true
 }
 
 // pinned is a parameter or a constant in the text of a query.
@@ -336,21 +344,9 @@ func (r *reader) children(w *moneyclip.Write, def *moneyclip.Table, old, new []s
 	if !ok {
 		return "", false
 	}
-	columns := results("t", old)
-	for _, name := range new {
-		e, ok := childValue(w, def, name)
-		if !ok {
-			return "", false
-		}
-		columns = append(columns, e)
-	}
 	from := r.cte(key.ParentColumns, rows)
-	distinct := ""
-	if isExact(def, old) && isExact(def, new) {
-		distinct = "DISTINCT "
-	}
-	return fmt.Sprintf("SELECT %s%s FROM main.%s AS t WHERE (%s) IN (SELECT * FROM %s)",
-		distinct, strings.Join(columns, ", "), quote(def.Name), strings.Join(qualify("t", key.Columns), ", "), from), true
+	where := fmt.Sprintf("(%s) IN (SELECT * FROM %s)", strings.Join(qualify("t", key.Columns), ", "), from)
+	return selectWhere(def, old, new, where, func(name string) (string, bool) { return childValue(w, def, name) })
 }
 
 // childValue is what a foreign key action gives a column of a child.

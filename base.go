@@ -90,6 +90,16 @@ func (b *baseConn) run(ctx context.Context, query string) error {
 	return errors.Join(err, stmt.Close())
 }
 
+// runAll runs statements of ours, up to the first that fails.
+func (b *baseConn) runAll(ctx context.Context, queries []string) error {
+	for _, query := range queries {
+		if err := b.run(ctx, query); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ask is an [Asker]: it runs a query of ours.
 func (b *baseConn) ask(ctx context.Context, query string, args ...driver.Value) ([][]driver.Value, error) {
 	return b.askUpTo(ctx, math.MaxInt, query, args...)

@@ -3,8 +3,12 @@ package moneyclip
 // A Catalog is the schema of a database as far as it decides what statements touch. Names are folded as the database
 // folds them. A Catalog is immutable once a [Dialect] has returned it.
 type Catalog struct {
-	// Tables :: name → table. Views are tables too.
+	// Tables :: name → table. Views are tables too. Where a database has schemas, names have them: "public.users".
 	Tables map[string]*Table
+	// Path are the schemas in which a table without one is looked up, in order. It is the session's: see [Identity].
+	Path []string
+	// Own is what the dialect wants to find again: functions and types, for example.
+	Own any
 
 	// Digest is equal for equal catalogs and differs for different ones.
 	Digest string
@@ -15,6 +19,11 @@ type Table struct {
 	Name    string
 	Columns []*Column
 
+	// Kin are the tables with which this one shares rows: partitions, and tables that inherit, in both directions.
+	Kin []string
+	// Guarded, unless it is empty, says why what a SELECT finds in the table depends on who asks: row security. Selects
+	// from it are not cached.
+	Guarded string
 	// Reads, for a view, are the tables below it; nil for a table.
 	Reads []TableRead
 	View  bool
@@ -27,8 +36,9 @@ type Table struct {
 	Unique []UniqueKey
 
 	// Serial is the column that the database numbers by itself when an INSERT leaves it out or gives NULL, each new
-	// number higher than all before. Empty: none.
-	Serial string
+	// number higher than all before. Empty: none. With ZeroSerial it does so too for 0.
+	Serial     string
+	ZeroSerial bool
 
 	// Replaces marks a table in which a collision deletes the older row by the schema's own word.
 	Replaces bool
@@ -37,6 +47,19 @@ type Table struct {
 	Keys []ForeignKey
 
 	Triggers []Trigger
+}
+
+// Lookup returns the table that a name means, with or without a schema, or nil. Both are folded.
+func (c *Catalog) Lookup(schema, name string) *Table {
+	if schema != "" {
+		return c.Tables[schema+"."+name]
+	}
+	for _, schema := range c.Path {
+		if t := c.Tables[schema+"."+name]; t != nil {
+			return t
+		}
+	}
+	return c.Tables[name]
 }
 
 // Column returns the column of that name, or nil.
@@ -105,6 +128,10 @@ type Trigger struct {
 	// Instead marks INSTEAD OF: the write itself does not happen.
 	Instead bool
 
+	// Sets are the columns of the new row that the trigger gives values of its own before it is written; SetsAll:
+	// perhaps any.
+	Sets    []string
+	SetsAll bool
 	// Writes are those of the body. Their values may be ValueOld and ValueNew.
 	Writes []Write
 

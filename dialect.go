@@ -38,8 +38,21 @@ type Dialect interface {
 	// meanwhile is the caller's affair.
 	Reading(write *Write, catalog *Catalog, old, new []string) (Reading, bool)
 
-	// Begin is the text that starts a transaction around one write that is to be read.
-	Begin() string
+	// Begin are the texts that start a transaction around one write that is to be read.
+	Begin() []string
+	// Aborts reports whether an error leaves a transaction unable to do more, so that a query of ours that may fail
+	// inside the caller's transaction wants a savepoint around it.
+	Aborts() bool
+	// Added reports whether an error of a statement may come of what a [Reading] has added: of the columns that it
+	// returns besides, or of the locks that were taken before it. The statement is then undone and run as it was.
+	Added(err error) bool
+	// Shared is a SELECT that also keeps the rows it finds from being changed until the transaction is over, where the
+	// database does not do so by itself. It reports false for one to which that can not be added.
+	Shared(query string) (string, bool)
+	// Quote makes an identifier of a name of the catalog, of a table or a column.
+	Quote(name string) string
+	// Placeholder is the text of a bind parameter, by number from 1.
+	Placeholder(number int) string
 
 	// Lock is a statement that changes nothing and takes the lock that a write to the table needs. It is run before
 	// a Reading in a transaction that has not written yet. Empty: none is needed.
@@ -66,4 +79,11 @@ type Identity struct {
 
 	// Tainted, unless it is empty, says why the cache can not serve this connection.
 	Tainted string
+	// Path are the schemas in which a table without one is looked up, in order. Nil where names have no schemas.
+	Path []string
+	// Ranges says that a transaction of this session, unless its caller asks for a lower level, keeps others from adding
+	// rows to the ranges that it has read with a lock.
+	Ranges bool
+	// Implicit says that every statement begins a transaction unless one is open.
+	Implicit bool
 }

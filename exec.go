@@ -153,7 +153,7 @@ func (w *writing) readFirst(ctx context.Context) {
 	c := w.conn
 	switch {
 	case w.in == nil:
-		if c.base.run(ctx, c.cache.dialect.Begin()) != nil {
+		if c.base.runAll(ctx, c.cache.dialect.Begin()) != nil {
 			return
 		}
 		w.own = true

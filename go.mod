@@ -11,3 +11,9 @@ require (
 	golang.org/x/sys v0.48.0
 	pgregory.net/rapid v1.3.0
 )
+
+require (
+	github.com/sqlc-dev/marino v0.3.1 // indirect
+	github.com/sqlc-dev/oliphant v0.2.0 // indirect
+	google.golang.org/protobuf v1.36.12 // indirect
+)

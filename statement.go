@@ -1,5 +1,7 @@
 package moneyclip
 
+import "database/sql/driver"
+
 // A Statement says what one SQL text does. The zero value is the cautious one: a text of which nothing is known,
 // that may write anything. A Statement is immutable once a [Dialect] has returned it.
 type Statement struct {
@@ -35,8 +37,14 @@ type Statement struct {
 	Control   Control
 	Savepoint string
 
-	// Change says what a statement of KindSession changes.
+	// Change says what a statement of KindSession changes, Reach for how long.
 	Change string
+	Reach  Reach
+	// Commits marks a statement that ends an open transaction by committing it before anything else.
+	Commits bool
+	// Doubtful, unless it is empty, says why the statement may have changed the session besides what else it does: it
+	// calls a function of which nothing is known. The session is then asked again who it is.
+	Doubtful string
 
 	// Parts are the statements of a KindScript, in order.
 	Parts []Statement
@@ -71,6 +79,18 @@ const (
 	Release    // of a savepoint; of the outermost one that started the transaction: commits
 )
 
+// Reach is for how long a session is changed.
+type Reach uint8
+
+// The reaches.
+const (
+	UntilReset    Reach = iota // until the connection is reset or dialed again
+	UntilEnd                   // until the transaction is over
+	Reset                      // it undoes what was changed since the connection was dialed
+	AutocommitOff              // every statement begins a transaction from now on
+	AutocommitOn               // no longer; an open transaction is committed
+)
+
 // A TableRead is one appearance of a table in a SELECT.
 type TableRead struct {
 	Table string
@@ -82,6 +102,15 @@ type TableRead struct {
 	// Pins hold for every row of the table that the result depends on: a row that fails one could change, come
 	// or go without a difference in the result. Less pins are always safe.
 	Pins []Pin
+	// Links hold for the same rows as Pins do. Less links are always safe.
+	Links []Link
+}
+
+// A Link is an equality between a column and one of another table in the same SELECT, as in "t.document_id = d.id".
+type Link struct {
+	Column string
+	To     int    // index in Statement.Reads
+	Other  string // column there
 }
 
 // A Pin is an equality between a column and a value, as in "account_id = ?" or "id IN (?, ?)".
@@ -156,7 +185,7 @@ type Conflict struct {
 // A Value is where the value of a pin, of an assignment or of an inserted column comes from.
 type Value struct {
 	Kind   ValueKind
-	Param  int    // ValueParam: the number of the bind parameter, from 1
+	Param  int    // ValueParam, ValueElement: the number of the bind parameter, from 1
 	Const  any    // ValueConst: a driver.Value; nil is NULL
 	Column string // ValueOld, ValueNew: a column of the row that fired the trigger. ValueExcluded: of the new row
 
@@ -175,17 +204,34 @@ const (
 	ValueOld      // in a trigger's body: OLD.column
 	ValueNew      // in a trigger's body: NEW.column
 	ValueExcluded // in ON CONFLICT DO UPDATE: excluded.column
+	ValueElement  // any element of an array that is the bind parameter, as in "id = ANY($1)"
 )
 
 // A Reading is how the rows of a write are learnt from inside its transaction. Every step is optional. Rows of
-// Before and After hold the old columns and then the new ones, in the order they were asked for.
+// Before, Instead and After hold the old columns and then the new ones, in the order they were asked for, with NULL for
+// what another step tells, and then Ident columns more.
 type Reading struct {
 	// Mark runs before the write. Its one value is the last argument of After.
 	Mark Query
 	// Before runs before the write.
 	Before Query
+	// Instead is the text of the write itself, with the columns of this reading added behind those that it returns. It
+	// takes the caller's arguments.
+	Instead string
 	// After runs after the write.
 	After Query
+	// Again makes a query to be run after the write from rows of Before, of at most 500 at a time. Nil: none.
+	Again func(before [][]driver.Value) (text string, args []driver.Value)
+	// Ident is the number of columns by which rows are known again, at the end of Before and Instead. A row of Instead
+	// that Before does not have was not seen before it changed: the reading has failed.
+	Ident int
+	// Counted says that the reading has failed unless the write affects as many rows as Before has found.
+	Counted bool
+	// Ranges says that the reading is sound only in a transaction that keeps others out of the ranges it has read.
+	Ranges bool
+	// Alone says that the locks it takes may end in a deadlock, so that it is fit only for a transaction of our own,
+	// where the statement can be run again without it.
+	Alone bool
 }
 
 // A Query is SQL text with the bind parameters of the caller's statement that it takes, by number, in the order in

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -83,7 +84,7 @@ func (s suite) identity(t *testing.T) {
 	}
 	one, two := s.open(t), s.open(t)
 	first, second, other := ask(one), ask(one), ask(two)
-	if first != second {
+	if !reflect.DeepEqual(first, second) {
 		t.Errorf("two identities of one database: %+v and %+v", first, second)
 	}
 	if first.Scope == other.Scope {
@@ -219,7 +220,9 @@ func (s suite) touched(t *testing.T, f fixture, query string, args []any, old, n
 		}
 		return texts(t, f.conn, q.Text, append(list, more...)...)
 	}
-	exec(s.d.Begin())
+	for _, text := range s.d.Begin() {
+		exec(text)
+	}
 	if lock := s.d.Lock(stmt.Writes[0].Table); lock != "" {
 		exec(lock)
 	}

@@ -165,10 +165,11 @@ func (s suite) name(t *testing.T) {
 	if s.d.Name() == "" {
 		t.Errorf("Name() is empty")
 	}
-	if s.d.Begin() == "" {
-		t.Errorf("Begin() is empty")
+	begin := s.d.Begin()
+	if len(begin) == 0 {
+		t.Fatalf("Begin() is empty")
 	}
-	if got := s.d.Analyze(s.d.Begin(), nil); got.Control != moneyclip.Begin {
+	if got := s.d.Analyze(begin[len(begin)-1], nil); got.Control != moneyclip.Begin {
 		t.Errorf("Analyze(Begin()).Control = %v, want %v", got.Control, moneyclip.Begin)
 	}
 }

@@ -335,7 +335,7 @@ func (r *readingTest) attempt(
 	}
 	var found [][]any
 	var mark []any
-	r.exec(sqlite.Dialect.Begin())
+	r.exec(sqlite.Dialect.Begin()[0])
 	r.exec(sqlite.Dialect.Lock(w.Table))
 	before := r.snapshot(w.Table, columns)
 	if reading.Mark.Text != "" {

@@ -4,12 +4,28 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
 // Begin implements [moneyclip.Dialect]. A deferred transaction that reads before it writes can fail where the write
 // alone would have waited.
-func (dialect) Begin() string { return "BEGIN IMMEDIATE" }
+func (dialect) Begin() []string { return []string{"BEGIN IMMEDIATE"} }
+
+// Aborts implements [moneyclip.Dialect].
+func (dialect) Aborts() bool { return false }
+
+// Added implements [moneyclip.Dialect]. A statement is never changed, and the lock that is taken first is its own.
+func (dialect) Added(error) bool { return false }
+
+// Shared implements [moneyclip.Dialect]. Nobody else writes while a transaction does.
+func (dialect) Shared(query string) (string, bool) { return query, true }
+
+// Quote implements [moneyclip.Dialect].
+func (dialect) Quote(name string) string { return quote(name) }
+
+// Placeholder implements [moneyclip.Dialect].
+func (dialect) Placeholder(number int) string { return "?" + strconv.Itoa(number) }
 
 // Lock implements [moneyclip.Dialect].
 func (dialect) Lock(table string) string { return "DELETE FROM main." + quote(table) + " WHERE 0" }

@@ -44,9 +44,9 @@ func TestLock(t *testing.T) {
 	t.Parallel()
 	db := open(t)
 	for _, query := range []string{
-		`CREATE TABLE "a ""b""" (x)`, `INSERT INTO "a ""b""" VALUES (1)`, sqlite.Dialect.Begin(), sqlite.Dialect.Lock(`a "b"`), "COMMIT",
+		`CREATE TABLE "a ""b""" (x)`, `INSERT INTO "a ""b""" VALUES (1)`, sqlite.Dialect.Begin()[0], sqlite.Dialect.Lock(`a "b"`), "COMMIT",
 	} {
-		if query == sqlite.Dialect.Begin() {
+		if query == sqlite.Dialect.Begin()[0] {
 			db.SetMaxOpenConns(1)
 		}
 		if _, err := db.ExecContext(t.Context(), query); err != nil {

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help tools test race lint fuzz property bench example generate
+.PHONY: help tools servers test race lint fuzz property bench example generate
 
 # cgo is what mattn/go-sqlite3, the tests' base driver, is made with.
 export CGO_ENABLED = 1
@@ -8,6 +8,9 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 30s
 STEPS ?= 10000
 SEED ?= $(shell date +%s)
+
+# The module of the tests on servers is one of its own: its drivers are nobody else's dependencies.
+MODULES = . servers_test
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,14 +21,17 @@ tools: # what the tests need and a fresh machine may lack
 		apt-get update -qq && apt-get install -y -qq gcc libc6-dev || \
 		{ echo "could not install gcc: install a C compiler and run this again"; exit 1; }; }
 
-test: tools ## run every test, with the race detector
-	go test -race -timeout 20m ./...
+servers: # what the tests in servers_test start
+	@servers_test/setup
+
+test: tools servers ## run every test, with the race detector, also on real servers
+	@for m in $(MODULES); do go -C $$m test -race -timeout 20m ./... || exit 1; done
 
 lint: ## gofmt, go vet, staticcheck, and that every package has tests
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
-	go vet ./...
-	go run $(STATICCHECK) ./...
-	@untested=$$(go list -f '{{if not (or .TestGoFiles .XTestGoFiles)}}{{.ImportPath}}{{end}}' ./... | grep -v -e /store$$ -e /dialecttest$$; true); \
+	@for m in $(MODULES); do go -C $$m vet ./... && go -C $$m run $(STATICCHECK) ./... || exit 1; done
+	@untested=$$(for m in $(MODULES); do \
+			go -C $$m list -f '{{if not (or .TestGoFiles .XTestGoFiles)}}{{.ImportPath}}{{end}}' ./...; done | grep -v -e /store$$ -e /dialecttest$$; true); \
 		test -z "$$untested" || { echo "packages without tests: $$untested"; exit 1; }
 
 fuzz: tools ## run every fuzz target for FUZZTIME (30s) each

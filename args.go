@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 )
 
@@ -94,6 +95,90 @@ func resolve(value any) (driver.Value, bool) {
 		}
 	}
 	return nil, false
+}
+
+// elements are the elements of an argument that is an array: of a slice, or of the text that Postgres makes of one. It
+// reports false if they are not known.
+func elements(args []driver.NamedValue, param int, names []string) ([]driver.Value, bool) {
+	arg := given(args, param, names)
+	if arg == nil {
+		return nil, false
+	}
+	rv := reflect.ValueOf(arg.Value)
+	for rv.Kind() == reflect.Pointer && !rv.IsNil() {
+		rv = rv.Elem()
+	}
+	_, isValuer := arg.Value.(driver.Valuer)
+	if !isValuer && rv.Kind() == reflect.Slice && rv.Type().Elem().Kind() != reflect.Uint8 {
+		list := make([]driver.Value, rv.Len())
+		for i := range list {
+			var ok bool
+			if list[i], ok = resolve(rv.Index(i).Interface()); !ok {
+				return nil, false
+			}
+		}
+		return list, true
+	}
+	value, ok := resolve(arg.Value)
+	switch v := value.(type) {
+	case nil:
+		return nil, ok
+	case string:
+		return parseArray(v)
+	case []byte:
+		return parseArray(string(v))
+	}
+	return nil, false
+}
+
+// parseArray reads the text of an array of one dimension: {1,2,NULL,"a \"b\""}.
+// See https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO.
+func parseArray(text string) (list []driver.Value, ok bool) {
+	if len(text) < 2 || text[0] != '{' || text[len(text)-1] != '}' {
+		return nil, false
+	}
+	if text = text[1 : len(text)-1]; text == "" {
+		return nil, true
+	}
+	for more := true; more; {
+		var element string
+		quoted := strings.HasPrefix(text, `"`)
+		if element, text, ok = cutElement(text, quoted); !ok {
+			return nil, false
+		}
+		if !quoted && strings.EqualFold(element, "NULL") {
+			list = append(list, nil)
+		} else {
+			list = append(list, element)
+		}
+		if text, more = strings.CutPrefix(text, ","); !more && text != "" {
+			return nil, false
+		}
+	}
+	return list, true
+}
+
+// cutElement cuts the first element off the inside of an array's text.
+func cutElement(text string, quoted bool) (element, rest string, ok bool) {
+	var b []byte
+	i := 0
+	if quoted {
+		i++
+	}
+	for ; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '"':
+			return string(b), text[i+1:], true
+		case !quoted && c == ',':
+			return string(b), text[i:], len(b) > 0
+		case c == '\\' && i+1 < len(text):
+			i++
+		case !quoted && strings.IndexByte("{}\"\\ \t\n\r\v\f", c) >= 0:
+			return "", "", false // an inner array, or blanks that may count or not
+		}
+		b = append(b, text[i])
+	}
+	return string(b), "", !quoted && len(b) > 0
 }
 
 // callValuer calls a Valuer as database/sql does: a nil pointer whose method wants a value is NULL.

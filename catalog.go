@@ -5,7 +5,8 @@ package moneyclip
 type Catalog struct {
 	// Tables :: name → table. Views are tables too. Where a database has schemas, names have them: "public.users".
 	Tables map[string]*Table
-	// Path are the schemas in which a table without one is looked up, in order. It is the session's: see [Identity].
+	// Path are the schemas in which a table without one is looked up, in order: those of the session that has read the
+	// catalog, until the session that it is used for says otherwise in its [Identity].
 	Path []string
 	// Own is what the dialect wants to find again: functions and types, for example.
 	Own any

@@ -139,7 +139,7 @@ func (c *connector) identify(ctx context.Context, ask Asker) (*session, error) {
 		identity.Profile = c.dsn
 	}
 	s := &session{
-		database: cache.hub.database(cache.dialect, identity.Scope),
+		database: cache.hub.database(cache.dialect, identity.Scope, identity.Path),
 		private:  identity.Private,
 		tainted:  identity.Tainted,
 	}

@@ -187,7 +187,7 @@ func (e *effects) withoutExcluded(set []Assignment, table *Table, inserted func(
 // carried returns a value of the statement that went through one column on its way to another. The first may have
 // converted it; then the second gets another value than the statement's own.
 func (e *effects) carried(v Value, through, to ColumnName) Value {
-	if v.Kind != ValueParam && (v.Kind != ValueConst || v.Const == nil) {
+	if v.Kind != ValueParam && v.Kind != ValueElement && (v.Kind != ValueConst || v.Const == nil) {
 		return v // what is read from a row is what the column made of it
 	}
 	first, second := e.meaning.catalog.column(through), e.meaning.catalog.column(to)
@@ -342,7 +342,7 @@ func (e *effects) fire(s step, table *Table, body *Write, row int) {
 				return Value{Kind: ValueConst} // NULL in such a trigger
 			}
 			values := e.values(s, table, v.Column, v.Kind == ValueNew, row)
-			if values == nil {
+			if values == nil || v.Kind == ValueNew && table.sets(s.write.Op, v.Column) { // before or after this one?
 				return Value{}
 			}
 			if len(values) == 1 {

@@ -2,21 +2,39 @@ package moneyclip
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// A database is one database, by scope: its catalog, and what rules and texts mean under it.
+// A database is one database, by scope, as connections with one search path see it: its catalog, and what rules and
+// texts mean under it.
 type database struct {
 	hub     *hub
 	dialect Dialect
 	scope   string
+	path    []string
+	site    *site
 
 	meaning atomic.Pointer[meaning]   // nil only before the first rebind
 	readAt  atomic.Pointer[time.Time] // when the catalog was read; nil: never
 
 	mu sync.Mutex // serialises changes of meaning
+}
+
+// A site is what the databases of one scope have in common: they are one database, seen by different search paths. A
+// writer obeys the rules of all of them.
+type site struct {
+	mu        sync.RWMutex // protects the plans of the meanings, and what texts teach their rules
+	list      sync.Mutex   // protects databases
+	databases []*database
+}
+
+func (s *site) all() []*database {
+	s.list.Lock()
+	defer s.list.Unlock()
+	return slices.Clone(s.databases)
 }
 
 // catalogAge is how long a catalog is believed, so that DDL by other programs is seen within that time.
@@ -31,8 +49,28 @@ type meaning struct {
 	// learnt goes up when a text has taught a rule to watch what it did not watch before.
 	learnt atomic.Uint64
 
-	mu    sync.RWMutex
-	plans map[string]*plan // :: text → plan; protected by mu
+	plans map[string]*plan // :: text → plan; protected by the site
+}
+
+// watching are the rules that a write has to obey: its own database's, and those of others on the site.
+func (m *meaning) watching() []*bound {
+	rules := m.rules
+	for _, d := range m.database.site.all() {
+		if other := d.meaning.Load(); d != m.database && other != nil {
+			rules = append(slices.Clip(rules), other.rules...)
+		}
+	}
+	return rules
+}
+
+// unplan forgets the plans of writes, which know too little now.
+func (m *meaning) unplan() {
+	for text, p := range m.plans {
+		if len(p.reads) == 0 {
+			delete(m.plans, text)
+		}
+	}
+	m.learnt.Add(1)
 }
 
 // A knowledge is what was known of a database's rules at one time. A writer compares it before and after its write:
@@ -56,6 +94,9 @@ func (d *database) refreshCatalog(ctx context.Context, ask Asker, changed bool) 
 	catalog, err := d.dialect.Catalog(ctx, ask)
 	if err != nil {
 		return err
+	}
+	if d.path != nil {
+		catalog.Path = d.path
 	}
 	now := time.Now()
 	d.readAt.Store(&now)
@@ -114,17 +155,35 @@ func (d *database) bindAll(catalog *Catalog) {
 		}
 	}
 	d.meaning.Store(m)
+	d.site.tell(d, old != nil)
 	if old != nil && old.catalog != nil {
 		// What queries have taught the rules is forgotten, so what is stored of them must go, and every lease.
 		d.dropAll(old)
 	}
 }
 
+// tell makes the rules of a database that were bound anew known to the others on the site.
+func (s *site) tell(d *database, changed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, other := range s.all() {
+		m := other.meaning.Load()
+		if other == d || m == nil {
+			continue
+		}
+		m.unplan()
+		if changed {
+			other.readAt.Store(nil) // its catalog may have changed as well
+		}
+	}
+}
+
 // plan returns what a text means. It is one map look-up for a text that was seen before.
 func (m *meaning) plan(query string) *plan {
-	m.mu.RLock()
+	mu := &m.database.site.mu
+	mu.RLock()
 	p := m.plans[query]
-	m.mu.RUnlock()
+	mu.RUnlock()
 	if p != nil {
 		return p
 	}
@@ -132,8 +191,8 @@ func (m *meaning) plan(query string) *plan {
 
 	// Plans are made one after the other: a text that teaches a rule what to watch must not be overtaken by the plan
 	// of a write that was made without it.
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	mu.Lock()
+	defer mu.Unlock()
 	if p := m.plans[query]; p != nil {
 		return p
 	}
@@ -142,12 +201,12 @@ func (m *meaning) plan(query string) *plan {
 	}
 	p, learnt := makePlan(m, query, statement)
 	if learnt {
-		for text, other := range m.plans {
-			if len(other.reads) == 0 {
-				delete(m.plans, text)
+		for _, d := range m.database.site.all() {
+			if known := d.meaning.Load(); known != nil && known != m {
+				known.unplan()
 			}
 		}
-		m.learnt.Add(1)
+		m.unplan()
 	}
 	m.plans[query] = p
 	return p

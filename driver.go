@@ -17,14 +17,20 @@ const prefix = "moneyclip+"
 
 // doors are the packages that bring the dialect for a base driver. :: base driver's name → import path
 var doors = map[string]string{
-	"sqlite":  "github.com/moneyclip/moneyclip/sqlite",
-	"sqlite3": "github.com/moneyclip/moneyclip/sqlite",
+	"mysql":    "github.com/moneyclip/moneyclip/mysql",
+	"pgx":      "github.com/moneyclip/moneyclip/postgres",
+	"postgres": "github.com/moneyclip/moneyclip/postgres",
+	"sqlite":   "github.com/moneyclip/moneyclip/sqlite",
+	"sqlite3":  "github.com/moneyclip/moneyclip/sqlite",
 }
 
 // drivers says where the usual base drivers come from. :: base driver's name → import path
 var drivers = map[string]string{
-	"sqlite":  "modernc.org/sqlite",
-	"sqlite3": "github.com/mattn/go-sqlite3",
+	"mysql":    "github.com/go-sql-driver/mysql",
+	"pgx":      "github.com/jackc/pgx/v5/stdlib",
+	"postgres": "github.com/lib/pq",
+	"sqlite":   "modernc.org/sqlite",
+	"sqlite3":  "github.com/mattn/go-sqlite3",
 }
 
 // defaults are the caches behind the driver names, and what they are made of.

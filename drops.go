@@ -1,6 +1,9 @@
 package moneyclip
 
-import "database/sql/driver"
+import (
+	"database/sql/driver"
+	"slices"
+)
 
 // drops are the keys that one write drops.
 type drops struct {
@@ -19,42 +22,77 @@ func newDrops() *drops {
 	return &drops{keys: map[drop][]Datum{}, counts: map[*bound]int{}, wide: map[*bound]bool{}}
 }
 
-// add puts in the key of a recipe. Row is nil for a recipe that needs none.
+// add puts in the keys of a recipe. Row is nil for a recipe that needs none.
 func (d *drops) add(r *recipe, dialect Dialect, args []driver.NamedValue, names []string, row []driver.Value) {
 	if d.wide[r.rule] {
 		return
 	}
-	data := make([]Datum, len(r.sources))
+	lists := make([][]Datum, len(r.sources))
 	for i := range r.sources {
-		src := &r.sources[i]
-		if src.kind == fromConstant {
-			data[i] = src.constant
-			continue
-		}
-		var value driver.Value
-		ok := src.kind == fromRow && src.index < len(row)
-		if ok {
-			value = row[src.index]
-		} else if src.kind == fromArgument {
-			value, ok = argument(args, src.index, names)
-		}
-		if ok && value == nil && !src.filled {
-			return // NULL equals nothing: no cached row has it in its key
-		}
-		if ok && value != nil {
-			data[i], ok = canonical(dialect, src.column, value)
-		}
-		if !ok || value == nil {
+		var ok bool
+		if lists[i], ok = r.sources[i].data(dialect, args, names, row); !ok {
 			d.wide[r.rule] = true
 			return
 		}
 	}
-	key, ok := r.rule.template.fill([]byte(r.rule.prefix), data)
+	d.each(r.rule, lists, make([]Datum, 0, len(lists)))
+}
+
+// each adds a key for every choice of one value from each list.
+func (d *drops) each(b *bound, lists [][]Datum, chosen []Datum) {
+	if len(chosen) < len(lists) {
+		for _, datum := range lists[len(chosen)] {
+			d.each(b, lists, append(chosen, datum))
+		}
+		return
+	}
+	key, ok := b.template.fill([]byte(b.prefix), chosen)
 	if !ok {
 		// The value has no place in the key, so no read with it was ever stored, nor will be: %d and a text.
 		return
 	}
-	d.put(drop{r.rule, string(key)}, data)
+	d.put(drop{b, string(key)}, slices.Clone(chosen))
+}
+
+// data are the values that a source can have: none for NULL, which equals nothing, so that no cached row has it in its
+// key. It reports false if they are not known.
+func (src *source) data(dialect Dialect, args []driver.NamedValue, names []string, row []driver.Value) ([]Datum, bool) {
+	var values []driver.Value
+	switch src.kind {
+	case fromConstant:
+		return []Datum{src.constant}, true
+	case fromRow:
+		if src.index >= len(row) {
+			return nil, false
+		}
+		values = row[src.index : src.index+1]
+	case fromArgument:
+		value, ok := argument(args, src.index, names)
+		if !ok {
+			return nil, false
+		}
+		values = []driver.Value{value}
+	case fromElement:
+		var ok bool
+		if values, ok = elements(args, src.index, names); !ok {
+			return nil, false
+		}
+	}
+	data := make([]Datum, 0, len(values))
+	for _, value := range values {
+		if value == nil {
+			if src.filled {
+				return nil, false
+			}
+			continue
+		}
+		datum, ok := canonical(dialect, src.column, value)
+		if !ok || src.zeroFilled && datum == Int(0) {
+			return nil, false
+		}
+		data = append(data, datum)
+	}
+	return data, true
 }
 
 // put adds a key. A rule with too many keys counts as rule-wide.

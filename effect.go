@@ -1,8 +1,10 @@
 package moneyclip
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Guarantee says how surely a write's keys are known for one rule.
@@ -52,12 +54,13 @@ type recipe struct {
 
 type source struct {
 	kind     sourceKind
-	index    int // fromArgument: the parameter's number. fromRow: the column
+	index    int // fromArgument, fromElement: the parameter's number. fromRow: the column
 	constant Datum
 	column   *Column
 
-	// filled marks a value that the database replaces if it is NULL. Which one it then takes is not known.
-	filled bool
+	// filled marks a value that the database replaces if it is NULL, and zeroFilled one that it replaces too if it is 0.
+	// Which one it then takes is not known.
+	filled, zeroFilled bool
 }
 
 type sourceKind uint8
@@ -65,6 +68,7 @@ type sourceKind uint8
 const (
 	fromConstant sourceKind = iota
 	fromArgument
+	fromElement // of an argument that is an array: each makes a key
 	fromRow
 )
 
@@ -93,6 +97,7 @@ func newEffects(m *meaning) *effects {
 		seen:    map[string]bool{},
 		units:   map[*Write]*unit{},
 		found:   map[*bound]*touch{},
+		rules:   m.watching(),
 	}
 }
 
@@ -104,6 +109,10 @@ type effects struct {
 	units   map[*Write]*unit
 	direct  []recipe
 	found   map[*bound]*touch
+	rules   []*bound
+
+	// everything says that it may write other databases too.
+	everything bool
 
 	// later is what the statement brings about. A second pass knows it as disturbed: what is true of a row before the
 	// statement may be otherwise by the time that it comes to the row.
@@ -132,6 +141,9 @@ type step struct {
 	via   string // for people: how the statement comes to write this table
 	depth int
 
+	// ofKin says that it stands for a step that writes a table of the same kin.
+	ofKin bool
+
 	// collides says that the step is what becomes of rows that are in an INSERT's way.
 	collides bool
 
@@ -151,6 +163,10 @@ func (e *effects) statement(s *Statement) {
 	case KindWrite:
 		for i := range s.Writes {
 			w := &s.Writes[i]
+			if w.Op == AnyOp {
+				e.anything(cmp.Or(s.Doubtful, "it may write anything"))
+				continue
+			}
 			e.follow(step{write: w, unit: w, replace: w.Replace})
 		}
 	case KindScript:
@@ -172,6 +188,10 @@ func (e *effects) part(s *Statement) {
 		return
 	}
 	for _, w := range s.Writes {
+		if w.Op == AnyOp {
+			e.anything(cmp.Or(s.Doubtful, "it may write anything"))
+			continue
+		}
 		e.follow(step{write: &Write{Op: w.Op, Table: w.Table, SetAll: true, Replace: w.Replace}, replace: w.Replace, via: "one of several statements in a text: "})
 		if w.Conflict != nil {
 			e.follow(step{write: &Write{Op: Update, Table: w.Table, SetAll: true}, via: "one of several statements in a text: "})
@@ -181,7 +201,7 @@ func (e *effects) part(s *Statement) {
 
 // anything counts every rule as touched at every key.
 func (e *effects) anything(why string) {
-	for _, b := range e.meaning.rules {
+	for _, b := range e.rules {
 		e.touch(b, RuleWide, why)
 	}
 }
@@ -212,6 +232,8 @@ func (e *effects) follow(s step) {
 	table := e.meaning.catalog.Tables[w.Table]
 	switch {
 	case table == nil:
+		// Where names have no schemas, one that has is in another database.
+		e.everything = e.everything || e.meaning.catalog.Path == nil && strings.Contains(w.Table, ".")
 		e.anything(fmt.Sprintf("%stable %q is not in the catalog", s.via, w.Table))
 		return
 	case table.Opaque != "":
@@ -225,7 +247,7 @@ func (e *effects) follow(s step) {
 		e.later.note(&s)
 	}
 	if !table.View {
-		for _, b := range e.meaning.rules {
+		for _, b := range e.rules {
 			for i := range b.watched {
 				if b.watched[i].table == w.Table {
 					e.meet(s, table, b, &b.watched[i])
@@ -234,8 +256,24 @@ func (e *effects) follow(s step) {
 		}
 		e.collisions(s, table)
 		e.foreignKeys(s, table)
+		e.kin(s, table)
 	}
 	e.triggers(s, table)
+}
+
+// kin follows a write to the tables with which its own shares rows. What is read of the rows is the same.
+func (e *effects) kin(s step, table *Table) {
+	if s.ofKin {
+		return // those of its kin are its own
+	}
+	for _, name := range table.Kin {
+		w := *s.write
+		w.Table = name
+		next := s
+		next.write, next.ofKin = &w, true
+		next.via = fmt.Sprintf("%s%q shares rows with %q: ", s.via, table.Name, name)
+		e.follow(next)
+	}
 }
 
 // signature tells steps apart by what they could touch.
@@ -245,7 +283,7 @@ func (s *step) signature() string {
 	if w.Conflict != nil {
 		conflict = *w.Conflict
 	}
-	return fmt.Sprintf("%d %q %#v %#v %t %q %#v %t %t %#v %t %s %s", w.Op, w.Table, w.Pins, w.Set, w.SetAll, w.Columns, w.Rows, w.Replace,
+	return fmt.Sprintf("%t %d %q %#v %#v %t %q %#v %t %t %#v %t %s %s", s.ofKin, w.Op, w.Table, w.Pins, w.Set, w.SetAll, w.Columns, w.Rows, w.Replace,
 		w.Conflict != nil, conflict, s.replace, readingOf(s.unit), readingOf(s.rowOf))
 }
 
@@ -324,6 +362,8 @@ func (e *effects) key(s step, table *Table, b *bound, on *watch, values []Value)
 		switch v.Kind {
 		case ValueParam:
 			src.kind, src.index = fromArgument, v.Param
+		case ValueElement:
+			src.kind, src.index = fromElement, v.Param
 		case ValueConst:
 			if v.Const == nil {
 				return // NULL equals nothing: no cached row has it in its key
@@ -342,7 +382,7 @@ func (e *effects) key(s step, table *Table, b *bound, on *watch, values []Value)
 			}
 			pending = append(pending, pendingSource{verb: i, column: v.Column, isNew: v.Kind == ValueNew})
 		}
-		src.filled = v.filled
+		src.filled, src.zeroFilled = v.filled, v.zeroFilled
 	}
 	if from == nil {
 		e.direct = append(e.direct, r)
@@ -390,7 +430,7 @@ func cross(lists [][]Value) [][]Value {
 
 // plan turns what was collected into a plan.
 func (e *effects) plan() *writePlan {
-	p := &writePlan{}
+	p := &writePlan{everything: e.everything}
 	for _, w := range e.order {
 		u := e.units[w]
 		how, ok := e.meaning.database.dialect.Reading(w, e.meaning.catalog, u.old, u.new)
@@ -415,7 +455,7 @@ func (e *effects) plan() *writePlan {
 		p.readings[i].recipes = slices.DeleteFunc(p.readings[i].recipes, wide)
 	}
 	p.readings = slices.DeleteFunc(p.readings, func(r reading) bool { return len(r.recipes) == 0 })
-	for _, b := range e.meaning.rules {
+	for _, b := range e.rules {
 		t := e.found[b]
 		if t == nil {
 			continue
@@ -425,7 +465,7 @@ func (e *effects) plan() *writePlan {
 			p.wide = append(p.wide, b)
 		}
 	}
-	if len(p.direct) == 0 && len(p.readings) == 0 && len(p.wide) == 0 {
+	if !p.everything && len(p.direct) == 0 && len(p.readings) == 0 && len(p.wide) == 0 {
 		if len(p.touches) == 0 {
 			return nil
 		}

@@ -133,8 +133,8 @@ func (c *Cache) explainRead(x *Explanation, m *meaning, p *plan, args []driver.N
 
 // whyNot says why no rule caches a SELECT: what the rule says that comes closest.
 func (c *Cache) whyNot(m *meaning, p *plan) string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.database.site.mu.Lock()
+	defer m.database.site.mu.Unlock()
 	closest := ""
 	for _, b := range m.rules {
 		if b.owner != c {

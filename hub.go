@@ -1,6 +1,7 @@
 package moneyclip
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -15,7 +16,8 @@ type hub struct {
 
 	mu        sync.Mutex           // protects what follows
 	caches    []*Cache             //
-	databases map[string]*database // :: dialect and scope → database
+	databases map[string]*database // :: dialect, scope and search path → database
+	sites     map[string]*site     // :: dialect and scope → what these databases share
 	texts     map[string]*texts    // :: dialect and catalog digest → meaning of texts
 
 	flights flights
@@ -23,7 +25,7 @@ type hub struct {
 }
 
 func newHub(store Store) *hub {
-	return &hub{store: store, databases: map[string]*database{}, texts: map[string]*texts{}}
+	return &hub{store: store, databases: map[string]*database{}, sites: map[string]*site{}, texts: map[string]*texts{}}
 }
 
 var shared = struct {
@@ -61,14 +63,23 @@ func (h *hub) join(c *Cache) {
 	}
 }
 
-// database returns the database of a scope.
-func (h *hub) database(dialect Dialect, scope string) *database {
+// database returns the database of a scope, as a search path shows it.
+func (h *hub) database(dialect Dialect, scope string, path []string) *database {
 	h.mu.Lock()
-	id := dialect.Name() + "\x00" + scope
+	one := dialect.Name() + "\x00" + scope
+	id := one + "\x00" + fmt.Sprintf("%q", path)
 	d := h.databases[id]
 	if d == nil {
-		d = &database{hub: h, dialect: dialect, scope: scope}
+		s := h.sites[one]
+		if s == nil {
+			s = &site{}
+			h.sites[one] = s
+		}
+		d = &database{hub: h, dialect: dialect, scope: scope, path: path, site: s}
 		h.databases[id] = d
+		s.list.Lock()
+		s.databases = append(s.databases, d)
+		s.list.Unlock()
 	}
 	h.mu.Unlock()
 	if d.meaning.Load() == nil {
@@ -106,7 +117,7 @@ func (h *hub) analyze(dialect Dialect, query string, catalog *Catalog) *Statemen
 		s := dialect.Analyze(query, nil)
 		return &s
 	}
-	id := dialect.Name() + "\x00" + catalog.Digest
+	id := fmt.Sprintf("%s\x00%s\x00%q", dialect.Name(), catalog.Digest, catalog.Path)
 	h.mu.Lock()
 	t := h.texts[id]
 	if t == nil {

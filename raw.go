@@ -74,9 +74,9 @@ func (w *work) name(b *bound, args []any) error {
 	if len(args) != len(b.template.verbs) {
 		return fmt.Errorf("key %q has %s, got %s", b.Key, count(len(b.template.verbs), "verb"), count(len(args), "value"))
 	}
-	b.meaning.mu.RLock()
+	b.meaning.database.site.mu.RLock()
 	columns := b.columns
-	b.meaning.mu.RUnlock()
+	b.meaning.database.site.mu.RUnlock()
 	r := recipe{rule: b}
 	named := make([]driver.NamedValue, len(args))
 	for i, arg := range args {
@@ -165,8 +165,8 @@ func (m *meaning) touchedBy(tables []string) []*bound {
 			any.Writes = append(any.Writes, Write{Op: op, Table: t.Name, SetAll: true})
 		}
 	}
-	m.mu.RLock()
-	defer m.mu.RUnlock()
+	m.database.site.mu.RLock()
+	defer m.database.site.mu.RUnlock()
 	var rules []*bound
 	if p := planWrite(m, any); p != nil {
 		for _, t := range p.touches {

@@ -57,8 +57,8 @@ func (c *conn) reload(ctx context.Context, w *work) {
 
 // selects are the texts that were read under the rule.
 func (b *bound) selects() []*readPlan {
-	b.meaning.mu.RLock()
-	defer b.meaning.mu.RUnlock()
+	b.meaning.database.site.mu.RLock()
+	defer b.meaning.database.site.mu.RUnlock()
 	return b.reads
 }
 

@@ -17,8 +17,8 @@ func (s *step) given(table *Table, column string, v Value) Value {
 	}
 	switch {
 	case v.Kind == ValueParam:
-		v.filled = true
-	case v.Kind == ValueConst && v.Const == nil:
+		v.filled, v.zeroFilled = true, numbered && table.ZeroSerial
+	case v.Kind == ValueConst && (v.Const == nil || numbered && table.ZeroSerial && v.Const == int64(0)):
 		return s.read(column, true)
 	}
 	return v
@@ -28,6 +28,12 @@ func (s *step) given(table *Table, column string, v Value) Value {
 // one value, or one of several. Nil: that is not known.
 func (e *effects) values(s step, table *Table, column string, isNew bool, row int) []Value {
 	w := s.write
+	if isNew && table.sets(w.Op, column) {
+		if e.isDisturbed(s, table, "") {
+			return nil
+		}
+		return one(s.read(column, true))
+	}
 	if isNew && w.Op == Insert {
 		return one(e.inserted(s, table, column, row))
 	}
@@ -147,7 +153,14 @@ func assigns(w *Write, table *Table, column string) bool {
 		return true
 	}
 	c := table.Column(column)
-	return c != nil && c.Generated
+	return c != nil && c.Generated || table.sets(Update, column)
+}
+
+// sets reports whether a trigger of the table may give a column of the new row a value of its own.
+func (t *Table) sets(op Op, column string) bool {
+	return slices.ContainsFunc(t.Triggers, func(trigger Trigger) bool {
+		return (trigger.Op == op || trigger.Op == AnyOp) && (trigger.SetsAll || slices.Contains(trigger.Sets, column))
+	})
 }
 
 func assignsWatched(w *Write, table *Table, on *watch) bool {

@@ -1,6 +1,7 @@
 package moneyclip
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -30,6 +31,7 @@ type watch struct {
 	columns []string // :: verb → column; nil: every key
 	all     bool     // every assignment counts
 	set     []string // columns whose assignment counts, sorted, without doubles; the key's own always count
+	path    *path    // leads from columns to the key; nil: they are the key
 }
 
 // maxReads bounds the texts that a writer loads again for one rule.
@@ -72,12 +74,14 @@ type absentError struct{ error }
 
 // find returns the table of that name. Names in rules need not be spelled as in the database.
 func (c *Catalog) find(name string) (*Table, error) {
-	if t := c.Tables[name]; t != nil {
+	if t := c.Lookup("", name); t != nil {
 		return t, nil
 	}
-	for _, t := range c.Tables {
-		if strings.EqualFold(t.Name, name) {
-			return t, nil
+	for _, schema := range append([]string{""}, c.Path...) {
+		for _, t := range c.Tables {
+			if own, ok := strings.CutPrefix(t.Name, schema+"."); (ok || schema == "") && strings.EqualFold(own, name) {
+				return t, nil
+			}
 		}
 	}
 	return nil, absentError{fmt.Errorf("the database has no table %q", name)}
@@ -107,8 +111,8 @@ func (b *bound) bindTable(m *meaning) error {
 	if t.View {
 		return fmt.Errorf("%q is a view: name the table below it, or give the Query", t.Name)
 	}
-	if t.Opaque != "" {
-		return fmt.Errorf("table %q: %s", t.Name, t.Opaque)
+	if t.Opaque != "" || t.Guarded != "" {
+		return fmt.Errorf("table %q: %s", t.Name, cmp.Or(t.Opaque, t.Guarded))
 	}
 	own := watch{table: t.Name, all: true}
 	for _, name := range b.By {
@@ -157,8 +161,8 @@ func (b *bound) learn(m *meaning, s *Statement) (more bool, err error) {
 		return false, fmt.Errorf("the query has %s, the key needs parameter %d", count(n, "parameter"), slices.Max(b.Args))
 	}
 	for i := range s.Reads {
-		if t := m.catalog.Tables[s.Reads[i].Table]; t.Opaque != "" {
-			return false, fmt.Errorf("table %q: %s", t.Name, t.Opaque)
+		if t := m.catalog.Tables[s.Reads[i].Table]; t.Opaque != "" || t.Guarded != "" {
+			return false, fmt.Errorf("table %q: %s", t.Name, cmp.Or(t.Opaque, t.Guarded))
 		}
 	}
 	before := *b
@@ -178,7 +182,7 @@ func (b *bound) learn(m *meaning, s *Statement) (more bool, err error) {
 		}
 		return !sameWatches(before.watched, b.watched), nil
 	}
-	inferred, err := infer(b.rule, s, m.catalog)
+	inferred, err := infer(b.rule, s, m.database.dialect, m.catalog)
 	if err != nil {
 		return false, err
 	}
@@ -222,6 +226,11 @@ func (b *bound) declare(m *meaning, reads []TableRead) error {
 			return err
 		}
 		w := watch{table: t.Name}
+		if on.Path != "" {
+			if w.path, err = b.bindPath(m, t, &on); err != nil {
+				return err
+			}
+		}
 		for _, name := range on.Columns {
 			c, err := t.keyColumn(m.database.dialect, name)
 			if err != nil {
@@ -271,6 +280,9 @@ func (anyColumn) Keyable(*Column) string { return "" }
 
 // agree checks that the columns of a watch compare values as the key's other columns do.
 func (b *bound) agree(m *meaning, w watch) error {
+	if w.path != nil {
+		return nil // it ends in the key, by way of other columns
+	}
 	for verb, name := range w.columns {
 		if err := b.agreeOn(m, verb, w.table, name); err != nil {
 			return err
@@ -307,7 +319,7 @@ func (b *bound) agreeOn(m *meaning, verb int, table, column string) error {
 func (b *bound) watch(w watch) {
 	for i := range b.watched {
 		have := &b.watched[i]
-		if have.table == w.table && slices.Equal(have.columns, w.columns) {
+		if have.table == w.table && slices.Equal(have.columns, w.columns) && have.path.equal(w.path) {
 			have.all = have.all || w.all
 			have.set = slices.Concat(have.set, w.set)
 			sort.Strings(have.set)
@@ -320,7 +332,7 @@ func (b *bound) watch(w watch) {
 
 func sameWatches(a, b []watch) bool {
 	return slices.EqualFunc(a, b, func(x, y watch) bool {
-		return x.table == y.table && x.all == y.all && slices.Equal(x.columns, y.columns) && slices.Equal(x.set, y.set)
+		return x.table == y.table && x.all == y.all && slices.Equal(x.columns, y.columns) && slices.Equal(x.set, y.set) && x.path.equal(y.path)
 	})
 }
 
@@ -341,7 +353,7 @@ func notASelect(s *Statement) string {
 
 // infer finds the writes that touch a query's keys: for each table that it reads, the columns that it compares with
 // the parameters of the key. Without a catalog it finds what can be known without one.
-func infer(r *rule, s *Statement, catalog *Catalog) ([]watch, error) {
+func infer(r *rule, s *Statement, dialect Dialect, catalog *Catalog) ([]watch, error) {
 	if r.On != nil {
 		return nil, nil
 	}
@@ -351,6 +363,15 @@ func infer(r *rule, s *Statement, catalog *Catalog) ([]watch, error) {
 		w := watch{table: read.Table, all: read.All, set: read.Columns}
 		for verb, param := range r.Args {
 			pin := pinTo(read, param, catalog)
+			if pin == nil && catalog == nil && len(read.Links) > 0 {
+				break // to be seen when the catalog is known
+			}
+			if pin == nil && catalog != nil {
+				if far := inferPath(r, s, i, dialect, catalog); far != nil {
+					w = *far
+					break
+				}
+			}
 			if pin == nil {
 				return nil, fmt.Errorf("what touches its keys can not be inferred: the query reads table %q without comparing a column with parameter %d, "+
 					"the value of %%%c: add On: []On{{Table: %[1]q, Columns: ...}} with the columns that hold the key, or without Columns if every write to %[1]q touches every key",

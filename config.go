@@ -155,7 +155,7 @@ func checkText(dialect Dialect, r *rule) error {
 	if n := len(statement.Params); len(r.Args) != 0 && slices.Max(r.Args) > n {
 		return r.fail("Query has %s, the key needs parameter %d", count(n, "parameter"), slices.Max(r.Args))
 	}
-	if _, err := infer(r, &statement, nil); err != nil {
+	if _, err := infer(r, &statement, dialect, nil); err != nil {
 		return r.fail("%w", err)
 	}
 	return nil

@@ -22,7 +22,12 @@ type conn struct {
 	resetDue bool        // database/sql has asked for a reset; the base hears of it when it is needed
 	session  *session    // nil: not known
 	asked    time.Time   // when it, or its catalog, was last asked for
-	tainted  string      // why the cache is not used on this connection until it is dialed again
+	tainted  string      // why the cache is not used on this connection until it is reset or dialed again
+	doubtful string      // why the session may be another than it was; it is asked before the cache is used again
+	next     string      // what was changed for the next transaction
+
+	// autocommit is what the session was last told of it; nil: nothing.
+	autocommit *bool
 
 	// rowsOut says that rows of the base may be open. On SQLite a connection that has open rows goes on to read what
 	// was committed when they were opened: what it reads now may be older than a lease taken now (N6).
@@ -160,7 +165,8 @@ func (c *conn) recall(known knowledge, query string) *plan {
 
 // mayServe reports whether the cache may be used on the connection as it is now.
 func (c *conn) mayServe(s *session) bool {
-	return c.tx == nil && len(c.open) == 0 && c.tainted == "" && s.tainted == "" && !c.cache.disabled && c.cache.hub.trusted()
+	return c.tx == nil && len(c.open) == 0 && c.tainted == "" && c.doubtful == "" && s.tainted == "" && !c.implicit(s) &&
+		!c.cache.disabled && c.cache.hub.trusted()
 }
 
 // read answers a SELECT that a rule caches and that was no hit.
@@ -204,7 +210,7 @@ func (c *conn) plan(query string) *plan {
 
 // passes reports whether a statement that is not cached can go straight to the base.
 func (c *conn) passes(p *plan) bool {
-	if !p.isPlain() {
+	if !p.isPlain() || c.implicit(c.session) {
 		return false
 	}
 	// On a tainted connection a name may mean another table than it does elsewhere.
@@ -213,10 +219,17 @@ func (c *conn) passes(p *plan) bool {
 
 // taint says why nothing that the connection does can be taken at its word; empty: it can.
 func (c *conn) taint() string {
-	if c.tainted == "" && c.session != nil {
+	switch {
+	case c.tainted != "":
+		return c.tainted
+	case c.doubtful != "":
+		return c.doubtful
+	case c.tx != nil && c.tx.tainted != "":
+		return c.tx.tainted
+	case c.session != nil:
 		return c.session.tainted
 	}
-	return c.tainted
+	return ""
 }
 
 // unwrapped returns the rows that the interceptor has got, instead of sqlmw's, which hide what the base's can do.
@@ -268,7 +281,8 @@ func (c *conn) dial(ctx context.Context) error {
 	}
 	c.base, c.watched = newBaseConn(base), watched
 	c.dials++
-	c.session, c.asked, c.tainted, c.resetDue, c.rowsOut = nil, time.Time{}, "", false, false
+	c.session, c.asked, c.tainted, c.doubtful, c.next, c.autocommit = nil, time.Time{}, "", "", "", nil
+	c.resetDue, c.rowsOut = false, false
 	return nil
 }
 
@@ -290,6 +304,9 @@ func (c *conn) identify(ctx context.Context) {
 	if c.tx != nil || len(c.open) > 0 {
 		return // it would see, and lock, what only its transaction should
 	}
+	if c.doubtful != "" {
+		c.session, c.asked = nil, time.Time{}
+	}
 	const patience = time.Second // between two attempts
 	if c.session != nil {
 		if c.session.database.stale() && time.Since(c.asked) > patience {
@@ -307,6 +324,9 @@ func (c *conn) identify(ctx context.Context) {
 		c.cache.logOnce("the database could not be identified and is not cached", "error", err.Error())
 	}
 	c.session = s
+	if s != nil {
+		c.doubtful = ""
+	}
 }
 
 // Ping dials.

@@ -37,6 +37,8 @@ type session struct {
 	profile  [16]byte // of everything that changes what a SELECT returns or how its values are read
 	private  bool     // no other connection can reach the database
 	tainted  string   // why the connection can not be served from the cache
+	ranges   bool     // a transaction keeps others out of the ranges that it has read with a lock
+	implicit bool     // every statement begins a transaction unless one is open
 }
 
 // wrap makes the connector for a DSN.
@@ -142,6 +144,8 @@ func (c *connector) identify(ctx context.Context, ask Asker) (*session, error) {
 		database: cache.hub.database(cache.dialect, identity.Scope, identity.Path),
 		private:  identity.Private,
 		tainted:  identity.Tainted,
+		ranges:   identity.Ranges,
+		implicit: identity.Implicit,
 	}
 	sum := sha256.Sum256([]byte(c.name + "\x00" + identity.Profile))
 	copy(s.profile[:], sum[:])

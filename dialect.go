@@ -43,6 +43,8 @@ type Dialect interface {
 	// Aborts reports whether an error leaves a transaction unable to do more, so that a query of ours that may fail
 	// inside the caller's transaction wants a savepoint around it.
 	Aborts() bool
+	// Ends reports whether an error of a statement may have ended the transaction that it ran in.
+	Ends(err error) bool
 	// Added reports whether an error of a statement may come of what a [Reading] has added: of the columns that it
 	// returns besides, or of the locks that were taken before it. The statement is then undone and run as it was.
 	Added(err error) bool

@@ -35,23 +35,60 @@ func (d *drops) add(r *recipe, dialect Dialect, args []driver.NamedValue, names 
 			return
 		}
 	}
-	d.each(r.rule, lists, make([]Datum, 0, len(lists)))
+	for _, data := range choices(lists) {
+		d.fill(r.rule, data)
+	}
 }
 
-// each adds a key for every choice of one value from each list.
-func (d *drops) each(b *bound, lists [][]Datum, chosen []Datum) {
-	if len(chosen) < len(lists) {
-		for _, datum := range lists[len(chosen)] {
-			d.each(b, lists, append(chosen, datum))
-		}
-		return
-	}
-	key, ok := b.template.fill([]byte(b.prefix), chosen)
+// fill adds the key with these values.
+func (d *drops) fill(b *bound, data []Datum) {
+	key, ok := b.template.fill([]byte(b.prefix), data)
 	if !ok {
 		// The value has no place in the key, so no read with it was ever stored, nor will be: %d and a text.
 		return
 	}
-	d.put(drop{b, string(key)}, slices.Clone(chosen))
+	d.put(drop{b, string(key)}, data)
+}
+
+// addFound puts in the keys that a recipe's path has led to.
+func (d *drops) addFound(r *recipe, dialect Dialect, rows [][]driver.Value) {
+	for _, row := range rows {
+		data := make([]Datum, len(row))
+		whole := len(row) == len(r.rule.template.verbs)
+		for i, value := range row {
+			if value == nil {
+				whole = true
+				data = nil // NULL equals nothing
+				break
+			}
+			ok := whole
+			if ok {
+				data[i], ok = canonical(dialect, r.rule.columns[i], value)
+			}
+			if !ok {
+				d.wide[r.rule] = true
+				return
+			}
+		}
+		if whole && data != nil {
+			d.fill(r.rule, data)
+		}
+	}
+}
+
+// choices are all choices of one value from each list.
+func choices[T any](lists [][]T) [][]T {
+	all := [][]T{{}}
+	for _, list := range lists {
+		var longer [][]T
+		for _, choice := range all {
+			for _, one := range list {
+				longer = append(longer, append(slices.Clip(choice), one))
+			}
+		}
+		all = longer
+	}
+	return all
 }
 
 // data are the values that a source can have: none for NULL, which equals nothing, so that no cached row has it in its

@@ -36,6 +36,7 @@ type writePlan struct {
 	readings   []reading
 	wide       []*bound
 	everything bool    // not even the database is known
+	hasPaths   bool    // a recipe has one
 	touches    []touch // the same, for Explain
 }
 
@@ -49,7 +50,8 @@ type touch struct {
 // A recipe makes one key, from the statement's arguments or from a row that was read.
 type recipe struct {
 	rule    *bound
-	sources []source // :: verb → where its value comes from
+	sources []source // :: verb of the key, or parameter of the path → where its value comes from
+	path    *path    // leads from these values to those of the key; nil: they are the key's own
 }
 
 type source struct {
@@ -75,7 +77,8 @@ const (
 // A reading is a Reading with the keys that follow from each of its rows.
 type reading struct {
 	Reading
-	recipes []recipe
+	old, new []string // columns
+	recipes  []recipe
 }
 
 // planWrite finds which keys a statement touches. It returns nil if there is nothing to say of any rule.
@@ -152,9 +155,9 @@ type step struct {
 }
 
 const (
-	maxDepth = 32 // triggers that fire triggers; deeper, a write may write anything
-	maxRows  = 64 // rows of one INSERT whose triggers and collisions are followed one by one
-	maxCross = 1000
+	maxDepth = 32   // triggers that fire triggers; deeper, a write may write anything
+	maxRows  = 64   // rows of one INSERT whose triggers and collisions are followed one by one
+	maxCross = 1000 // keys that one statement names by lists
 )
 
 func (e *effects) statement(s *Statement) {
@@ -342,23 +345,30 @@ func (e *effects) keys(s step, table *Table, b *bound, on *watch, isNew bool, ro
 		}
 		alternatives[i] = values
 	}
-	for _, choice := range cross(alternatives) {
-		if choice == nil {
+	product := 1
+	for _, values := range alternatives {
+		if product *= len(values); product > maxCross {
 			e.touch(b, RuleWide, s.via+"it names too many keys")
 			return
 		}
+	}
+	for _, choice := range choices(alternatives) {
 		e.key(s, table, b, on, choice)
 	}
 }
 
 // key records the recipe of one key.
 func (e *effects) key(s step, table *Table, b *bound, on *watch, values []Value) {
-	r := recipe{rule: b, sources: make([]source, len(values))}
+	r := recipe{rule: b, sources: make([]source, len(values)), path: on.path}
 	var from *Write // the unit whose rows hold a value
 	var pending []pendingSource
 	for i, v := range values {
 		src := &r.sources[i]
-		src.column = b.columns[i]
+		if on.path != nil {
+			src.column = on.path.columns[i]
+		} else {
+			src.column = b.columns[i]
+		}
 		switch v.Kind {
 		case ValueParam:
 			src.kind, src.index = fromArgument, v.Param
@@ -386,6 +396,10 @@ func (e *effects) key(s step, table *Table, b *bound, on *watch, values []Value)
 	}
 	if from == nil {
 		e.direct = append(e.direct, r)
+		if r.path != nil {
+			e.touch(b, AfterReading, s.via+"a path leads from the statement's values to its keys")
+			return
+		}
 		e.touch(b, Exact, s.via+"its keys follow from the statement's values")
 		return
 	}
@@ -410,24 +424,6 @@ func (e *effects) key(s step, table *Table, b *bound, on *watch, values []Value)
 	e.touch(b, AfterReading, s.via+"the rows that it touches are read inside its transaction")
 }
 
-// cross returns every choice of one value from each list. One nil choice stands for too many.
-func cross(lists [][]Value) [][]Value {
-	choices := [][]Value{{}}
-	for _, list := range lists {
-		if len(choices)*len(list) > maxCross {
-			return [][]Value{nil}
-		}
-		var longer [][]Value
-		for _, c := range choices {
-			for _, v := range list {
-				longer = append(longer, append(slices.Clone(c), v))
-			}
-		}
-		choices = longer
-	}
-	return choices
-}
-
 // plan turns what was collected into a plan.
 func (e *effects) plan() *writePlan {
 	p := &writePlan{everything: e.everything}
@@ -447,7 +443,7 @@ func (e *effects) plan() *writePlan {
 			}
 			u.recipes[ps.recipe].sources[ps.verb].index = index
 		}
-		p.readings = append(p.readings, reading{Reading: how, recipes: u.recipes})
+		p.readings = append(p.readings, reading{Reading: how, old: u.old, new: u.new, recipes: u.recipes})
 	}
 	wide := func(r recipe) bool { return e.found[r.rule].guarantee == RuleWide }
 	p.direct = slices.DeleteFunc(e.direct, wide)
@@ -455,6 +451,9 @@ func (e *effects) plan() *writePlan {
 		p.readings[i].recipes = slices.DeleteFunc(p.readings[i].recipes, wide)
 	}
 	p.readings = slices.DeleteFunc(p.readings, func(r reading) bool { return len(r.recipes) == 0 })
+	hasPath := func(r recipe) bool { return r.path != nil }
+	p.hasPaths = slices.ContainsFunc(p.direct, hasPath) ||
+		slices.ContainsFunc(p.readings, func(r reading) bool { return slices.ContainsFunc(r.recipes, hasPath) })
 	for _, b := range e.rules {
 		t := e.found[b]
 		if t == nil {

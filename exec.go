@@ -10,8 +10,14 @@ import (
 
 // exec runs a statement that is of interest to the cache and returns no rows.
 func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue, run func(context.Context) (driver.Result, error)) (result driver.Result, err error) {
-	err = c.perform(ctx, c.plan(query), args, func(ctx context.Context) (err error) {
-		result, err = run(ctx)
+	err = c.perform(ctx, c.plan(query), args, func(ctx context.Context, w *writing) (err error) {
+		if w != nil && w.changed() {
+			result, err = w.execInstead(ctx)
+			return err
+		}
+		if result, err = run(ctx); err == nil && w != nil {
+			w.note(result)
+		}
 		return err
 	})
 	return result, err
@@ -26,7 +32,7 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 		return run(ctx)
 	case p.statement.Kind == KindControl, p.statement.Kind == KindSession:
 		c.rowsOut = true
-		err = c.perform(ctx, p, args, func(ctx context.Context) (err error) {
+		err = c.perform(ctx, p, args, func(ctx context.Context, _ *writing) (err error) {
 			rows, err = run(ctx)
 			return err
 		})
@@ -36,20 +42,24 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 }
 
 // perform runs a statement and does around it what its kind asks for.
-func (c *conn) perform(ctx context.Context, p *plan, args []driver.NamedValue, run func(context.Context) error) error {
-	switch p.statement.Kind {
+func (c *conn) perform(ctx context.Context, p *plan, args []driver.NamedValue, run func(context.Context, *writing) error) error {
+	s := p.statement
+	if s.Commits && c.tx != nil {
+		return c.commitFirst(ctx, p, args, func() error { return run(ctx, nil) })
+	}
+	switch s.Kind {
 	case KindControl:
-		return c.control(ctx, p.statement, func() error { return run(ctx) })
+		return c.control(ctx, s, func() error { return run(ctx, nil) })
 	case KindSession:
-		// Even if it fails: who knows how far it came.
-		c.tainted = p.statement.Change
-		return run(ctx)
+		return c.change(s, func() error { return run(ctx, nil) })
 	}
 	w, err := c.start(ctx, p, args)
 	if err != nil {
 		return err
 	}
-	return w.end(ctx, w.work.guard(func() error { return run(ctx) }))
+	return w.end(ctx, w.work.guard(func() error {
+		return w.attempt(ctx, func(ctx context.Context) error { return run(ctx, w) })
+	}))
 }
 
 // passed notes a write that has gone straight to the base because no rule knew of it. By now one may.
@@ -58,7 +68,7 @@ func (c *conn) passed(ctx context.Context, p *plan, args []driver.NamedValue, kn
 	case c.tx != nil:
 		c.tx.work.remember(item{p, keep(args)})
 		if err != nil {
-			c.doubt()
+			c.doubt(err)
 		} else {
 			c.tx.wrote = true
 		}
@@ -80,9 +90,15 @@ func (c *conn) returning(ctx context.Context, p *plan, args []driver.NamedValue,
 		return nil, err
 	}
 	var rows driver.Rows
-	err = w.work.guard(func() (err error) {
-		rows, err = run(ctx)
-		return err
+	err = w.work.guard(func() error {
+		return w.attempt(ctx, func(ctx context.Context) (err error) {
+			if w.changed() {
+				rows, err = w.queryInstead(ctx)
+				return err
+			}
+			rows, err = run(ctx)
+			return err
+		})
 	})
 	if err != nil {
 		return nil, w.end(ctx, err)
@@ -107,6 +123,13 @@ func (c *conn) returning(ctx context.Context, p *plan, args []driver.NamedValue,
 	return r, nil
 }
 
+// note keeps how many rows the statement has touched.
+func (w *writing) note(result driver.Result) {
+	if n, err := result.RowsAffected(); err == nil && w.read != nil {
+		w.affected = n
+	}
+}
+
 // A writing is one statement of a caller on its way to the database.
 type writing struct {
 	conn  *conn
@@ -116,17 +139,26 @@ type writing struct {
 	read  *rowsRead    // nil: nothing is read
 	own   bool         // it runs in a transaction of our own
 	in    *transaction // the caller's; nil: none
+	saved bool         // our savepoint is set in it
 	later bool         // its keys are marked when that one commits
+
+	affected int64 // rows, by the statement's result; -1: not known
 
 	guessed bool // what a text of several statements does to the connection was noted
 }
 
 // start does what comes before a statement.
 func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*writing, error) {
-	w := &writing{conn: c, plan: p, args: args, work: newWork(c.cache, c.session, c.known), in: c.tx}
-	reads := p.write != nil && len(p.write.readings) > 0 && c.taint() == "" && (c.outs == 0 || w.in != nil)
+	if c.implicit(c.session) && c.tx == nil && p.statement.Kind != KindInert {
+		c.began(driver.TxOptions{})
+	}
+	w := &writing{conn: c, plan: p, args: args, work: newWork(c.cache, c.session, c.known), in: c.tx, affected: -1}
+	reads := p.write != nil && (len(p.write.readings) > 0 || p.write.hasPaths) && c.taint() == "" && (c.outs == 0 || w.in != nil)
 	if reads {
-		w.readFirst(ctx)
+		if err := w.readFirst(ctx); err != nil {
+			c.doubt(err)
+			return nil, err
+		}
 	}
 	w.later = w.in != nil && !w.in.doubt && !ends(p.statement)
 	if w.own || w.later {
@@ -147,51 +179,6 @@ func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*w
 // ends reports whether a text of which not everything is known may end a transaction.
 func ends(s *Statement) bool { return s.Kind == KindUnknown || s.Kind == KindScript }
 
-// readFirst reads the rows that the statement will touch, inside its transaction, and starts one if there is none. If
-// anything of this fails it is undone, and the statement goes its way with every key of the rules in question dropped.
-func (w *writing) readFirst(ctx context.Context) {
-	c := w.conn
-	switch {
-	case w.in == nil:
-		if c.base.runAll(ctx, c.cache.dialect.Begin()) != nil {
-			return
-		}
-		w.own = true
-	case w.in.doubt:
-		return
-	case !w.in.wrote:
-		// Reading first and writing then can fail where writing at once would have waited.
-		for i := range w.plan.statement.Writes {
-			lock := c.cache.dialect.Lock(w.plan.statement.Writes[i].Table)
-			if lock != "" && c.base.run(ctx, lock) != nil {
-				return
-			}
-		}
-		w.in.wrote = true
-	}
-	read, err := readBefore(ctx, w.plan, w.args, w.ask)
-	if err == nil {
-		w.read = read
-		return
-	}
-	w.unread(ctx, err)
-	if w.own && c.base.run(context.WithoutCancel(ctx), "ROLLBACK") == nil {
-		w.own = false
-	}
-}
-
-// ask reads rows that the statement touches, but no more than may be dropped one by one.
-func (w *writing) ask(ctx context.Context, query string, args ...driver.Value) ([][]driver.Value, error) {
-	return w.conn.base.askUpTo(ctx, w.conn.cache.maxKeys, query, args...)
-}
-
-func (w *writing) unread(ctx context.Context, err error) {
-	if !errors.Is(err, errTooMany) && ctx.Err() == nil {
-		// Not its text: a database may put arguments into that.
-		w.conn.cache.logOnce("rows of a write could not be read, so that it drops every key", "error", fmt.Sprintf("%T", err))
-	}
-}
-
 // collect adds the keys of the statement to its work.
 func (w *writing) collect() {
 	w.work.add(w.plan, w.args, w.read)
@@ -199,7 +186,7 @@ func (w *writing) collect() {
 		return
 	}
 	m := w.work.session.database.meaning.Load()
-	w.work.drops.widen(m.rules)
+	w.work.drops.widen(m.watching())
 	// It may reach into another database that is attached to this one; but not if all that is amiss is that the database
 	// has no name.
 	w.work.blind = w.work.blind || w.conn.tainted != "" || m.database.scope != ""
@@ -209,11 +196,9 @@ func (w *writing) collect() {
 func (w *writing) end(ctx context.Context, err error) error {
 	c := w.conn
 	c.open = slices.DeleteFunc(c.open, func(open *work) bool { return open == w.work })
-	if w.read != nil && !errors.Is(err, driver.ErrBadConn) {
-		if readErr := readAfter(context.WithoutCancel(ctx), w.plan, w.args, w.ask, w.read); readErr != nil {
-			w.read = nil
-			w.unread(ctx, readErr)
-		}
+	w.readLast(ctx, err)
+	if w.plan.statement.Doubtful != "" {
+		c.doubtful = w.plan.statement.Doubtful
 	}
 	switch {
 	case w.own:
@@ -247,7 +232,7 @@ func (w *writing) end(ctx context.Context, err error) error {
 func (w *writing) remember(err error) {
 	w.in.work.join(w.work)
 	if err != nil {
-		w.conn.doubt()
+		w.conn.doubt(err)
 	} else if w.plan.statement.Kind == KindWrite {
 		w.in.wrote = true
 	}
@@ -317,7 +302,7 @@ func (w *writing) guess(err error) {
 	case control:
 		// It may have started a transaction, or ended one.
 		if c.tx == nil {
-			c.tx = &transaction{work: newWork(c.cache, c.session, c.known)}
+			c.began(driver.TxOptions{})
 		}
 		c.tx.doubt = true
 	}
@@ -325,7 +310,7 @@ func (w *writing) guess(err error) {
 		c.tx.work.join(w.work)
 	}
 	if err != nil {
-		c.doubt()
+		c.doubt(err)
 	}
 }
 

@@ -58,7 +58,7 @@ func (i *interceptor) ConnPrepareContext(ctx context.Context, base driver.ConnPr
 func (i *interceptor) ConnBeginTx(ctx context.Context, base driver.ConnBeginTx, opts driver.TxOptions) (context.Context, driver.Tx, error) {
 	tx, err := base.BeginTx(ctx, opts)
 	if err == nil {
-		i.conn.began()
+		i.conn.began(opts)
 	}
 	return ctx, tx, err
 }

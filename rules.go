@@ -65,7 +65,9 @@ type On struct {
 	// Empty: a write touches every key of the rule.
 	Columns []string
 
-	// Path is reserved: a SELECT that leads from Columns to the key. A rule that sets it is refused.
+	// Path is a SELECT that leads from Columns to the key, where the written row does not hold it: its parameters are
+	// the values of Columns, its result columns those of the verbs, and each row is a key. It runs after the write, in
+	// its transaction, and locks the rows that it finds. Every table that it reads has an On too.
 	Path string
 
 	// Set are the columns that matter: an UPDATE counts only if it assigns one of them, or one of Columns. Default:
@@ -173,9 +175,11 @@ func compile(declared Rule, at place) (*rule, error) {
 		switch {
 		case on.Table == "":
 			fault("On[%d] has no Table", i)
-		case on.Path != "":
-			fault("On[%d] has a Path: paths are not supported; name the Columns of %q that hold the key, or none for every key", i, on.Table)
-		case len(on.Columns) != 0 && len(on.Columns) != verbs:
+		case on.Path != "" && len(on.Columns) == 0:
+			fault("On[%d] has a Path, but no Columns to fill its parameters", i)
+		case on.Path != "" && verbs == 0:
+			fault("On[%d] has a Path, but key %q has no verb for what it finds", i, r.Key)
+		case on.Path == "" && len(on.Columns) != 0 && len(on.Columns) != verbs:
 			fault("key %q has %s, On[%d] has %s: Columns needs one for each verb, or none", r.Key, count(verbs, "verb"), i, count(len(on.Columns), "column"))
 		}
 	}

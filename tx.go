@@ -2,6 +2,7 @@ package moneyclip
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 )
@@ -13,6 +14,8 @@ type transaction struct {
 	wrote       bool     // it holds the lock of a writer already
 	bySavepoint bool     // it was started by the first savepoint
 	savepoints  []string // open ones
+	ranges      bool     // it keeps others out of the ranges that it has read with a lock
+	tainted     string   // what was changed for as long as it lasts
 
 	// doubt marks a transaction that may be over without our knowing: a statement has failed, and some failures end the
 	// transaction. What is written then may be visible at once.
@@ -38,11 +41,78 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 }
 
 // began notes that a transaction was started.
-func (c *conn) began() {
+func (c *conn) began(opts driver.TxOptions) {
 	if c.tx != nil && c.tx.doubt {
 		return // what it has collected may still be open
 	}
-	c.tx = &transaction{work: newWork(c.cache, c.session, c.known)}
+	c.tx = &transaction{work: newWork(c.cache, c.session, c.known), tainted: c.next}
+	c.next = ""
+	if opts.Isolation == 0 {
+		c.tx.ranges = c.session != nil && c.session.ranges
+	} else {
+		c.tx.ranges = sql.IsolationLevel(opts.Isolation) >= sql.LevelRepeatableRead
+	}
+}
+
+// implicit reports whether every statement begins a transaction unless one is open.
+func (c *conn) implicit(s *session) bool {
+	if c.autocommit != nil {
+		return !*c.autocommit
+	}
+	return s != nil && s.implicit
+}
+
+// commitFirst runs a statement that commits an open transaction before anything else.
+func (c *conn) commitFirst(ctx context.Context, p *plan, args []driver.NamedValue, run func() error) error {
+	c.leaveOwn()
+	t := c.tx
+	t.work.add(p, keep(args), nil)
+	if c.taint() != "" {
+		t.work.drops.widen(c.watching())
+	}
+	err := c.commit(ctx, run, nil)
+	switch s := p.statement; {
+	case err != nil:
+	case s.Kind == KindControl:
+		c.follow(s)
+	case s.Kind == KindSession:
+		return c.change(s, func() error { return nil })
+	}
+	return err
+}
+
+// watching are the rules that a write on this connection has to obey.
+func (c *conn) watching() []*bound {
+	if c.session == nil {
+		return nil
+	}
+	return c.session.database.meaning.Load().watching()
+}
+
+// change runs a statement that changes the session.
+func (c *conn) change(s *Statement, run func() error) error {
+	switch s.Reach {
+	case UntilEnd:
+		if c.tx != nil {
+			c.tx.tainted = s.Change
+		} else {
+			c.next = s.Change
+		}
+	case Reset:
+		err := run()
+		if err == nil {
+			c.tainted, c.doubtful = "", s.Change // what it has become is asked
+			c.autocommit = nil
+		}
+		return err
+	case AutocommitOff, AutocommitOn:
+		c.tainted = s.Change
+		on := s.Reach == AutocommitOn
+		c.autocommit = &on
+	default:
+		c.tainted = s.Change
+	}
+	return run() // even if it fails: who knows how far it came
 }
 
 // commit runs a COMMIT while what the transaction has touched is in quarantine. With undo the transaction is over even
@@ -105,7 +175,7 @@ func (c *conn) control(ctx context.Context, s *Statement, run func() error) erro
 	}
 	err := run()
 	if err != nil {
-		c.doubt()
+		c.doubt(err)
 		return err
 	}
 	c.follow(s)
@@ -120,26 +190,31 @@ func (c *conn) leaveOwn() {
 	}
 }
 
-// doubt notes that a statement has failed in the transaction, unless the base knows that it is still open.
-func (c *conn) doubt() {
-	if c.tx == nil {
-		return
-	}
-	if open, known := c.base.open(); !known || !open {
+// doubt notes that a statement has failed in the transaction, unless that is known to be still open.
+func (c *conn) doubt(err error) {
+	if c.tx != nil && c.ended(err) {
 		c.tx.doubt = true
 	}
+}
+
+// ended reports whether an error of a statement may have ended the transaction that it ran in.
+func (c *conn) ended(err error) bool {
+	if open, known := c.base.open(); known {
+		return !open
+	}
+	return c.cache.dialect.Ends(err)
 }
 
 // follow notes what a statement that has succeeded did to the transaction.
 func (c *conn) follow(s *Statement) {
 	switch s.Control {
 	case Begin:
-		c.began()
+		c.began(driver.TxOptions{})
 	case Commit, Rollback:
 		c.tx = nil
 	case Savepoint:
 		if c.tx == nil {
-			c.began()
+			c.began(driver.TxOptions{})
 			c.tx.bySavepoint = true
 		}
 		c.tx.savepoints = append(c.tx.savepoints, s.Savepoint)

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -70,22 +71,43 @@ func (w *work) touch(p *plan, args []driver.NamedValue, read *rowsRead) {
 	}
 	names := p.statement.Params
 	for i := range p.write.direct {
-		w.drops.add(&p.write.direct[i], w.dialect, args, names, nil)
+		w.touchOne(&p.write.direct[i], args, names, nil, read)
 	}
 	w.drops.widen(p.write.wide)
 	w.blind = w.blind || p.write.everything
 	for i := range p.write.readings {
 		r := &p.write.readings[i]
 		for j := range r.recipes {
-			if read == nil {
+			if read == nil || read.readings[i].failed {
 				w.drops.wide[r.recipes[j].rule] = true
 				continue
 			}
-			for _, row := range read.rows[i] {
-				w.drops.add(&r.recipes[j], w.dialect, args, names, row)
-			}
+			w.touchOne(&r.recipes[j], args, names, read.readings[i].rows, read)
 		}
 	}
+}
+
+// touchOne adds the keys of one recipe.
+func (w *work) touchOne(r *recipe, args []driver.NamedValue, names []string, rows [][]driver.Value, read *rowsRead) {
+	if r.path != nil {
+		if read == nil || read.found[r] == nil {
+			w.drops.wide[r.rule] = true
+			return
+		}
+		w.drops.addFound(r, w.dialect, read.found[r])
+		return
+	}
+	if rows == nil && !r.fromRow() {
+		w.drops.add(r, w.dialect, args, names, nil)
+	}
+	for _, row := range rows {
+		w.drops.add(r, w.dialect, args, names, row)
+	}
+}
+
+// fromRow reports whether a row that was read is among what the recipe needs.
+func (r *recipe) fromRow() bool {
+	return slices.ContainsFunc(r.sources, func(s source) bool { return s.kind == fromRow })
 }
 
 // remember keeps a statement. Of a transaction with very many it keeps only what they have in common: their texts.
@@ -301,69 +323,4 @@ func (w *work) count() {
 		r.counters.invalidations.Add(uint64(len(dropped)))
 		w.cache.observe(Event{Kind: EventWrite, Rule: r.Name, Keys: len(dropped)})
 	}
-}
-
-// rowsRead are the rows that a plan's readings have found. :: reading → rows
-type rowsRead struct {
-	marks []driver.Value
-	rows  [][][]driver.Value
-}
-
-// readBefore runs the readings' queries that come before the statement.
-func readBefore(ctx context.Context, p *plan, args []driver.NamedValue, ask Asker) (*rowsRead, error) {
-	n := len(p.write.readings)
-	read := &rowsRead{marks: make([]driver.Value, n), rows: make([][][]driver.Value, n)}
-	for i := range p.write.readings {
-		r := &p.write.readings[i]
-		if r.Mark.Text != "" {
-			rows, err := askFor(ctx, &r.Mark, p, args, ask)
-			if err != nil {
-				return nil, err
-			}
-			if len(rows) != 1 || len(rows[0]) != 1 {
-				return nil, errors.New("a mark is one value")
-			}
-			read.marks[i] = rows[0][0]
-		}
-		if r.Before.Text != "" {
-			rows, err := askFor(ctx, &r.Before, p, args, ask)
-			if err != nil {
-				return nil, err
-			}
-			read.rows[i] = rows
-		}
-	}
-	return read, nil
-}
-
-// readAfter runs those that come after it.
-func readAfter(ctx context.Context, p *plan, args []driver.NamedValue, ask Asker, read *rowsRead) error {
-	for i := range p.write.readings {
-		r := &p.write.readings[i]
-		if r.After.Text == "" {
-			continue
-		}
-		var more []driver.Value
-		if r.Mark.Text != "" {
-			more = []driver.Value{read.marks[i]}
-		}
-		rows, err := askFor(ctx, &r.After, p, args, ask, more...)
-		if err != nil {
-			return err
-		}
-		read.rows[i] = append(read.rows[i], rows...)
-	}
-	return nil
-}
-
-func askFor(ctx context.Context, q *Query, p *plan, args []driver.NamedValue, ask Asker, more ...driver.Value) ([][]driver.Value, error) {
-	values := make([]driver.Value, 0, len(q.Params)+len(more))
-	for _, param := range q.Params {
-		v, ok := argument(args, param, p.statement.Params)
-		if !ok {
-			return nil, fmt.Errorf("parameter %d is not understood", param)
-		}
-		values = append(values, v)
-	}
-	return ask(ctx, q.Text, append(values, more...)...)
 }

@@ -15,6 +15,10 @@ func (dialect) Begin() []string { return []string{"BEGIN IMMEDIATE"} }
 // Aborts implements [moneyclip.Dialect].
 func (dialect) Aborts() bool { return false }
 
+// Ends implements [moneyclip.Dialect]. SQLite rolls back by itself when a disk is full, for example; a driver may say
+// whether it has.
+func (dialect) Ends(error) bool { return true }
+
 // Added implements [moneyclip.Dialect]. A statement is never changed, and the lock that is taken first is its own.
 func (dialect) Added(error) bool { return false }
 

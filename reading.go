@@ -1,0 +1,403 @@
+package moneyclip
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// What is read of the rows that a statement touches: before it, by it, and after it, in its own transaction. If anything
+// of this fails it is undone, and the statement goes its way with every key of the rules in question dropped.
+
+// rowsRead are the rows that a plan's readings have found.
+type rowsRead struct {
+	readings []rowsOf                     // :: reading
+	found    map[*recipe][][]driver.Value // :: recipe with a path → values of its key, one for each row of the path
+	instead  *rowsOf                      // of the reading whose text runs instead of the statement's own; nil: none
+}
+
+// rowsOf are the rows of one reading.
+type rowsOf struct {
+	reading *reading
+	failed  bool // every key of its rules is dropped
+	mark    driver.Value
+	rows    [][]driver.Value
+	before  int             // how many of them Before has found
+	seen    map[string]bool // the rows of Before, where those of Instead are compared with them
+}
+
+// newRowsRead chooses the readings that are sound where the statement runs: in a transaction of our own, or in the
+// caller's, which may keep others out of the ranges that it has read or not. Nil: there is nothing to read.
+func newRowsRead(p *writePlan, own, ranges bool) *rowsRead {
+	read := &rowsRead{readings: make([]rowsOf, len(p.readings)), found: map[*recipe][][]driver.Value{}}
+	useful := p.hasPaths
+	for i := range p.readings {
+		r := &p.readings[i]
+		one := &read.readings[i]
+		one.reading = r
+		one.failed = r.Ranges && !own && !ranges || r.Alone && !own || r.Instead != "" && read.instead != nil
+		if one.failed {
+			continue
+		}
+		useful = true
+		if r.Instead != "" {
+			read.instead = one
+		}
+		if r.Ident > 0 {
+			one.seen = map[string]bool{}
+		}
+	}
+	if !useful {
+		return nil
+	}
+	return read
+}
+
+// savepoint is the name of the savepoint that we set in a caller's transaction.
+const savepoint = "moneyclip"
+
+// readFirst prepares the reading of rows, and reads those that are to be read before the statement. The error is for the
+// caller: the transaction is over.
+func (w *writing) readFirst(ctx context.Context) error {
+	c := w.conn
+	read := newRowsRead(w.plan.write, w.in == nil, w.in != nil && w.in.ranges)
+	if read == nil || w.in != nil && w.in.doubt {
+		return nil
+	}
+	switch {
+	case w.in == nil:
+		if c.base.runAll(ctx, c.cache.dialect.Begin()) != nil {
+			return nil
+		}
+		w.own = true
+	default:
+		if c.cache.dialect.Aborts() {
+			if c.base.run(ctx, "SAVEPOINT "+savepoint) != nil {
+				return nil
+			}
+			w.saved = true
+		}
+		if err := w.lock(ctx); err != nil {
+			return nil
+		}
+	}
+	if err := w.readBefore(ctx, read); err != nil {
+		w.unread(ctx, err)
+		if w.in != nil && !w.saved && c.cache.dialect.Settled(err) && c.ended(err) {
+			return err
+		}
+		w.undo(ctx)
+		return nil
+	}
+	w.read = read
+	return nil
+}
+
+// lock takes the lock of a writer before the first read of the caller's transaction: reading first and writing then can
+// fail where writing at once would have waited.
+func (w *writing) lock(ctx context.Context) error {
+	if w.in.wrote {
+		return nil
+	}
+	for i := range w.plan.statement.Writes {
+		lock := w.conn.cache.dialect.Lock(w.plan.statement.Writes[i].Table)
+		if lock == "" {
+			continue
+		}
+		if err := w.conn.base.run(ctx, lock); err != nil {
+			return err
+		}
+		w.in.wrote = true
+	}
+	return nil
+}
+
+// undo undoes what was done for the reading's sake.
+func (w *writing) undo(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	base := w.conn.base
+	if w.own && base.run(ctx, "ROLLBACK") == nil {
+		w.own = false
+	}
+	if w.saved && base.runAll(ctx, []string{"ROLLBACK TO SAVEPOINT " + savepoint, "RELEASE SAVEPOINT " + savepoint}) == nil {
+		w.saved = false
+	}
+}
+
+// ask reads rows that the statement touches, but no more than may be dropped one by one.
+func (w *writing) ask(ctx context.Context, query string, args ...driver.Value) ([][]driver.Value, error) {
+	return w.conn.base.askUpTo(ctx, w.conn.cache.maxKeys, query, args...)
+}
+
+func (w *writing) askFor(ctx context.Context, q *Query, more ...driver.Value) ([][]driver.Value, error) {
+	values := make([]driver.Value, 0, len(q.Params)+len(more))
+	for _, param := range q.Params {
+		v, ok := argument(w.args, param, w.plan.statement.Params)
+		if !ok {
+			return nil, fmt.Errorf("parameter %d is not understood", param)
+		}
+		values = append(values, v)
+	}
+	return w.ask(ctx, q.Text, append(values, more...)...)
+}
+
+func (w *writing) unread(ctx context.Context, err error) {
+	if !errors.Is(err, errTooMany) && ctx.Err() == nil {
+		// Not its text: a database may put arguments into that.
+		w.conn.cache.logOnce("rows of a write could not be read, so that it drops every key", "error", fmt.Sprintf("%T", err))
+	}
+}
+
+// readBefore runs the readings' queries that come before the statement.
+func (w *writing) readBefore(ctx context.Context, read *rowsRead) error {
+	for i := range read.readings {
+		one := &read.readings[i]
+		if one.failed {
+			continue
+		}
+		if one.reading.Mark.Text != "" {
+			rows, err := w.askFor(ctx, &one.reading.Mark)
+			if err != nil {
+				return err
+			}
+			if len(rows) != 1 || len(rows[0]) != 1 {
+				return errors.New("a mark is one value")
+			}
+			one.mark = rows[0][0]
+		}
+		if one.reading.Before.Text == "" {
+			continue
+		}
+		rows, err := w.askFor(ctx, &one.reading.Before)
+		if err != nil {
+			return err
+		}
+		one.rows, one.before = rows, len(rows)
+		for _, row := range rows {
+			if one.seen != nil {
+				one.seen[one.identity(row)] = true
+			}
+		}
+	}
+	return nil
+}
+
+// identity is what a row is known by again; empty: it can not be.
+func (one *rowsOf) identity(row []driver.Value) string {
+	var id []byte
+	for _, v := range row[max(0, len(row)-one.reading.Ident):] {
+		var ok bool
+		if id, ok = appendArgument(id, "", v); !ok {
+			return ""
+		}
+	}
+	return string(id)
+}
+
+// changed reports whether a text runs that is not the caller's own.
+func (w *writing) changed() bool { return w.read != nil && w.read.instead != nil }
+
+// queryInstead runs the statement with the columns that are wanted besides its own. They are taken from the rows before
+// the caller sees them.
+func (w *writing) queryInstead(ctx context.Context) (*insteadRows, error) {
+	one := w.read.instead
+	rows, err := w.conn.base.query(ctx, one.reading.Instead, w.args)
+	if err != nil {
+		return nil, err
+	}
+	added := len(one.reading.old) + len(one.reading.new) + one.reading.Ident
+	all := len(rows.Columns())
+	if all < added {
+		rows.Close()
+		return nil, errors.New("moneyclip: the database has not returned the columns that were asked for")
+	}
+	return &insteadRows{described: described{base: rows}, one: one, most: w.conn.cache.maxKeys, row: make([]driver.Value, all), visible: all - added}, nil
+}
+
+// execInstead is queryInstead for a caller who wants no rows: the database has touched as many as it returns.
+func (w *writing) execInstead(ctx context.Context) (driver.Result, error) {
+	rows, err := w.queryInstead(ctx)
+	if err != nil {
+		return nil, err
+	}
+	n := int64(0)
+	for ; err == nil; n++ {
+		err = rows.Next(nil)
+	}
+	closeErr := rows.Close()
+	switch {
+	case err != io.EOF: //nolint:errorlint // as database/sql compares it
+		return nil, err
+	case closeErr != nil:
+		return nil, closeErr
+	}
+	return driver.RowsAffected(n - 1), nil
+}
+
+// insteadRows are the rows of a statement that returns more than its caller has asked for. It is used by one goroutine.
+type insteadRows struct {
+	described
+	one     *rowsOf
+	most    int
+	row     []driver.Value
+	visible int
+	ended   bool
+}
+
+var _ driver.Rows = (*insteadRows)(nil)
+
+func (r *insteadRows) Columns() []string { return r.base.Columns()[:r.visible] }
+
+func (r *insteadRows) Next(dest []driver.Value) error {
+	err := r.base.Next(r.row)
+	if err != nil {
+		r.ended = true
+		r.one.failed = r.one.failed || err != io.EOF //nolint:errorlint // as database/sql compares it
+		return err
+	}
+	copy(dest, r.row[:r.visible])
+	r.one.take(r.row[r.visible:], r.most)
+	return nil
+}
+
+// Close reads what the caller has left unread: those rows were touched too.
+func (r *insteadRows) Close() error {
+	for !r.ended {
+		r.Next(nil)
+	}
+	return r.base.Close()
+}
+
+// take takes one row of the statement.
+func (one *rowsOf) take(row []driver.Value, most int) {
+	switch {
+	case one.failed:
+	case len(one.rows) >= most+one.before:
+		one.failed, one.rows = true, nil
+	case one.seen != nil && !one.seen[one.identity(row)]:
+		one.failed = true // it has come to match since Before, and nobody knows what it was until then
+	default:
+		kept := make([]driver.Value, len(row))
+		for i, v := range row {
+			kept[i] = clone(v)
+		}
+		one.rows = append(one.rows, kept)
+	}
+}
+
+// attempt runs the statement. If it fails for what was added to it, that is undone and the statement runs as it was.
+func (w *writing) attempt(ctx context.Context, run func(context.Context) error) error {
+	err := run(ctx)
+	if err == nil || w.read == nil || !w.own && !w.saved {
+		return err
+	}
+	skipped := w.changed() && errors.Is(err, driver.ErrSkip)
+	if !skipped && !w.conn.cache.dialect.Added(err) {
+		return err
+	}
+	w.undo(ctx)
+	if w.own || w.saved {
+		return err // it could not be undone
+	}
+	w.read = nil
+	w.unread(ctx, err)
+	if !w.later {
+		w.collect()
+		if err := w.work.quarantine(ctx); err != nil {
+			w.work = newWork(w.conn.cache, w.conn.session, w.conn.known) // it has come to nothing
+			return err
+		}
+	}
+	return run(ctx)
+}
+
+// readLast reads what is to be read after the statement, and compares. A failure of it must not undo the statement.
+func (w *writing) readLast(ctx context.Context, err error) {
+	c := w.conn
+	aborts := c.cache.dialect.Aborts()
+	switch {
+	case w.read == nil, errors.Is(err, driver.ErrBadConn):
+		return
+	case err != nil && aborts:
+		w.saved = false // the transaction can do no more, and nothing was written
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	if w.saved {
+		w.saved = false
+		if c.base.run(ctx, "RELEASE SAVEPOINT "+savepoint) != nil {
+			w.read = nil
+			return
+		}
+	}
+	if w.wantsMore() {
+		if aborts && c.base.run(ctx, "SAVEPOINT "+savepoint) != nil {
+			w.read = nil
+			return
+		}
+		readErr := w.readAfter(ctx)
+		if readErr != nil {
+			w.read = nil
+			w.unread(ctx, readErr)
+			if aborts {
+				c.base.run(ctx, "ROLLBACK TO SAVEPOINT "+savepoint)
+			}
+		}
+		if aborts {
+			c.base.run(ctx, "RELEASE SAVEPOINT "+savepoint)
+		}
+	}
+}
+
+func (w *writing) wantsMore() bool {
+	for i := range w.read.readings {
+		r := w.read.readings[i].reading
+		if r.After.Text != "" || r.Again != nil {
+			return true
+		}
+	}
+	return w.plan.write.hasPaths
+}
+
+const againRows = 500 // of one query of Reading.Again
+
+func (w *writing) readAfter(ctx context.Context) error {
+	for i := range w.read.readings {
+		one := &w.read.readings[i]
+		if one.failed {
+			continue
+		}
+		if one.reading.Counted && w.affected != int64(one.before) {
+			one.failed = true
+			continue
+		}
+		if one.reading.After.Text != "" {
+			var more []driver.Value
+			if one.reading.Mark.Text != "" {
+				more = []driver.Value{one.mark}
+			}
+			rows, err := w.askFor(ctx, &one.reading.After, more...)
+			if err != nil {
+				return err
+			}
+			one.rows = append(one.rows, rows...)
+		}
+		if one.reading.Again == nil {
+			continue
+		}
+		before := one.rows[:one.before]
+		for len(before) > 0 {
+			n := min(len(before), againRows)
+			text, args := one.reading.Again(before[:n])
+			before = before[n:]
+			rows, err := w.ask(ctx, text, args...)
+			if err != nil {
+				return err
+			}
+			one.rows = append(one.rows, rows...)
+		}
+	}
+	return w.lookUp(ctx)
+}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Config describes a [Cache]. The zero value is a cache without rules, in this process.
@@ -73,7 +74,8 @@ type Cache struct {
 	logger    *slog.Logger
 	observer  Observer
 
-	once sync.Map // :: message → struct{}; what was logged already
+	once sync.Map     // :: message → struct{}; what was logged already
+	logs atomic.Int64 // how many messages once holds
 
 	mu         sync.Mutex // protects what follows
 	opened     any        // with a scope: the database that was opened first
@@ -188,9 +190,16 @@ func (c *Cache) isClosed() bool {
 	return c.closed
 }
 
+// maxLogs bounds the messages that are logged once: a program may make texts without end.
+const maxLogs = 1000
+
 // logOnce logs a message that would otherwise come with every statement.
 func (c *Cache) logOnce(message string, args ...any) {
+	if c.logs.Load() >= maxLogs {
+		return
+	}
 	if _, done := c.once.LoadOrStore(fmt.Sprint(append([]any{message}, args...)...), struct{}{}); !done {
+		c.logs.Add(1)
 		c.logger.Warn("moneyclip: "+message, args...)
 	}
 }

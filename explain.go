@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -32,7 +33,8 @@ type Effect struct {
 	// Keys are those that follow from the statement and its arguments. With AfterReading there may be more.
 	Keys []string
 
-	// Reads are the queries that the write's transaction runs to learn the other keys.
+	// Reads are the texts that run in the write's transaction so that the other keys become known: queries, and the
+	// statement itself with more columns in its RETURNING.
 	Reads []string
 
 	Why string
@@ -65,7 +67,7 @@ func (c *Cache) Explain(query string, args ...any) (Explanation, error) {
 		return x, nil
 	}
 	if p.write != nil {
-		explainWrite(&x, c, p, named)
+		explainWrite(&x, c, m, p, named)
 		if s.tainted != "" {
 			for i := range x.Effects {
 				e := &x.Effects[i]
@@ -161,16 +163,16 @@ func (c *Cache) whyNot(m *meaning, p *plan) string {
 	return closest
 }
 
-func explainWrite(x *Explanation, c *Cache, p *plan, args []driver.NamedValue) {
+func explainWrite(x *Explanation, c *Cache, m *meaning, p *plan, args []driver.NamedValue) {
 	d := newDrops()
 	complete := len(args) == len(p.statement.Params)
 	for i := range p.write.direct {
-		if complete {
+		if complete && p.write.direct[i].path == nil {
 			d.add(&p.write.direct[i], c.dialect, args, p.statement.Params, nil)
 		}
 	}
 	for _, t := range p.write.touches {
-		if t.rule.owner != c {
+		if t.rule.owner != c || t.rule.meaning != m {
 			continue
 		}
 		e := Effect{Rule: t.rule.Name, Guarantee: t.guarantee, Why: t.why}
@@ -188,24 +190,42 @@ func explainWrite(x *Explanation, c *Cache, p *plan, args []driver.NamedValue) {
 			}
 			sort.Strings(e.Keys)
 		}
-		for i := range p.write.readings {
-			r := &p.write.readings[i]
-			for j := range r.recipes {
-				if r.recipes[j].rule == t.rule {
-					e.Reads = append(e.Reads, queryTexts(r)...)
-					break
-				}
-			}
+		if e.Guarantee == AfterReading {
+			e.Reads = p.write.texts(t.rule)
 		}
 		x.Effects = append(x.Effects, e)
 	}
 }
 
-func queryTexts(r *reading) []string {
+// texts are what is run to learn the keys of a rule.
+func (p *writePlan) texts(b *bound) []string {
 	var list []string
-	for _, q := range []Query{r.Mark, r.Before, r.After} {
-		if q.Text != "" {
-			list = append(list, q.Text)
+	add := func(text string) {
+		if text != "" && !slices.Contains(list, text) {
+			list = append(list, text)
+		}
+	}
+	for i := range p.readings {
+		r := &p.readings[i]
+		if !slices.ContainsFunc(r.recipes, func(one recipe) bool { return one.rule == b }) {
+			continue
+		}
+		for _, text := range []string{r.Mark.Text, r.Before.Text, r.Instead, r.After.Text} {
+			add(text)
+		}
+		if r.Again != nil {
+			text, _ := r.Again([][]driver.Value{make([]driver.Value, len(r.old)+len(r.new)+r.Ident)})
+			add(text)
+		}
+		for _, one := range r.recipes {
+			if one.rule == b && one.path != nil {
+				add(one.path.text)
+			}
+		}
+	}
+	for _, one := range p.direct {
+		if one.rule == b && one.path != nil {
+			add(one.path.text)
 		}
 	}
 	return list

@@ -49,6 +49,7 @@ func makePlan(m *meaning, query string, s *Statement) (p *plan, learnt bool) {
 	p = &plan{query: query, statement: s}
 	if s.Kind != KindRead {
 		p.write = planWrite(m, s)
+		p.logWide()
 		return p, false
 	}
 	var owners []*Cache
@@ -82,6 +83,26 @@ func makePlan(m *meaning, query string, s *Statement) (p *plan, learnt bool) {
 		p.reads = append(p.reads, r)
 	}
 	return p, learnt
+}
+
+// logWide logs, once for each text, that it drops every key of a rule.
+func (p *plan) logWide() {
+	if p.write == nil || p.statement.Kind != KindWrite {
+		return
+	}
+	for _, t := range p.write.touches {
+		if t.guarantee == RuleWide {
+			t.rule.owner.logOnce("a statement drops every key of a rule", "rule", t.rule.Name, "statement", p.label(), "reason", t.why)
+		}
+	}
+}
+
+// label names a statement in a log, where its text must not be: there may be values in it.
+func (p *plan) label() string {
+	if p.statement.Name != "" {
+		return p.statement.Name
+	}
+	return fmt.Sprintf("sha256 %x", sha256.Sum256([]byte(p.query)))[:15]
 }
 
 // match reports how a SELECT fills the verbs of the rule's key; why, unless it is empty, says that the rule does not

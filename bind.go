@@ -374,7 +374,8 @@ func infer(r *rule, s *Statement, dialect Dialect, catalog *Catalog) ([]watch, e
 			}
 			if pin == nil {
 				return nil, fmt.Errorf("what touches its keys can not be inferred: the query reads table %q without comparing a column with parameter %d, "+
-					"the value of %%%c: add On: []On{{Table: %[1]q, Columns: ...}} with the columns that hold the key, or without Columns if every write to %[1]q touches every key",
+					"the value of %%%c: add On: []On{{Table: %[1]q, Columns: ...}} with the columns that hold the key; "+
+					"with a Path, a SELECT that leads from its Columns to the key; or without Columns if every write to %[1]q touches every key",
 					read.Table, param, r.template.verbs[verb])
 			}
 			w.columns = append(w.columns, pin.Column)

@@ -25,6 +25,11 @@ func (b *bound) bindPath(m *meaning, t *Table, on *On) (*path, error) {
 	fail := func(format string, args ...any) (*path, error) {
 		return nil, fmt.Errorf("the Path of On for %q %s", on.Table, fmt.Sprintf(format, args...))
 	}
+	for i := range s.Reads {
+		if name := s.Reads[i].Table; m.catalog.Tables[name] == nil {
+			return nil, absentError{fmt.Errorf("the database has no table %q", name)}
+		}
+	}
 	if why := notASelect(s); why != "" {
 		return fail("%s", why)
 	}
@@ -33,9 +38,6 @@ func (b *bound) bindPath(m *meaning, t *Table, on *On) (*path, error) {
 	}
 	for i := range s.Reads {
 		name := s.Reads[i].Table
-		if m.catalog.Tables[name] == nil {
-			return nil, absentError{fmt.Errorf("the database has no table %q", name)}
-		}
 		watched := slices.ContainsFunc(b.On, func(o On) bool {
 			other, err := m.catalog.find(o.Table)
 			return err == nil && other.Name == name

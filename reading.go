@@ -24,8 +24,8 @@ type rowsOf struct {
 	failed  bool // every key of its rules is dropped
 	mark    driver.Value
 	rows    [][]driver.Value
-	before  int             // how many of them Before has found
-	seen    map[string]bool // the rows of Before, where those of Instead are compared with them
+	before  int            // how many of them Before has found
+	seen    map[string]int // :: identity of a row of Before → its index, where it is to be known again
 }
 
 // newRowsRead chooses the readings that are sound where the statement runs: in a transaction of our own, or in the
@@ -46,7 +46,7 @@ func newRowsRead(p *writePlan, own, ranges bool) *rowsRead {
 			read.instead = one
 		}
 		if r.Ident > 0 {
-			one.seen = map[string]bool{}
+			one.seen = map[string]int{}
 		}
 	}
 	if !useful {
@@ -175,9 +175,9 @@ func (w *writing) readBefore(ctx context.Context, read *rowsRead) error {
 			return err
 		}
 		one.rows, one.before = rows, len(rows)
-		for _, row := range rows {
+		for n, row := range rows {
 			if one.seen != nil {
-				one.seen[one.identity(row)] = true
+				one.seen[one.identity(row)] = n
 			}
 		}
 	}
@@ -274,10 +274,12 @@ func (r *insteadRows) Close() error {
 func (one *rowsOf) take(row []driver.Value, most int) {
 	switch {
 	case one.failed:
-	case len(one.rows) >= most+one.before:
+	case one.seen != nil:
+		if !one.again(row) {
+			one.failed = true // it has come to match since Before, and nobody knows what it was until then
+		}
+	case len(one.rows) >= most:
 		one.failed, one.rows = true, nil
-	case one.seen != nil && !one.seen[one.identity(row)]:
-		one.failed = true // it has come to match since Before, and nobody knows what it was until then
 	default:
 		kept := make([]driver.Value, len(row))
 		for i, v := range row {
@@ -285,6 +287,21 @@ func (one *rowsOf) take(row []driver.Value, most int) {
 		}
 		one.rows = append(one.rows, kept)
 	}
+}
+
+// again adds to a row of Before what is known of it now: one has the old values, the other the new ones. It reports false
+// for a row that Before does not have.
+func (one *rowsOf) again(row []driver.Value) bool {
+	n, ok := one.seen[one.identity(row)]
+	if !ok {
+		return false
+	}
+	for i, v := range row {
+		if one.rows[n][i] == nil {
+			one.rows[n][i] = clone(v)
+		}
+	}
+	return true
 }
 
 // attempt runs the statement. If it fails for what was added to it, that is undone and the statement runs as it was.
@@ -396,7 +413,11 @@ func (w *writing) readAfter(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			one.rows = append(one.rows, rows...)
+			for _, row := range rows {
+				if !one.again(row) {
+					return errors.New("a row was not known again")
+				}
+			}
 		}
 	}
 	return w.lookUp(ctx)

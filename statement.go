@@ -209,8 +209,8 @@ const (
 )
 
 // A Reading is how the rows of a write are learnt from inside its transaction. Every step is optional. Rows of
-// Before, Instead and After hold the old columns and then the new ones, in the order they were asked for, with NULL for
-// what another step tells, and then Ident columns more.
+// Before, Instead, After and Again hold the old columns and then the new ones, in the order they were asked for, with NULL
+// for what another step tells, and then Ident columns more.
 type Reading struct {
 	// Mark runs before the write. Its one value is the last argument of After.
 	Mark Query
@@ -223,8 +223,9 @@ type Reading struct {
 	After Query
 	// Again makes a query to be run after the write from rows of Before, of at most 500 at a time. Nil: none.
 	Again func(before [][]driver.Value) (text string, args []driver.Value)
-	// Ident is the number of columns by which rows are known again, at the end of Before and Instead. A row of Instead
-	// that Before does not have was not seen before it changed: the reading has failed.
+	// Ident is the number of columns by which rows of Before are known again in those of Instead and Again, at the end of
+	// each; then the two are one row. A row that Before does not have was not seen before it changed: the reading has
+	// failed.
 	Ident int
 	// Counted says that the reading has failed unless the write affects as many rows as Before has found.
 	Counted bool

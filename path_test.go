@@ -1,0 +1,140 @@
+package moneyclip_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/sqlite"
+)
+
+const shelves = `
+	CREATE TABLE owners (id INTEGER PRIMARY KEY, name TEXT);
+	CREATE TABLE books (id INTEGER PRIMARY KEY, owner_id INTEGER REFERENCES owners (id) ON DELETE CASCADE, title TEXT);
+	CREATE TABLE tags (id INTEGER PRIMARY KEY, book_id INTEGER REFERENCES books (id) ON DELETE CASCADE, word TEXT);
+	CREATE TABLE marks (id INTEGER PRIMARY KEY, tag_id INTEGER REFERENCES tags (id) ON DELETE CASCADE, page INTEGER);
+	INSERT INTO owners VALUES (1, 'Ann'), (2, 'Bob'), (3, 'Cid');
+	INSERT INTO books VALUES (10, 1, 'A'), (11, 1, 'B'), (20, 2, 'C'), (30, 3, 'D');
+	INSERT INTO tags VALUES (100, 10, 'x'), (101, 11, 'y'), (200, 20, 'x'), (300, 30, 'z');
+	INSERT INTO marks VALUES (1000, 100, 1), (1001, 100, 2), (2000, 200, 3), (3000, 300, 4)`
+
+const countMarks = "SELECT count(*) FROM marks JOIN tags ON tags.id = marks.tag_id JOIN books ON books.id = tags.book_id WHERE books.owner_id = ?"
+
+// pathCases are writes to a table that leads to the key of countMarks, by the owners whose key they touch.
+var pathCases = []struct {
+	write   string
+	args    []any
+	touched []int
+}{
+	{"INSERT INTO marks (tag_id, page) VALUES (100, 7)", nil, []int{1}},
+	{"INSERT INTO marks (tag_id, page) VALUES (?, 7), (?, 8)", []any{100, 200}, []int{1, 2}},
+	{"INSERT INTO marks (tag_id, page) SELECT id, 1 FROM tags WHERE word = 'x'", nil, []int{1, 2}},
+	{"DELETE FROM marks WHERE page > 3", nil, []int{3}},
+	{"UPDATE marks SET tag_id = 300 WHERE id = 1000", nil, []int{1, 3}},
+	{"UPDATE marks SET page = 9", nil, nil}, // it is not counted
+	{"UPDATE tags SET book_id = 20 WHERE word = 'z'", nil, []int{2, 3}},
+	{"UPDATE tags SET word = 'q'", nil, nil},
+	{"UPDATE books SET owner_id = 3 WHERE id = 10", nil, []int{1, 3}},
+	{"UPDATE books SET owner_id = owner_id + 1 WHERE owner_id < 3", nil, []int{1, 2, 3}},
+	{"DELETE FROM tags WHERE id = 100", nil, []int{1}},
+	{"DELETE FROM books WHERE title = 'C'", nil, []int{2}},
+	{"DELETE FROM owners WHERE name = 'Bob'", nil, []int{2}},
+	{"INSERT INTO marks (tag_id, page) VALUES (NULL, 7)", nil, nil},
+}
+
+// markRule is the rule with its paths written out.
+var markRule = moneyclip.Rule{Name: "marks", Key: "marks::%d", Query: countMarks, On: []moneyclip.On{
+	{Table: "books", Columns: []string{"owner_id"}},
+	{Table: "tags", Columns: []string{"book_id"}, Path: "SELECT owner_id FROM books WHERE id = ?"},
+	{Table: "marks", Columns: []string{"tag_id"}, Path: "SELECT owner_id FROM books JOIN tags ON tags.book_id = books.id WHERE tags.id = ?"},
+}}
+
+func TestPaths(t *testing.T) {
+	t.Parallel()
+	rules := map[string]moneyclip.Rule{
+		"declared": markRule,
+		"inferred": {Name: "marks", Key: "marks::%d", Query: countMarks},
+	}
+	for name, rule := range rules {
+		for _, inTx := range []bool{false, true} {
+			for i, test := range pathCases {
+				t.Run(fmt.Sprintf("%s %t %d", name, inTx, i), func(t *testing.T) {
+					f := open(t, shelves, moneyclip.Config{Rules: []moneyclip.Rule{rule}})
+					for owner := 1; owner <= 3; owner++ {
+						f.warm(t, countMarks, owner)
+					}
+					if inTx {
+						tx, err := f.Begin()
+						if err != nil {
+							t.Fatal(err)
+						}
+						exec(t, tx, test.write, test.args...)
+						if err := tx.Commit(); err != nil {
+							t.Fatal(err)
+						}
+					} else {
+						exec(t, f.DB, test.write, test.args...)
+					}
+					for owner := 1; owner <= 3; owner++ {
+						f.want(t, slices.Contains(test.touched, owner), countMarks, owner)
+					}
+				})
+			}
+		}
+	}
+}
+
+// A path that leads to too many keys drops them all.
+func TestPathOfTooMany(t *testing.T) {
+	t.Parallel()
+	f := open(t, shelves, moneyclip.Config{Rules: []moneyclip.Rule{markRule}, MaxKeys: 1})
+	f.warm(t, countMarks, 1)
+	f.warm(t, countMarks, 3)
+	exec(t, f.DB, "DELETE FROM marks WHERE tag_id IN (100, 200)")
+	f.wantMiss(t, countMarks, 3)
+	if got := f.cache.Stats().Rules["marks"].RuleWide; got != 1 {
+		t.Errorf("RuleWide = %d, want 1", got)
+	}
+}
+
+func TestPathFaults(t *testing.T) {
+	t.Parallel()
+	on := func(on ...moneyclip.On) moneyclip.Rule {
+		return moneyclip.Rule{Name: "marks", Key: "marks::%d", Query: countMarks, On: on}
+	}
+	books := moneyclip.On{Table: "books", Columns: []string{"owner_id"}}
+	marks := moneyclip.On{Table: "marks"}
+	tags := func(path string, columns ...string) moneyclip.On {
+		return moneyclip.On{Table: "tags", Columns: columns, Path: path}
+	}
+	for name, test := range map[string]struct {
+		rule moneyclip.Rule
+		want string
+	}{
+		"no columns":       {on(books, marks, tags("SELECT owner_id FROM books WHERE id = 1")), "no Columns"},
+		"other parameters": {on(books, marks, tags("SELECT owner_id FROM books WHERE id = 1", "book_id")), "0 parameters, Columns has 1 column"},
+		"no select":        {on(books, marks, tags("DELETE FROM books WHERE id = ?", "book_id")), "is not a SELECT"},
+		"volatile":         {on(books, marks, tags("SELECT owner_id FROM books WHERE id = ? AND random() > 0", "book_id")), "random()"},
+		"unwatched":        {on(books, marks, tags("SELECT id FROM owners WHERE id = ?", "book_id")), `add On{Table: "owners"`},
+		"no table":         {on(books, marks, tags("SELECT owner_id FROM nothing WHERE id = ?", "book_id")), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cache, err := moneyclip.New(sqlite.Dialect, moneyclip.Config{Rules: []moneyclip.Rule{test.rule}})
+			if err != nil {
+				if test.want == "" || !strings.Contains(err.Error(), test.want) {
+					t.Errorf("New: %v, want %q", err, test.want)
+				}
+				return
+			}
+			cache.Close()
+			f := open(t, shelves, moneyclip.Config{Rules: []moneyclip.Rule{test.rule}})
+			f.want(t, true, countMarks, 1)
+			f.want(t, true, countMarks, 1)
+			if log := strings.ReplaceAll(f.log.String(), `\"`, `"`); test.want == "" && log != "" || !strings.Contains(log, test.want) {
+				t.Errorf("logged %s\nwant %q", log, test.want)
+			}
+		})
+	}
+}

@@ -12,12 +12,16 @@ import (
 	"time"
 )
 
-// A plan is what to do with one text in one database. It is immutable but for what readPlan says.
+// A plan is what to do with one text in one database. It is immutable but for skips and what readPlan says.
 type plan struct {
 	query     string
 	statement *Statement
 	reads     []*readPlan // at most one for each cache on the store
 	write     *writePlan  // nil, or touchesNothing: touches no key of any rule
+
+	// skips says that the base wants the text prepared if it has arguments. Knowing it spares a transaction of our own
+	// that would find it out each time.
+	skips atomic.Bool
 }
 
 // read returns the plan's read for a cache; nil: the cache does not cache it.

@@ -118,7 +118,7 @@ func TestPathFaults(t *testing.T) {
 		"no select":        {on(books, marks, tags("DELETE FROM books WHERE id = ?", "book_id")), "is not a SELECT"},
 		"volatile":         {on(books, marks, tags("SELECT owner_id FROM books WHERE id = ? AND random() > 0", "book_id")), "random()"},
 		"unwatched":        {on(books, marks, tags("SELECT id FROM owners WHERE id = ?", "book_id")), `add On{Table: "owners"`},
-		"no table":         {on(books, marks, tags("SELECT owner_id FROM nothing WHERE id = ?", "book_id")), ""},
+		"no table":         {on(books, marks, tags("SELECT owner_id FROM nowhere WHERE id = ?", "book_id")), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cache, err := moneyclip.New(sqlite.Dialect, moneyclip.Config{Rules: []moneyclip.Rule{test.rule}})

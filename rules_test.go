@@ -69,8 +69,8 @@ func TestRuleFaults(t *testing.T) {
 		{
 			moneyclip.Rule{Key: key, Query: "SELECT a FROM t WHERE id > ?"},
 			`rule k-%d: what touches its keys can not be inferred: the query reads table "t" without comparing a column with parameter 1, ` +
-				`the value of %d: add On: []On{{Table: "t", Columns: ...}} with the columns that hold the key, ` +
-				`or without Columns if every write to "t" touches every key`,
+				`the value of %d: add On: []On{{Table: "t", Columns: ...}} with the columns that hold the key; ` +
+				`with a Path, a SELECT that leads from its Columns to the key; or without Columns if every write to "t" touches every key`,
 		},
 	} {
 		_, err := moneyclip.New(sqlite.Dialect, moneyclip.Config{Rules: []moneyclip.Rule{test.rule}})

@@ -74,25 +74,33 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 		return nil, err
 	}
 	if !c.base.canQuery() {
+		c.connector.queries.ran(args, driver.ErrSkip)
 		return nil, driver.ErrSkip // database/sql prepares the query then
 	}
 	p := c.plan(query)
 	r := p.read(c.cache)
+	if c.connector.queries.prepares(args) && (r != nil || !c.passes(p)) {
+		return nil, driver.ErrSkip
+	}
 	convert := converterFor(c.base, nil)
 	converted, err := convert.convert(args, r == nil)
 	if err != nil {
 		return nil, err
 	}
-	if r != nil {
-		return c.read(ctx, r, args, false, func(ctx context.Context) (driver.Rows, error) {
+	var rows driver.Rows
+	switch {
+	case r != nil:
+		rows, err = c.read(ctx, r, args, false, func(ctx context.Context) (driver.Rows, error) {
 			return c.unwrapped(c.watched.(driver.QueryerContext).QueryContext(ctx, query, converted))
 		})
-	}
-	if c.passes(p) && p.statement.Kind != KindWrite {
+	case c.passes(p) && p.statement.Kind != KindWrite:
 		c.rowsOut = true
-		return c.base.query(ctx, query, converted)
+		rows, err = c.base.query(ctx, query, converted)
+	default:
+		rows, err = c.unwrapped(c.watched.(driver.QueryerContext).QueryContext(ctx, query, converted))
 	}
-	return c.unwrapped(c.watched.(driver.QueryerContext).QueryContext(ctx, query, converted))
+	c.connector.queries.ran(args, err)
+	return rows, err
 }
 
 // ExecContext passes a statement on, and drops the keys that it touches.
@@ -108,15 +116,22 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if err != nil {
 		return nil, err
 	}
-	if p := c.plan(query); c.passes(p) {
-		known := c.known
-		result, err := c.base.exec(ctx, query, converted)
-		if p.statement.Kind == KindWrite {
-			c.passed(ctx, p, converted, known, err)
+	p := c.plan(query)
+	if !c.passes(p) {
+		if c.connector.execs.prepares(args) {
+			return nil, driver.ErrSkip
 		}
+		result, err := c.watched.(driver.ExecerContext).ExecContext(ctx, query, converted)
+		c.connector.execs.ran(args, err)
 		return result, err
 	}
-	return c.watched.(driver.ExecerContext).ExecContext(ctx, query, converted)
+	known := c.known
+	result, err := c.base.exec(ctx, query, converted)
+	c.connector.execs.ran(args, err)
+	if p.statement.Kind == KindWrite && !errors.Is(err, driver.ErrSkip) {
+		c.passed(ctx, p, converted, known, err)
+	}
+	return result, err
 }
 
 // hit answers a query from the cache without a look at the database. It returns nil where that can not be done. The
@@ -130,7 +145,7 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 		return nil
 	}
 	r := c.recall(s.database.knowledge(), query).read(c.cache)
-	if r == nil || !r.slot(&c.room, s, args, st != nil) {
+	if r == nil || !r.slot(&c.room, s, args, st != nil || c.connector.queries.prepares(args)) {
 		return nil
 	}
 	row := r.hit(ctx, c.cache.hub, &c.room)

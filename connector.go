@@ -24,6 +24,14 @@ type connector struct {
 	home atomic.Pointer[session]
 
 	reloads reloads
+
+	queries, execs habit
+}
+
+// A habit is whether a base runs texts with arguments without preparing them, as far as it was seen.
+type habit struct {
+	skips  atomic.Bool // it has refused one
+	atOnce atomic.Bool // it has run one
 }
 
 var (
@@ -39,6 +47,23 @@ type session struct {
 	tainted  string   // why the connection can not be served from the cache
 	ranges   bool     // a transaction keeps others out of the ranges that it has read with a lock
 	implicit bool     // every statement begins a transaction unless one is open
+}
+
+// ran notes whether the base has run a text with its arguments at once.
+func (h *habit) ran(args []driver.NamedValue, err error) {
+	switch {
+	case len(args) == 0:
+	case errors.Is(err, driver.ErrSkip):
+		h.skips.Store(true)
+	case err == nil && !h.atOnce.Load():
+		h.atOnce.Store(true)
+	}
+}
+
+// prepares reports whether database/sql has to prepare a text with these arguments. To know it before spares a transaction
+// of our own, or a lease, that would find it out each time; and a read finds the row of the prepared statement.
+func (h *habit) prepares(args []driver.NamedValue) bool {
+	return len(args) > 0 && h.skips.Load() && !h.atOnce.Load()
 }
 
 // wrap makes the connector for a DSN.

@@ -44,9 +44,6 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 // perform runs a statement and does around it what its kind asks for.
 func (c *conn) perform(ctx context.Context, p *plan, args []driver.NamedValue, run func(context.Context, *writing) error) error {
 	s := p.statement
-	if c.mustPrepare(p, args) {
-		return driver.ErrSkip
-	}
 	if s.Commits && c.tx != nil {
 		return c.commitFirst(ctx, p, args, func() error { return run(ctx, nil) })
 	}
@@ -63,11 +60,6 @@ func (c *conn) perform(ctx context.Context, p *plan, args []driver.NamedValue, r
 	return w.end(ctx, w.work.guard(func() error {
 		return w.attempt(ctx, func(ctx context.Context) error { return run(ctx, w) })
 	}))
-}
-
-// mustPrepare reports whether the base has refused to run the text without preparing it.
-func (c *conn) mustPrepare(p *plan, args []driver.NamedValue) bool {
-	return c.running == nil && len(args) > 0 && p.skips.Load()
 }
 
 // passed notes a write that has gone straight to the base because no rule knew of it. By now one may.
@@ -256,7 +248,6 @@ func (w *writing) commitOwn(ctx context.Context, err error) error {
 	}
 	cleanCtx := context.WithoutCancel(ctx)
 	if errors.Is(err, driver.ErrSkip) {
-		w.plan.skips.Store(len(w.args) > 0)
 		c.base.run(cleanCtx, "ROLLBACK") // the statement comes again, prepared
 		return err
 	}

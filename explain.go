@@ -143,7 +143,7 @@ func (c *Cache) whyNot(m *meaning, p *plan) string {
 			continue
 		}
 		named := b.bySQLCName() && b.Query != "" && p.statement.Name == b.Query
-		reads := b.Table != "" && len(p.statement.Reads) > 0 && strings.EqualFold(p.statement.Reads[0].Table, b.Table)
+		reads := b.Table != "" && len(p.statement.Reads) > 0 && b.isTable(p.statement.Reads[0].Table)
 		if !named && !reads {
 			continue
 		}

@@ -12,16 +12,12 @@ import (
 	"time"
 )
 
-// A plan is what to do with one text in one database. It is immutable but for skips and what readPlan says.
+// A plan is what to do with one text in one database. It is immutable but for what readPlan says.
 type plan struct {
 	query     string
 	statement *Statement
 	reads     []*readPlan // at most one for each cache on the store
 	write     *writePlan  // nil, or touchesNothing: touches no key of any rule
-
-	// skips says that the base wants the text prepared if it has arguments. Knowing it spares a transaction of our own
-	// that would find it out each time.
-	skips atomic.Bool
 }
 
 // read returns the plan's read for a cache; nil: the cache does not cache it.
@@ -134,8 +130,16 @@ func (b *bound) match(m *meaning, s *Statement) (verbs []verb, why string) {
 	return verbs, ""
 }
 
+// isTable reports whether a table is the one that the rule names.
+func (b *bound) isTable(name string) bool {
+	if b.table != nil {
+		return b.table.Name == name
+	}
+	return strings.EqualFold(name, b.Table)
+}
+
 func (b *bound) matchTable(m *meaning, s *Statement) (verbs []verb, why string) {
-	if len(s.Reads) != 1 || !strings.EqualFold(s.Reads[0].Table, b.Table) {
+	if len(s.Reads) != 1 || !b.isTable(s.Reads[0].Table) {
 		return nil, fmt.Sprintf("it does not read table %s alone", b.Table)
 	}
 	if b.idle != "" {

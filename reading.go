@@ -224,7 +224,7 @@ func (w *writing) execInstead(ctx context.Context) (driver.Result, error) {
 	}
 	n := int64(0)
 	for ; err == nil; n++ {
-		err = rows.Next(nil)
+		err = rows.next()
 	}
 	closeErr := rows.Close()
 	switch {
@@ -251,13 +251,24 @@ var _ driver.Rows = (*insteadRows)(nil)
 func (r *insteadRows) Columns() []string { return r.base.Columns()[:r.visible] }
 
 func (r *insteadRows) Next(dest []driver.Value) error {
+	err := r.next()
+	for err == nil && r.visible == 0 {
+		err = r.next() // the statement itself returns no rows
+	}
+	if err == nil {
+		copy(dest, r.row[:r.visible])
+	}
+	return err
+}
+
+// next reads a row, and takes what was added to it.
+func (r *insteadRows) next() error {
 	err := r.base.Next(r.row)
 	if err != nil {
 		r.ended = true
 		r.one.failed = r.one.failed || err != io.EOF //nolint:errorlint // as database/sql compares it
 		return err
 	}
-	copy(dest, r.row[:r.visible])
 	r.one.take(r.row[r.visible:], r.most)
 	return nil
 }
@@ -265,7 +276,7 @@ func (r *insteadRows) Next(dest []driver.Value) error {
 // Close reads what the caller has left unread: those rows were touched too.
 func (r *insteadRows) Close() error {
 	for !r.ended {
-		r.Next(nil)
+		r.next()
 	}
 	return r.base.Close()
 }

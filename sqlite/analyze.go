@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/internal/query"
 	"github.com/sqlc-dev/meyer/ast"
 	"github.com/sqlc-dev/meyer/parser"
 )
@@ -91,20 +92,15 @@ func upperKeywords(n ast.Node) bool {
 func analyze(stmt ast.Stmt, catalog *moneyclip.Catalog) moneyclip.Statement {
 	s := moneyclip.Statement{Text: ast.String(stmt), Params: params(stmt)}
 	ast.Walk(stmt, numberParams)
-	a := &analysis{catalog: catalog}
+	var m query.Meaning
 	switch stmt := stmt.(type) {
 	case *ast.SelectStmt:
 		s.Kind = moneyclip.KindRead
-		a.query(stmt, nil, nil, false)
-	case *ast.InsertStmt:
-		s.Kind, s.Returns = moneyclip.KindWrite, len(stmt.Returning) > 0
-		s.Writes = []moneyclip.Write{a.insert(stmt)}
-	case *ast.UpdateStmt:
-		s.Kind, s.Returns = moneyclip.KindWrite, len(stmt.Returning) > 0
-		s.Writes = []moneyclip.Write{a.update(stmt)}
-	case *ast.DeleteStmt:
-		s.Kind, s.Returns = moneyclip.KindWrite, len(stmt.Returning) > 0
-		s.Writes = []moneyclip.Write{a.delete(stmt)}
+		m = meaning.Query(selectTree(stmt), catalog)
+	case *ast.InsertStmt, *ast.UpdateStmt, *ast.DeleteStmt:
+		w := writeTree(stmt)
+		s.Kind, s.Returns = moneyclip.KindWrite, len(w.Returning) > 0
+		m = meaning.Writes([]*query.Write{w}, nil, catalog)
 	case *ast.BeginStmt:
 		s.Kind, s.Control = moneyclip.KindControl, moneyclip.Begin
 	case *ast.CommitStmt:
@@ -140,7 +136,7 @@ func analyze(stmt ast.Stmt, catalog *moneyclip.Catalog) moneyclip.Statement {
 			s.Kind, s.Change = moneyclip.KindSession, "creates a temporary "+thing
 		}
 	}
-	s.Reads, s.Uncacheable = a.tables(), a.impure
+	s.Reads, s.Writes, s.Uncacheable = m.Reads, m.Writes, m.Impure
 	return s
 }
 

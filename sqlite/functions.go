@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/internal/query"
 	"github.com/sqlc-dev/meyer/ast"
 )
 
@@ -104,13 +106,48 @@ func literalText(e ast.Expr) (string, bool) {
 	return "", false
 }
 
-// tableImpurity says why a table of that name is no table whose rows are those of this database, or is empty.
-func tableImpurity(name string) string {
+// likeImpurity is empty for LIKE and GLOB, which programs do not replace.
+func likeImpurity(e *ast.LikeExpr) string {
+	if op := fold(e.Op.Name); op != "like" && op != "glob" {
+		return fmt.Sprintf("uses %s, a function that is not known to be pure", e.Op.Raw)
+	}
+	return ""
+}
+
+func collationImpurity(e *ast.CollateExpr) string {
+	if !isBuiltIn(e.Name.Name) {
+		return fmt.Sprintf("uses the collation %s, which is not SQLite's own", e.Name.Name)
+	}
+	return ""
+}
+
+// tableImpurity says why a table is none whose rows and whose order are those of this database, or is empty.
+func tableImpurity(name string, def *moneyclip.Table) string {
 	switch {
 	case strings.HasPrefix(name, "pragma_"), strings.HasPrefix(name, "sqlite_"), name == "dbstat":
 		return fmt.Sprintf("reads %s, which is SQLite's own", name)
+	case def == nil:
+		return fmt.Sprintf("reads %s, which is not a table of the main database", name)
+	case def.Opaque != "":
+		return ""
+	}
+	for _, c := range def.Columns {
+		if c.Collation != "" && !isBuiltIn(c.Collation) {
+			return fmt.Sprintf("reads %s, where column %s has the collation %s", name, c.Name, c.Collation)
+		}
 	}
 	return ""
+}
+
+// callTree is a table-valued function.
+func callTree(name string, args []ast.Expr) *query.Call {
+	call := &query.Call{Name: name, Args: exprTrees(args)}
+	if jsonTables[name] {
+		call.Columns = jsonColumns
+	} else {
+		call.Impure = fmt.Sprintf("reads %s(), a table-valued function", name)
+	}
+	return call
 }
 
 // jsonTables are the pure table-valued functions.
@@ -121,3 +158,5 @@ var jsonColumns = strings.Fields("key value type atom id parent fullkey path jso
 
 // collations are those that every SQLite has; the program's own may order and equate as they like.
 var collations = map[string]bool{"BINARY": true, "NOCASE": true, "RTRIM": true}
+
+func isBuiltIn(collation string) bool { return collations[upper(collation)] }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/internal/query"
 	"github.com/sqlc-dev/meyer/ast"
 	"github.com/sqlc-dev/meyer/lexer"
 	"github.com/sqlc-dev/meyer/token"
@@ -138,10 +139,7 @@ func (r *reader) existing(w *moneyclip.Write, def *moneyclip.Table, old, new []s
 }
 
 func (r *reader) deleted(stmt *ast.DeleteStmt, def *moneyclip.Table, old, new []string) (string, bool) {
-	a := &analysis{catalog: r.catalog}
-	_, sc := a.target(stmt.Table, stmt.Alias, stmt.With)
-	a.expr(stmt.Where, sc)
-	if a.impure != "" || stmt.Limit != nil || isArbitrary(stmt.With, stmt.Where) {
+	if _, ok := r.pure(writeTree(stmt)); !ok || stmt.Limit != nil || isArbitrary(stmt.With, stmt.Where) {
 		return "", false
 	}
 	r.keep(stmt.With)
@@ -150,19 +148,18 @@ func (r *reader) deleted(stmt *ast.DeleteStmt, def *moneyclip.Table, old, new []
 	return selectText(columns, []*ast.TableRef{item}, stmt.Where, isExact(def, old)), true
 }
 
+// pure is what a write means, if that follows from rows and arguments.
+func (r *reader) pure(tree *query.Write) (*moneyclip.Write, bool) {
+	m := meaning.Writes([]*query.Write{tree}, nil, r.catalog)
+	return &m.Writes[0], m.Impure == ""
+}
+
 func (r *reader) updated(
 	stmt *ast.UpdateStmt, w *moneyclip.Write, def *moneyclip.Table, old, new []string,
 ) (string, bool) {
 	if w.Replace || def.Replaces || stmt.Limit != nil {
 		return "", false
 	}
-	a := &analysis{catalog: r.catalog}
-	_, sc := a.target(stmt.Table, stmt.Alias, stmt.With)
-	for _, j := range a.from(stmt.From, sc) {
-		a.expr(j.on, sc)
-		a.exprs(j.args, sc)
-	}
-	a.expr(stmt.Where, sc)
 	if !isCommaSafe(stmt.From) || isArbitrary(stmt.With, stmt.Where) {
 		return "", false
 	}
@@ -173,7 +170,8 @@ func (r *reader) updated(
 	}
 	table, item := targetItem(def, stmt.Alias)
 	columns := results(table, old)
-	distinct := isExact(def, old) && isExact(def, new)
+	tree := updateTree(stmt)
+	tree.Set = nil // but for what is read
 	for _, name := range new {
 		if column := def.Column(name); column == nil || column.Generated {
 			return "", false
@@ -189,15 +187,16 @@ func (r *reader) updated(
 		if hasQuery(e) {
 			return "", false // it may see what the statement or a trigger has done to rows before this one
 		}
-		a.expr(e, sc)
-		if _, isValue := a.operand(e, sc); !isValue {
-			distinct = false // DISTINCT compares by the collation of what the expression is made of
-		}
+		tree.Set = append(tree.Set, query.Set{Columns: []string{name}, Value: exprTree(e)})
 		columns = append(columns, "+("+ast.String(e)+")")
 	}
-	if a.impure != "" {
+	read, ok := r.pure(tree)
+	if !ok {
 		return "", false
 	}
+	// DISTINCT compares by the collation of what an expression is made of.
+	isComputed := func(as moneyclip.Assignment) bool { return as.Value.Kind == moneyclip.ValueComputed }
+	distinct := isExact(def, old) && isExact(def, new) && !slices.ContainsFunc(read.Set[:len(tree.Set)], isComputed)
 	r.keep(stmt.With)
 	items := []*ast.TableRef{item}
 	for i, item := range stmt.From {

@@ -26,12 +26,13 @@ func (r *reader) newRows(stmt *ast.InsertStmt, w *moneyclip.Write, def *moneycli
 	in := &newRows{r: r, w: w, def: def, replaces: w.Replace || def.Replaces}
 	text := "SELECT NULL"
 	if !stmt.DefaultValues {
-		in.given = insertColumns(stmt, def)
-		a := &analysis{catalog: r.catalog}
-		a.query(stmt.Select, a.open(stmt.With, nil, nil), nil, true)
-		if a.impure != "" || isArbitrary(stmt.With, stmt.Select) {
+		tree := insertTree(stmt)
+		tree.Conflict = nil
+		read, ok := r.pure(tree)
+		if !ok || read.Columns == nil || isArbitrary(stmt.With, stmt.Select) {
 			return nil, false
 		}
+		in.given = read.Columns
 		text = ast.String(stmt.Select)
 		values := plainValues(stmt.Select)
 		in.many = values == nil || len(values.Rows) > 1

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/internal/query"
 	"github.com/sqlc-dev/meyer/ast"
 )
 
@@ -76,14 +77,13 @@ func (b *builder) views() {
 	for again := true; again; {
 		again = false
 		for name, stmt := range waiting {
-			a := &analysis{catalog: b.catalog}
-			a.query(stmt.Select, nil, nil, false)
-			if a.pending {
+			m := meaning.Query(selectTree(stmt.Select), b.catalog)
+			if m.Pending {
 				continue
 			}
 			t := b.catalog.Tables[name]
-			t.Opaque = a.impure
-			t.Reads = append([]moneyclip.TableRead{}, a.tables()...)
+			t.Opaque = m.Impure
+			t.Reads = append([]moneyclip.TableRead{}, m.Reads...)
 			delete(waiting, name)
 			again = true
 		}
@@ -109,24 +109,18 @@ func (b *builder) trigger(o object) {
 		trigger.Of = append(trigger.Of, realName(t, fold(column.Name)))
 	}
 	for _, body := range stmt.Body {
-		a := &analysis{catalog: b.catalog, trigger: t, early: stmt.Time == ast.TriggerBefore}
-		var w moneyclip.Write
-		switch body := body.(type) {
-		case *ast.InsertStmt:
-			w = a.insert(body)
-		case *ast.UpdateStmt:
-			w = a.update(body)
-		case *ast.DeleteStmt:
-			w = a.delete(body)
-		case *ast.SelectStmt:
+		if _, ok := body.(*ast.SelectStmt); ok {
 			continue
-		default:
+		}
+		tree := writeTree(body)
+		if tree == nil {
 			trigger.Opaque = "its body is not understood"
 			continue
 		}
 		// Values of the row that fired the trigger are not to be had from outside of it.
-		w.Source = nil
-		trigger.Writes = append(trigger.Writes, w)
+		tree.Native = nil
+		fired := query.Trigger{Table: t, Early: stmt.Time == ast.TriggerBefore}
+		trigger.Writes = append(trigger.Writes, meaning.Body(tree, fired, b.catalog).Writes...)
 	}
 	t.Triggers = append(t.Triggers, trigger)
 }

@@ -7,7 +7,7 @@ package query
 
 import "github.com/moneyclip/moneyclip"
 
-// An Expr is one of the types below. Nil is no expression.
+// An Expr is one of the types below, by value. Nil is no expression. What is of another type is taken for an [Opaque].
 type Expr any
 
 type (
@@ -21,8 +21,8 @@ type (
 	// A Star is "*" or "t.*".
 	Star struct{ Table string }
 
-	// An Operand is a value that the statement names: a ValueParam, a ValueConst or, as one side of Equal, a
-	// ValueElement.
+	// An Operand is a value that the statement names: a ValueParam, a ValueConst or, as one side of Equal, perhaps below a
+	// Cast, a ValueElement.
 	Operand struct{ moneyclip.Value }
 
 	// A Cast is an expression that is converted to a type, in the database's own spelling of it.
@@ -60,18 +60,25 @@ type (
 		Impure string
 	}
 
-	// An Opaque is an expression that is not understood: it may read every column in sight.
+	// An Opaque is an expression that is not understood: it may read every column in sight, and is never pure. Impure
+	// may say why.
 	Opaque struct{ Impure string }
 )
 
-// A Query is a SELECT, VALUES, or several of them put together.
+// A Query is a SELECT, VALUES, or several of them put together. What the whole of several is ordered or limited by is in
+// the Rest of the last.
 type Query struct {
 	With  *With
 	Cores []*Select
 }
 
-// A With is a WITH clause.
-type With struct{ CTEs []*CTE }
+// A With is a WITH clause. The query of each CTE sees those before it; with Recursive it sees itself too, with Forward
+// all of them. What is not in sight is a table of that name.
+type With struct {
+	CTEs      []*CTE
+	Recursive bool
+	Forward   bool
+}
 
 // A CTE is a common table expression: a query, or a write that returns rows.
 type CTE struct {
@@ -99,7 +106,8 @@ type Result struct {
 	IsAlias bool
 }
 
-// An Item is an item of FROM. It is one of a table, a subquery, a function, a join.
+// An Item is an item of FROM. It is one of a table, a subquery, a function, a join. A join with an Alias hides the names
+// of what it joins.
 type Item struct {
 	Schema, Table string   // of a table, a view or a common table expression
 	Alias         string   // empty: none
@@ -146,7 +154,8 @@ type Write struct {
 	Alias         string // empty: none
 	With          *With
 
-	// Among says that the table is not one more beside From but the item in From with this Alias or name.
+	// Among says that the table is not one more beside From but the item in From with this Alias or, without one, this
+	// name. Writes of one statement that share From, the same pointer, share Where and Rest as well.
 	Among bool
 	From  *Item
 	Where Expr
@@ -154,7 +163,7 @@ type Write struct {
 	Rest  []Expr // ORDER BY, LIMIT
 
 	// Columns are those that an INSERT names; nil: all. Its rows are Rows, or come from Query, or are one row of
-	// defaults.
+	// defaults. Nil in a row is the column's default. The rows see From, and nothing of the table.
 	Columns  []string
 	Rows     [][]Expr
 	Query    *Query
@@ -179,6 +188,6 @@ type Conflict struct {
 	Target  []Expr // of the unique key; nil: any
 	Where   Expr   // which rows the target's index covers
 	Nothing bool   // DO NOTHING
-	Set     []Set
-	If      Expr // which rows are updated
+	Set     []Set  // a Column of "excluded" is one of the new row
+	If      Expr   // which rows are updated
 }

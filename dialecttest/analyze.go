@@ -215,7 +215,7 @@ func (s suite) reads(t *testing.T) {
 			if read.All {
 				columns = "*"
 			}
-			list = append(list, fmt.Sprintf("%s %s %s", read.Table, columns, describe(read.Pins)))
+			list = append(list, fmt.Sprintf("%s %s %s", short(f.catalog, read.Table), columns, describe(read.Pins)))
 		}
 		slices.Sort(list)
 		if text := strings.Join(list, "; "); text != tt.want {
@@ -265,7 +265,7 @@ func (s suite) writes(t *testing.T) {
 		}
 		slices.Sort(set)
 		text := fmt.Sprintf("%s %v %v", describe(w.Pins), set, w.Columns)
-		if w.Op != tt.op || w.Table != tt.table || text != tt.want {
+		if w.Op != tt.op || short(f.catalog, w.Table) != tt.table || text != tt.want {
 			t.Errorf("Analyze(%q) writes %v %s %q, want %v %s %q", tt.query, w.Op, w.Table, text, tt.op, tt.table, tt.want)
 		}
 	}

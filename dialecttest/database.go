@@ -3,6 +3,7 @@ package dialecttest
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +17,7 @@ import (
 
 func (s suite) catalog(t *testing.T) {
 	f := s.fixture(t)
-	authors, books := f.catalog.Tables["authors"], f.catalog.Tables["books"]
+	authors, books := f.catalog.Lookup("", "authors"), f.catalog.Lookup("", "books")
 	if authors == nil || books == nil {
 		t.Fatalf("Catalog has no authors or no books: %v", f.catalog.Tables)
 	}
@@ -45,26 +46,20 @@ func (s suite) catalog(t *testing.T) {
 		t.Fatalf("authors has %d foreign keys that point to it, want 1", len(authors.Keys))
 	}
 	key := authors.Keys[0]
-	if key.Child != "books" || !slices.Equal(key.Columns, []string{"author_id"}) ||
+	if key.Child != books.Name || !slices.Equal(key.Columns, []string{"author_id"}) ||
 		!slices.Equal(key.ParentColumns, []string{"id"}) ||
 		key.OnDelete != moneyclip.Cascade || key.OnUpdate != moneyclip.NoAction {
 		t.Errorf("foreign key = %+v", key)
 	}
 
-	again, err := s.d.Catalog(t.Context(), Asker(f.conn))
-	if err != nil {
-		t.Fatalf("Catalog: %v", err)
-	}
+	again := s.read(t, f.conn)
 	if again.Digest != f.catalog.Digest || again.Digest == "" {
 		t.Errorf("two digests of one schema: %q and %q", again.Digest, f.catalog.Digest)
 	}
 	if _, err := f.conn.ExecContext(t.Context(), "ALTER TABLE authors ADD COLUMN age INTEGER"); err != nil {
 		t.Fatal(err)
 	}
-	changed, err := s.d.Catalog(t.Context(), Asker(f.conn))
-	if err != nil {
-		t.Fatalf("Catalog: %v", err)
-	}
+	changed := s.read(t, f.conn)
 	if changed.Digest == f.catalog.Digest {
 		t.Errorf("one digest for two schemas: %q", changed.Digest)
 	}
@@ -104,17 +99,13 @@ func (s suite) canonical(t *testing.T) {
 			if _, err := db.ExecContext(t.Context(), fmt.Sprintf("CREATE TABLE %s (c %s)", table, definition)); err != nil {
 				t.Fatal(err)
 			}
-			catalog, err := s.d.Catalog(t.Context(), Asker(connect(t, db)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.compare(t, db, catalog.Tables[table])
+			s.compare(t, db, s.read(t, connect(t, db)).Lookup("", table))
 		})
 	}
 }
 
 func (s suite) compare(t *testing.T, db *sql.DB, table *moneyclip.Table) {
-	column := table.Column("c")
+	column, name := table.Column("c"), s.d.Quote(table.Name[strings.LastIndex(table.Name, ".")+1:])
 	if reason := s.d.Keyable(column); reason != "" {
 		t.Fatalf("Keyable(%s %s) = %q, want none", column.Type, column.Collation, reason)
 	}
@@ -124,10 +115,10 @@ func (s suite) compare(t *testing.T, db *sql.DB, table *moneyclip.Table) {
 		if !ok {
 			continue
 		}
-		if _, err := db.ExecContext(t.Context(), "DELETE FROM "+table.Name); err != nil {
+		if _, err := db.ExecContext(t.Context(), "DELETE FROM "+name); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := db.ExecContext(t.Context(), s.cases.Bind("INSERT INTO "+table.Name+" (c) VALUES (?)"), a); err != nil {
+		if _, err := db.ExecContext(t.Context(), s.cases.Bind("INSERT INTO "+name+" (c) VALUES (?)"), a); err != nil {
 			continue // a value that the column refuses
 		}
 		for _, b := range s.cases.Values {
@@ -136,7 +127,7 @@ func (s suite) compare(t *testing.T, db *sql.DB, table *moneyclip.Table) {
 				continue
 			}
 			var n int
-			err := db.QueryRowContext(t.Context(), s.cases.Bind("SELECT count(*) FROM "+table.Name+" WHERE c = ?"), b).Scan(&n)
+			err := db.QueryRowContext(t.Context(), s.cases.Bind("SELECT count(*) FROM "+name+" WHERE c = ?"), b).Scan(&n)
 			if err != nil {
 				continue
 			}
@@ -213,46 +204,115 @@ func (s suite) touched(t *testing.T, f fixture, query string, args []any, old, n
 			t.Fatalf("Exec(%q): %v", query, err)
 		}
 	}
-	ask := func(q moneyclip.Query, more ...any) [][]string {
-		list := make([]any, 0, len(q.Params)+len(more))
-		for _, n := range q.Params {
-			list = append(list, args[n-1])
-		}
-		return texts(t, f.conn, q.Text, append(list, more...)...)
-	}
 	for _, text := range s.d.Begin() {
 		exec(text)
 	}
 	if lock := s.d.Lock(stmt.Writes[0].Table); lock != "" {
 		exec(lock)
 	}
-	var mark []any
-	if reading.Mark.Text != "" {
-		rows := ask(reading.Mark)
-		if len(rows) != 1 || len(rows[0]) != 1 {
-			t.Fatalf("Mark(%q) gives %q, want one value", reading.Mark.Text, rows)
+	r := rowsRead{t: t, f: f, args: args, reading: reading, width: len(old) + len(new)}
+	mark := r.mark()
+	r.take("Before", r.ask(reading.Before))
+	before := r.raw
+	if reading.Instead != "" {
+		r.take("Instead", texts(t, f.conn, reading.Instead, args...))
+	} else {
+		exec(query, args...)
+	}
+	r.take("After", r.ask(reading.After, mark...))
+	if reading.Again != nil && len(before) > 0 {
+		text, values := reading.Again(before)
+		list := make([]any, len(values))
+		for i, v := range values {
+			list[i] = v
 		}
-		mark = append(mark, rows[0][0])
-	}
-	var rows [][]string
-	if reading.Before.Text != "" {
-		rows = append(rows, ask(reading.Before)...)
-	}
-	exec(query, args...)
-	if reading.After.Text != "" {
-		rows = append(rows, ask(reading.After, mark...)...)
+		r.take("Again", texts(t, f.conn, text, list...))
 	}
 	exec("COMMIT")
 	var list []string
-	for _, row := range rows {
-		if len(row) != len(old)+len(new) {
-			t.Fatalf("Reading(%q) gives %d columns, want %d", query, len(row), len(old)+len(new))
-		}
+	for _, row := range r.rows {
 		list = append(list, strings.Join(row, " "))
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
 }
+
+// rowsRead are the rows that a Reading finds. Those of different steps are one if they have the same identity.
+type rowsRead struct {
+	t       *testing.T
+	f       fixture
+	args    []any
+	reading moneyclip.Reading
+	width   int // columns without the identity
+	rows    [][]string
+	known   map[string]int // :: identity → index in rows
+	raw     [][]driver.Value
+}
+
+func (r *rowsRead) ask(q moneyclip.Query, more ...any) [][]string {
+	if q.Text == "" {
+		return nil
+	}
+	list := make([]any, 0, len(q.Params)+len(more))
+	for _, n := range q.Params {
+		list = append(list, r.args[n-1])
+	}
+	return texts(r.t, r.f.conn, q.Text, append(list, more...)...)
+}
+
+func (r *rowsRead) mark() []any {
+	r.t.Helper()
+	if r.reading.Mark.Text == "" {
+		return nil
+	}
+	rows := r.ask(r.reading.Mark)
+	if len(rows) != 1 || len(rows[0]) != 1 {
+		r.t.Fatalf("Mark(%q) gives %q, want one value", r.reading.Mark.Text, rows)
+	}
+	return []any{rows[0][0]}
+}
+
+// take adds the rows of one step.
+func (r *rowsRead) take(step string, rows [][]string) {
+	r.t.Helper()
+	for _, row := range rows {
+		if len(row) != r.width && len(row) != r.width+r.reading.Ident {
+			r.t.Fatalf("%s gives %d columns, want %d and %d to know it again", step, len(row), r.width, r.reading.Ident)
+		}
+		if step == "Before" {
+			values := make([]driver.Value, len(row))
+			for i, v := range row {
+				if v != null {
+					values[i] = v
+				}
+			}
+			r.raw = append(r.raw, values)
+		}
+		identity := strings.Join(row[r.width:], " ")
+		i, found := r.known[identity]
+		switch {
+		case identity == "":
+			r.rows = append(r.rows, row[:r.width])
+			continue
+		case step == "Before":
+			if r.known == nil {
+				r.known = map[string]int{}
+			}
+			r.known[identity] = len(r.rows)
+			r.rows = append(r.rows, row[:r.width])
+			continue
+		case !found:
+			r.t.Fatalf("%s gives the row %q, which Before has not", step, row)
+		}
+		for j, v := range row[:r.width] {
+			if r.rows[i][j] == null {
+				r.rows[i][j] = v
+			}
+		}
+	}
+}
+
+const null = "NULL"
 
 // texts runs a query and returns its values as texts.
 func texts(t *testing.T, conn *sql.Conn, query string, args ...any) [][]string {
@@ -279,7 +339,7 @@ func texts(t *testing.T, conn *sql.Conn, query string, args ...any) [][]string {
 		var list []string
 		for _, v := range row {
 			if !v.Valid {
-				v.String = "NULL"
+				v.String = null
 			}
 			list = append(list, v.String)
 		}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/moneyclip/moneyclip"
@@ -144,11 +145,31 @@ func (s suite) fixture(t *testing.T) fixture {
 		}
 	}
 	conn := connect(t, db)
+	return fixture{db: db, conn: conn, catalog: s.read(t, conn)}
+}
+
+// read is the catalog as a session sees it.
+func (s suite) read(t *testing.T, conn *sql.Conn) *moneyclip.Catalog {
+	t.Helper()
 	catalog, err := s.d.Catalog(t.Context(), Asker(conn))
 	if err != nil {
 		t.Fatalf("Catalog: %v", err)
 	}
-	return fixture{db: db, conn: conn, catalog: catalog}
+	id, err := s.d.Identify(t.Context(), Asker(conn), s.cases.DSN)
+	if err != nil {
+		t.Fatalf("Identify: %v", err)
+	}
+	sessions := *catalog
+	sessions.Path = id.Path
+	return &sessions
+}
+
+// short is the name of a table without the schema in which the suite makes its tables.
+func short(catalog *moneyclip.Catalog, table string) string {
+	if len(catalog.Path) == 0 {
+		return table
+	}
+	return strings.TrimPrefix(table, catalog.Path[0]+".")
 }
 
 func connect(t *testing.T, db *sql.DB) *sql.Conn {

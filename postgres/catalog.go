@@ -1,0 +1,449 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"database/sql/driver"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/moneyclip/moneyclip"
+)
+
+// catalogQuery reads the whole schema, as of one instant: for each thing a word for its kind, and a list of what there is
+// to say of it. What PostgreSQL spells as the session's path has it, and so differently in different sessions, is of a
+// kind that begins with "~".
+const catalogQuery = `WITH
+	spaces AS (
+		SELECT oid, nspname::text AS name FROM pg_namespace
+		WHERE nspname NOT LIKE 'pg\_%' AND nspname <> 'information_schema'),
+	relations AS (
+		SELECT c.*, s.name AS space FROM pg_class c JOIN spaces s ON s.oid = c.relnamespace
+		WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f'))
+SELECT 'schema', json_build_array(name)::text FROM spaces
+UNION ALL SELECT '~path', to_json(current_schemas(false))::text
+UNION ALL SELECT 'system', json_build_array(relname)::text FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace
+	AND relkind IN ('r', 'v')
+UNION ALL SELECT 'type', json_build_array(t.oid::text, s.name, t.typname, t.typtype::text, t.typbasetype::text,
+		t.typnotnull, t.typdefault IS NOT NULL, CASE WHEN b.typnamespace = 'pg_catalog'::regnamespace
+		THEN format_type(t.typbasetype, t.typtypmod) END)::text
+	FROM pg_type t JOIN spaces s ON s.oid = t.typnamespace LEFT JOIN pg_type b ON b.oid = t.typbasetype
+UNION ALL SELECT 'table', json_build_array(c.oid::text, c.space, c.relname, c.relkind::text, c.relrowsecurity)::text
+	FROM relations c
+UNION ALL SELECT 'column', json_build_array(a.attrelid::text, lpad(a.attnum::text, 6, '0'), a.attname, a.attnotnull,
+		a.attgenerated::text <> '', a.attidentity::text, CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace
+		THEN format_type(a.atttypid, a.atttypmod) END, a.atttypid::text, coalesce(l.collname::text, ''),
+		coalesce(l.collisdeterministic, true), a.atthasdef)::text
+	FROM relations c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
+	LEFT JOIN pg_collation l ON l.oid = a.attcollation AND l.collname <> 'default'
+	WHERE a.attnum > 0 AND NOT a.attisdropped
+UNION ALL SELECT '~default', json_build_array(d.adrelid::text, a.attname, pg_get_expr(d.adbin, d.adrelid))::text
+	FROM relations c JOIN pg_attrdef d ON d.adrelid = c.oid
+	JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+UNION ALL SELECT 'unique', json_build_array(i.indrelid::text, (
+		SELECT json_agg(a.attname ORDER BY k.at) FROM unnest(i.indkey) WITH ORDINALITY k (attribute, at)
+		LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attribute AND k.attribute > 0
+		WHERE k.at <= i.indnkeyatts),
+		i.indpred IS NOT NULL OR i.indexprs IS NOT NULL OR NOT i.indimmediate
+			OR to_jsonb(i)->>'indnullsnotdistinct' = 'true' OR EXISTS (
+				SELECT 1 FROM unnest(i.indclass) AS k (class) JOIN pg_opclass o ON o.oid = k.class WHERE NOT o.opcdefault)
+			OR EXISTS (SELECT 1 FROM unnest(i.indcollation) AS k (of) JOIN pg_collation o ON o.oid = k.of
+				WHERE NOT o.collisdeterministic))::text
+	FROM relations c JOIN pg_index i ON i.indrelid = c.oid WHERE i.indisunique AND i.indisvalid
+UNION ALL SELECT 'key', json_build_array(k.conrelid::text, k.confrelid::text, (
+		SELECT json_agg(a.attname ORDER BY u.at) FROM unnest(k.conkey) WITH ORDINALITY u (attribute, at)
+		JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attribute), (
+		SELECT json_agg(a.attname ORDER BY u.at) FROM unnest(k.confkey) WITH ORDINALITY u (attribute, at)
+		JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attribute),
+		k.confdeltype::text, k.confupdtype::text, to_jsonb(k)->>'confdelsetcols')::text
+	FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0
+UNION ALL SELECT 'kin', json_build_array(inhrelid::text, inhparent::text)::text FROM pg_inherits
+UNION ALL SELECT '~view', json_build_array(c.oid::text, pg_get_viewdef(c.oid))::text FROM relations c WHERE c.relkind = 'v'
+UNION ALL SELECT 'rule', json_build_array(r.ev_class::text, r.ev_type::text, r.is_instead, r.rulename)::text
+	FROM pg_rewrite r WHERE r.rulename <> '_RETURN' AND r.ev_enabled <> 'D'
+UNION ALL SELECT 'trigger', json_build_array(t.tgrelid::text, t.tgname, t.tgtype, (
+		SELECT json_agg(a.attname) FROM unnest(t.tgattr) u (attribute)
+		JOIN pg_attribute a ON a.attrelid = t.tgrelid AND a.attnum = u.attribute),
+		n.nspname, p.proname, l.lanname, p.prosrc, array_to_string(p.proconfig, E'\n'), t.tgdeferrable)::text
+	FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
+	JOIN pg_language l ON l.oid = p.prolang
+	WHERE NOT t.tgisinternal AND t.tgenabled NOT IN ('D', 'R')
+UNION ALL SELECT 'function', json_build_array(n.nspname, p.provolatile::text, json_agg(DISTINCT p.proname::text))::text
+	FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+	WHERE n.nspname = 'pg_catalog' OR n.nspname IN (SELECT name FROM spaces) GROUP BY 1, n.nspname, p.provolatile
+UNION ALL SELECT 'body', json_build_array(n.nspname, p.proname, p.oid::text, md5(p.prosrc))::text
+	FROM pg_proc p JOIN spaces s ON s.oid = p.pronamespace JOIN pg_namespace n ON n.oid = p.pronamespace
+UNION ALL SELECT 'ofrow', json_build_array(p.proname)::text FROM pg_proc p JOIN pg_type t ON t.oid = p.proargtypes[0]
+	WHERE p.pronargs = 1 AND t.typtype = 'c'
+UNION ALL SELECT 'harmless', json_build_array(p.proname)::text FROM pg_proc p
+	JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+	JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
+	WHERE e.extname IN ('uuid-ossp', 'pgcrypto', 'citext', 'hstore', 'ltree', 'pg_trgm', 'unaccent', 'fuzzystrmatch',
+		'isn', 'seg', 'cube', 'earthdistance', 'intarray', 'btree_gin', 'btree_gist', 'pg_uuidv7')`
+
+// Catalog implements [moneyclip.Dialect].
+func (dialect) Catalog(ctx context.Context, ask moneyclip.Asker) (*moneyclip.Catalog, error) {
+	rows, err := ask(ctx, catalogQuery)
+	if err != nil {
+		return nil, err
+	}
+	b := newBuilder()
+	for _, row := range rows {
+		if len(row) != 2 {
+			return nil, errors.New("postgres: a row of the schema has not two columns")
+		}
+		var fields []any
+		if err := json.Unmarshal([]byte(asText(row[1])), &fields); err != nil {
+			return nil, fmt.Errorf("postgres: the schema is not understood: %w", err)
+		}
+		kind := asText(row[0])
+		b.things[kind] = append(b.things[kind], thing{fields, asText(row[1])})
+	}
+	for _, list := range b.things {
+		slices.SortFunc(list, func(x, y thing) int { return strings.Compare(x.text, y.text) })
+	}
+	b.catalog.Path = b.path()
+	b.build()
+	b.catalog.Digest = b.digest()
+	return b.catalog, nil
+}
+
+// A thing is one row of the schema.
+type thing struct {
+	fields []any
+	text   string
+}
+
+func (t thing) str(i int) string {
+	if i < len(t.fields) {
+		if s, ok := t.fields[i].(string); ok {
+			return s
+		}
+	}
+	return ""
+}
+
+func (t thing) is(i int) bool {
+	if i >= len(t.fields) {
+		return false
+	}
+	yes, _ := t.fields[i].(bool)
+	return yes
+}
+
+// list is a list of names; where one is missing it is empty.
+func (t thing) list(i int) []string {
+	if i >= len(t.fields) {
+		return nil
+	}
+	list, _ := t.fields[i].([]any)
+	var names []string
+	for _, item := range list {
+		name, _ := item.(string)
+		names = append(names, name)
+	}
+	return names
+}
+
+type builder struct {
+	catalog *moneyclip.Catalog
+	facts   *facts
+	things  map[string][]thing          // :: kind → rows of the schema
+	tables  map[string]*moneyclip.Table // :: oid → table
+	kinds   map[string]string           // :: oid → pg_class.relkind
+	types   map[string]*ownType         // :: oid → type
+}
+
+// An ownType is a type that the database has besides PostgreSQL's own.
+type ownType struct {
+	name      string
+	text      string // what a column has as its Type
+	base      string // oid of what a domain is made of
+	notNull   bool
+	defaulted bool
+}
+
+func newBuilder() *builder {
+	b := &builder{
+		facts: newFacts(), things: map[string][]thing{}, tables: map[string]*moneyclip.Table{},
+		kinds: map[string]string{}, types: map[string]*ownType{},
+	}
+	b.catalog = &moneyclip.Catalog{Tables: map[string]*moneyclip.Table{}, Own: b.facts}
+	return b
+}
+
+// build goes from what stands alone to what refers to others.
+func (b *builder) build() {
+	b.functions()
+	b.ownTypes()
+	for _, t := range b.things["system"] {
+		b.facts.system[t.str(0)] = true
+	}
+	for _, t := range b.things["table"] {
+		b.table(t)
+	}
+	slices.SortFunc(b.things["column"], func(x, y thing) int {
+		return cmp.Or(strings.Compare(x.str(0), y.str(0)), strings.Compare(x.str(1), y.str(1)))
+	})
+	for _, t := range b.things["column"] {
+		b.column(t)
+	}
+	for _, t := range b.things["unique"] {
+		b.unique(t)
+	}
+	for _, t := range b.things["key"] {
+		b.foreignKey(t)
+	}
+	b.kin()
+	for _, t := range b.things["~default"] {
+		b.defaultOf(t)
+	}
+	b.views()
+	for _, t := range b.things["rule"] {
+		b.rule(t)
+	}
+	b.triggers()
+}
+
+func (b *builder) functions() {
+	for _, t := range b.things["function"] {
+		for _, name := range t.list(2) {
+			b.facts.add(t.str(0), name, volatilities[t.str(1)])
+		}
+	}
+	for _, t := range b.things["ofrow"] {
+		b.facts.ofRows[t.str(0)] = true
+	}
+	for _, t := range b.things["harmless"] {
+		b.facts.harmless[t.str(0)] = true
+	}
+}
+
+func (b *builder) ownTypes() {
+	for _, t := range b.things["type"] {
+		own := &ownType{name: t.str(1) + "." + t.str(2), notNull: t.is(5), defaulted: t.is(6)}
+		own.text = own.name
+		switch t.str(3) {
+		case "e":
+			own.text = enumPrefix + own.name
+		case "d":
+			own.text, own.base = t.str(7), t.str(4)
+		}
+		b.types[t.str(0)] = own
+	}
+	for _, own := range b.types {
+		for base := b.types[own.base]; base != nil; base = b.types[base.base] {
+			// A domain over a type of the database's own, or over another domain.
+			own.text, own.notNull, own.defaulted = base.text, own.notNull || base.notNull, own.defaulted || base.defaulted
+		}
+		b.facts.types[own.name] = own.text
+	}
+}
+
+func (b *builder) table(t thing) {
+	def := &moneyclip.Table{Name: t.str(1) + "." + t.str(2)}
+	switch t.str(3) {
+	case "v":
+		def.View = true
+	case "f":
+		def.Opaque = "a foreign table"
+	}
+	if strings.Contains(t.str(1), ".") {
+		def.Opaque = "its schema has a dot in its name"
+	}
+	if t.is(4) {
+		def.Guarded = "it has row security"
+	}
+	b.tables[t.str(0)], b.kinds[t.str(0)] = def, t.str(3)
+	b.catalog.Tables[def.Name] = def
+}
+
+func (b *builder) column(t thing) {
+	def := b.tables[t.str(0)]
+	if def == nil {
+		return
+	}
+	col := &moneyclip.Column{Name: t.str(2), Type: t.str(6), NotNull: t.is(3), Generated: t.is(4)}
+	col.Default = moneyclip.Value{Kind: moneyclip.ValueConst}
+	if own := b.types[t.str(7)]; own != nil {
+		col.Type, col.NotNull = own.text, col.NotNull || own.notNull
+		if own.defaulted {
+			col.Default = moneyclip.Value{}
+		}
+	}
+	if col.Generated || t.str(5) != "" || t.is(10) {
+		col.Default = moneyclip.Value{} // unless its text says more
+	}
+	col.Collation = t.str(8)
+	if !t.is(9) {
+		col.Collation += nondeterministic
+	}
+	col.Class = classOf(col.Type)
+	def.Columns = append(def.Columns, col)
+}
+
+// isOdd reports whether a column's collation calls texts equal that differ.
+func isOdd(column *moneyclip.Column) bool {
+	return strings.HasSuffix(column.Collation, nondeterministic)
+}
+
+const nondeterministic = " (nondeterministic)" // comes behind the name of such a collation
+
+func (b *builder) unique(t thing) {
+	def := b.tables[t.str(0)]
+	if def == nil {
+		return
+	}
+	key := moneyclip.UniqueKey{Odd: t.is(2)}
+	for _, name := range t.list(1) {
+		col := def.Column(name)
+		if col == nil {
+			key.Odd = true
+			continue
+		}
+		key.Odd = key.Odd || isOdd(col)
+		key.Columns = append(key.Columns, name)
+	}
+	def.Unique = append(def.Unique, key)
+}
+
+// actions :: pg_constraint.confdeltype → ours
+var actions = map[string]moneyclip.Action{"c": moneyclip.Cascade, "n": moneyclip.SetNull, "d": moneyclip.SetDefault}
+
+func (b *builder) foreignKey(t thing) {
+	child, parent := b.tables[t.str(0)], b.tables[t.str(1)]
+	if child == nil || parent == nil {
+		return
+	}
+	key := moneyclip.ForeignKey{
+		Child: child.Name, Columns: t.list(2), ParentColumns: t.list(3),
+		OnDelete: actions[t.str(4)], OnUpdate: actions[t.str(5)],
+	}
+	if t.str(6) != "" {
+		// SET NULL (a) leaves the other columns of the key as they are.
+		key.OnDelete = moneyclip.NoAction
+		parent.Triggers = append(parent.Triggers, moneyclip.Trigger{
+			Op: moneyclip.Delete, Writes: []moneyclip.Write{{Op: moneyclip.Update, Table: child.Name, SetAll: true}},
+		})
+	}
+	parent.Keys = append(parent.Keys, key)
+}
+
+// kin hangs on each table those with which it shares rows: all above and all below it.
+func (b *builder) kin() {
+	above, below := map[string][]string{}, map[string][]string{}
+	for _, t := range b.things["kin"] {
+		child, parent := b.tables[t.str(0)], b.tables[t.str(1)]
+		if child == nil || parent == nil {
+			continue
+		}
+		above[child.Name] = append(above[child.Name], parent.Name)
+		below[parent.Name] = append(below[parent.Name], child.Name)
+	}
+	for _, def := range b.tables {
+		kin := map[string]bool{}
+		reach(above, def.Name, kin)
+		reach(below, def.Name, kin)
+		delete(kin, def.Name)
+		for name := range kin {
+			def.Kin = append(def.Kin, name)
+		}
+		slices.Sort(def.Kin)
+	}
+}
+
+func reach(edges map[string][]string, from string, found map[string]bool) {
+	for _, to := range edges[from] {
+		if !found[to] {
+			found[to] = true
+			reach(edges, to, found)
+		}
+	}
+}
+
+// rule hangs a rewrite rule on its table: what it does instead, or besides, is not followed.
+func (b *builder) rule(t thing) {
+	def := b.tables[t.str(0)]
+	op, ok := map[string]moneyclip.Op{"2": moneyclip.Update, "3": moneyclip.Insert, "4": moneyclip.Delete}[t.str(1)]
+	switch {
+	case def == nil:
+	case !ok:
+		def.Opaque = "it has a rule for SELECT"
+	default:
+		def.Triggers = append(def.Triggers, moneyclip.Trigger{Op: op, Instead: t.is(2), Opaque: "a rewrite rule"})
+	}
+}
+
+// path are the schemas in which this session looks up names.
+func (b *builder) path() []string {
+	path := []string{}
+	for _, t := range b.things["~path"] {
+		for i := range t.fields {
+			if name := t.str(i); name != "pg_catalog" {
+				path = append(path, name)
+			}
+		}
+	}
+	return path
+}
+
+// digest is equal for equal schemas, whatever the path under which they were read.
+func (b *builder) digest() string {
+	h := sha256.New()
+	kinds := make([]string, 0, len(b.things))
+	for kind := range b.things {
+		if !strings.HasPrefix(kind, "~") {
+			kinds = append(kinds, kind)
+		}
+	}
+	slices.Sort(kinds)
+	for _, kind := range kinds {
+		for _, t := range b.things[kind] {
+			fmt.Fprintf(h, "%s %d:%s,", kind, len(t.text), t.text)
+		}
+	}
+	for _, name := range b.names() {
+		def := b.catalog.Tables[name]
+		fmt.Fprintf(h, "%q %#v %q %q,", name, def.Reads, def.Opaque, b.facts.writers[name])
+		for _, t := range def.Triggers {
+			fmt.Fprintf(h, "%v %q %v %q,", t.Op, t.Of, t.SetsAll, t.Opaque)
+		}
+		for _, c := range def.Columns {
+			fmt.Fprintf(h, "%q %#v,", c.Name, c.Default)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// names are those of all tables, in order.
+func (b *builder) names() []string {
+	names := make([]string, 0, len(b.catalog.Tables))
+	for name := range b.catalog.Tables {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// asText is the text of a value as a driver returns it; that of NULL is empty.
+func asText(v driver.Value) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case []byte:
+		return string(v)
+	case bool:
+		if v {
+			return "true"
+		}
+		return "false"
+	}
+	return fmt.Sprint(v)
+}

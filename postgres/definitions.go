@@ -1,0 +1,112 @@
+package postgres
+
+import (
+	"fmt"
+
+	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/internal/query"
+	pg "github.com/sqlc-dev/oliphant"
+)
+
+// defaultOf reads the expression of a column's DEFAULT.
+func (b *builder) defaultOf(t thing) {
+	def := b.tables[t.str(0)]
+	if def == nil {
+		return
+	}
+	col := def.Column(t.str(1))
+	if col == nil || col.Generated {
+		return
+	}
+	c := newConverter(b.catalog)
+	e := c.expression(t.str(2))
+	if c.writes != "" {
+		def.Triggers = append(def.Triggers, moneyclip.Trigger{
+			Op: moneyclip.Insert, Opaque: fmt.Sprintf("the default of %s %s", col.Name, c.writes),
+		})
+	}
+	for {
+		cast, ok := e.(query.Cast)
+		if !ok || !isHarmless(col, cast.Type) && cast.Type != col.Type {
+			break
+		}
+		e = cast.X
+	}
+	if operand, ok := e.(query.Operand); ok && operand.Kind == moneyclip.ValueConst {
+		col.Default = operand.Value
+	}
+}
+
+// expression parses an expression by itself. Nil: it is not understood.
+func (c *converter) expression(text string) query.Expr {
+	s := selectOf("SELECT " + text)
+	if s == nil || len(s.TargetList) != 1 {
+		c.doubt("holds an expression that is not understood")
+		return nil
+	}
+	return c.expr(s.TargetList[0].GetResTarget().GetVal())
+}
+
+// selectOf parses a text that is one SELECT; nil: it is none.
+func selectOf(text string) (s *pg.SelectStmt) {
+	defer func() {
+		// As in Analyze.
+		if recover() != nil {
+			s = nil
+		}
+	}()
+	tree, ok := parse(text)
+	if !ok || len(tree.Stmts) != 1 {
+		return nil
+	}
+	return tree.Stmts[0].Stmt.GetSelectStmt()
+}
+
+// views reads the views, those first that stand on tables alone.
+func (b *builder) views() {
+	waiting := map[string]*pg.SelectStmt{}
+	for _, t := range b.things["~view"] {
+		def := b.tables[t.str(0)]
+		if def == nil {
+			continue
+		}
+		if s := selectOf(t.str(1)); s != nil {
+			waiting[def.Name] = s
+			continue
+		}
+		def.Opaque, def.Reads = "its definition is not understood", []moneyclip.TableRead{}
+	}
+	for again := true; again; {
+		again = false
+		for _, name := range b.names() {
+			s := waiting[name]
+			if s == nil {
+				continue
+			}
+			c := newConverter(b.catalog)
+			m := meanings.Query(c.query(s), b.catalog)
+			if m.Pending {
+				continue
+			}
+			b.view(b.catalog.Tables[name], c, m)
+			delete(waiting, name)
+			again = true
+		}
+	}
+	for name := range waiting {
+		def := b.catalog.Tables[name]
+		def.Opaque, def.Reads = "it is defined by itself", []moneyclip.TableRead{}
+	}
+}
+
+// view notes what a view was found to read.
+func (b *builder) view(def *moneyclip.Table, c *converter, m query.Meaning) {
+	def.Reads = append([]moneyclip.TableRead{}, m.Reads...)
+	def.Opaque = m.Impure
+	if def.Opaque == "" {
+		def.Opaque = c.impure
+	}
+	if c.writes != "" {
+		b.facts.writers[def.Name] = c.writes
+	}
+}

@@ -1,0 +1,46 @@
+package postgres
+
+import "slices"
+
+// facts are what the catalog knows besides tables. They are in its Own.
+type facts struct {
+	functions map[string]volatility // :: "schema.function" → the worst of those that share the name
+	schemas   map[string][]string   // :: function → the schemas that have one of that name
+	harmless  map[string]bool       // volatile functions of extensions that are known to write nothing
+	ofRows    map[string]bool       // functions whose only argument is a row
+	types     map[string]string     // :: "schema.type" → what a column of that type has as its Type
+	system    map[string]bool       // tables and views in pg_catalog
+	writers   map[string]string     // :: view → why a SELECT from it may write anything
+}
+
+func newFacts() *facts {
+	return &facts{
+		functions: map[string]volatility{}, schemas: map[string][]string{}, harmless: map[string]bool{},
+		ofRows: map[string]bool{}, types: map[string]string{}, system: map[string]bool{}, writers: map[string]string{},
+	}
+}
+
+func (f *facts) add(schema, name string, v volatility) {
+	key := schema + "." + name
+	if _, known := f.functions[key]; !known {
+		f.schemas[name] = append(f.schemas[name], schema)
+	}
+	f.functions[key] = max(f.functions[key], v)
+}
+
+// lookup is the worst that a function's name can mean, and whether it is one of PostgreSQL's own. Which of several
+// functions of a name is called follows from the types of its arguments, and so may be in any schema of the path.
+func (f *facts) lookup(schema, name string, path []string) (worst volatility, system bool) {
+	system = true
+	for _, s := range f.schemas[name] {
+		if schema != "" && s != schema || schema == "" && s != "pg_catalog" && path != nil && !slices.Contains(path, s) {
+			continue
+		}
+		v := f.functions[s+"."+name]
+		own := s == "pg_catalog"
+		if v > worst || v == worst && !own {
+			worst, system = v, own
+		}
+	}
+	return worst, system
+}

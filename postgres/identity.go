@@ -1,0 +1,135 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/moneyclip/moneyclip"
+)
+
+// identityQuery asks which database this is, what shadows its tables, and for the settings that change what a SELECT
+// returns or how its values are written.
+const identityQuery = `SELECT
+	(SELECT system_identifier::text FROM pg_control_system()),
+	(SELECT oid::text FROM pg_database WHERE datname = current_database()),
+	pg_is_in_recovery()::text,
+	(pg_my_temp_schema() <> 0 AND EXISTS (SELECT 1 FROM pg_class WHERE relnamespace = pg_my_temp_schema()
+		UNION ALL SELECT 1 FROM pg_proc WHERE pronamespace = pg_my_temp_schema()))::text,
+	current_setting('session_replication_role'),
+	current_setting('transform_null_equals'),
+	to_json(current_schemas(false))::text,
+	current_user::text, session_user::text,
+	(SELECT string_agg(name || '=' || setting, E'\n' ORDER BY name) FROM pg_settings WHERE name IN (
+		'TimeZone', 'DateStyle', 'IntervalStyle', 'bytea_output', 'extra_float_digits', 'lc_messages', 'lc_monetary',
+		'lc_numeric', 'lc_time', 'default_text_search_config', 'client_encoding', 'xmlbinary', 'xmloption', 'row_security',
+		'array_nulls', 'standard_conforming_strings', 'backslash_quote', 'escape_string_warning', 'quote_all_identifiers',
+		'search_path', 'role', 'timezone_abbreviations', 'lo_compat_privileges', 'default_with_oids', 'check_function_bodies',
+		'default_transaction_isolation', 'geqo_seed', 'synchronize_seqscans', 'gin_fuzzy_search_limit'))`
+
+// Identify implements [moneyclip.Dialect].
+func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (moneyclip.Identity, error) {
+	rows, err := ask(ctx, identityQuery)
+	if err != nil {
+		return moneyclip.Identity{}, err
+	}
+	if len(rows) != 1 || len(rows[0]) != 10 {
+		return moneyclip.Identity{}, errors.New("postgres: the server does not say which database this is")
+	}
+	row := make([]string, len(rows[0]))
+	for i, v := range rows[0] {
+		row[i] = asText(v)
+	}
+	if row[0] == "" || row[1] == "" {
+		return moneyclip.Identity{}, errors.New("postgres: the server does not say which database this is")
+	}
+	id := moneyclip.Identity{
+		Scope:   "postgres-" + digest(row[0], row[1])[:24],
+		Profile: digest(append([]string{options(dsn)}, row[4:]...)...)[:16],
+		Path:    []string{},
+	}
+	if err := json.Unmarshal([]byte(row[6]), &id.Path); err != nil {
+		return moneyclip.Identity{}, errors.New("postgres: the search path is not understood")
+	}
+	id.Path = slices.DeleteFunc(id.Path, func(schema string) bool { return schema == "pg_catalog" })
+	switch {
+	case row[2] != "false":
+		id.Tainted = "a standby: what it shows may be older than what was written to its primary"
+	case row[3] != "false":
+		id.Tainted = "there are temporary tables, views or functions"
+	case row[4] != "origin":
+		id.Tainted = "session_replication_role is not origin: triggers and foreign keys do not act"
+	case row[5] != "off":
+		id.Tainted = `transform_null_equals is on: "x = NULL" means "x IS NULL"`
+	}
+	return id, nil
+}
+
+// options are those of a dsn that may change how values are read. Its text is not to be read back from what they are used
+// for.
+func options(dsn string) string {
+	var list []string
+	if u, err := url.Parse(dsn); err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") {
+		for name, values := range u.Query() {
+			list = append(list, fmt.Sprintf("%s=%q", name, values))
+		}
+	} else {
+		list = fields(dsn)
+	}
+	list = slices.DeleteFunc(list, func(option string) bool {
+		name, _, _ := strings.Cut(option, "=")
+		return ofTransport[strings.TrimSpace(name)]
+	})
+	slices.Sort(list)
+	return strings.Join(list, "\n")
+}
+
+// ofTransport are options that say how the server is reached, and nothing of values.
+var ofTransport = words(`
+	host hostaddr port user password passfile dbname database service servicefile connect_timeout sslmode sslcert sslkey
+	sslrootcert sslpassword sslsni sslinline sslnegotiation sslcrl krbsrvname krbspn gssencmode target_session_attrs
+	keepalives keepalives_idle keepalives_interval keepalives_count tcp_user_timeout application_name
+	fallback_application_name channel_binding require_auth min_protocol_version max_protocol_version
+	load_balance_hosts statement_timeout`)
+
+// fields splits a dsn of words like "name='value'".
+func fields(dsn string) []string {
+	var list []string
+	var word strings.Builder
+	quoted := false
+	for i := 0; i < len(dsn); i++ {
+		switch ch := dsn[i]; {
+		case ch == '\\' && i+1 < len(dsn):
+			i++
+			word.WriteByte(dsn[i])
+		case ch == '\'':
+			quoted = !quoted
+		case !quoted && (ch == ' ' || ch == '\t' || ch == '\n' || ch == '\r'):
+			if word.Len() > 0 {
+				list = append(list, word.String())
+				word.Reset()
+			}
+		default:
+			word.WriteByte(ch)
+		}
+	}
+	if word.Len() > 0 {
+		list = append(list, word.String())
+	}
+	return list
+}
+
+// digest is a hash of a list of texts: of the list, not of its concatenation.
+func digest(parts ...string) string {
+	h := sha256.New()
+	for _, part := range parts {
+		fmt.Fprintf(h, "%d:%s,", len(part), part)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

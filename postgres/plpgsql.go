@@ -1,0 +1,233 @@
+package postgres
+
+import (
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	pg "github.com/sqlc-dev/oliphant"
+)
+
+// A program is the body of a function in PL/pgSQL, as far as it decides what is written.
+type program struct {
+	statements []string // SQL, with the names of variables in it; expressions as SELECT
+	dynamic    []string // texts that are made while it runs
+	sets       []string // fields of NEW that are given values
+	setsAll    bool
+
+	variables []variable
+}
+
+// A variable is one that the body declares, a field of a record, or NEW and OLD.
+type variable struct {
+	isNew bool // NEW itself
+	field string
+	ofNew bool
+}
+
+// parseBody parses the body of a trigger's function.
+func parseBody(f *function) (p *program, ok bool) {
+	defer func() {
+		// As in Analyze.
+		if recover() != nil {
+			p, ok = nil, false
+		}
+	}()
+	const quote = "$moneyclip$"
+	if strings.Contains(f.text, quote) {
+		return nil, false
+	}
+	text, err := pg.ParsePlPgSqlToJSON("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS " + quote + f.text + quote)
+	if err != nil {
+		return nil, false
+	}
+	var functions []map[string]map[string]any
+	if json.Unmarshal([]byte(mend(text)), &functions) != nil || len(functions) != 1 {
+		return nil, false
+	}
+	root := functions[0]["PLpgSQL_function"]
+	datums, _ := root["datums"].([]any)
+	p = &program{}
+	for _, datum := range datums {
+		p.variables = append(p.variables, variableOf(datum))
+	}
+	if len(p.variables) == 0 || !p.variables[0].isNew || !p.read(root["action"]) {
+		return nil, false
+	}
+	p.setsAll = p.setsAll || returnsAnother(f.text)
+	return p, true
+}
+
+// mend takes out the braces that the parser closes once too often, after the variables for which it has no words: they come
+// right after NEW and OLD, before any text.
+func mend(text string) string {
+	place := superfluous.FindStringIndex(text)
+	if place == nil {
+		return text
+	}
+	return text[:place[0]] + strings.ReplaceAll(text[place[0]:place[1]], "{}}", "{}") + text[place[1]:]
+}
+
+var superfluous = regexp.MustCompile(`(?:,\{\}\})+`)
+
+// variableOf reads one of the variables.
+func variableOf(datum any) variable {
+	m, _ := datum.(map[string]any)
+	if rec, ok := m["PLpgSQL_rec"].(map[string]any); ok {
+		return variable{isNew: number(rec["dno"]) == 0}
+	}
+	if field, ok := m["PLpgSQL_recfield"].(map[string]any); ok {
+		name, _ := field["fieldname"].(string)
+		return variable{field: strings.ToLower(name), ofNew: number(field["recparentno"]) == 0}
+	}
+	return variable{}
+}
+
+func number(v any) int {
+	n, _ := v.(float64)
+	return int(n)
+}
+
+// read collects what a statement of the body, or a list of them, does. It reports false for one that is not understood.
+func (p *program) read(node any) bool {
+	switch n := node.(type) {
+	case []any:
+		for _, item := range n {
+			if !p.read(item) {
+				return false
+			}
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(n)) {
+			inner := n[name]
+			m, isMap := inner.(map[string]any)
+			if isMap && strings.HasPrefix(name, "PLpgSQL_") {
+				if !p.statement(name, m) {
+					return false
+				}
+				continue
+			}
+			if !p.read(inner) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// statement reads one thing of which the parser has said what it is.
+func (p *program) statement(name string, m map[string]any) bool {
+	switch name {
+	case "PLpgSQL_expr":
+		return p.expression(m)
+	case "PLpgSQL_stmt_assign", "PLpgSQL_stmt_foreach_a":
+		p.assign(number(m["varno"]))
+	case "PLpgSQL_diag_item":
+		p.assign(number(m["target"]))
+	case "PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors":
+		p.dynamic = append(p.dynamic, name)
+	case "PLpgSQL_stmt_call":
+		p.dynamic = append(p.dynamic, name)
+		return true
+	case "PLpgSQL_stmt_open":
+		if m["dynquery"] != nil {
+			p.dynamic = append(p.dynamic, name)
+		}
+	case "PLpgSQL_rec":
+		p.assign(number(m["dno"]))
+	case "PLpgSQL_row":
+		fields, _ := m["fields"].([]any)
+		for _, field := range fields {
+			f, _ := field.(map[string]any)
+			p.assign(number(f["varno"]))
+		}
+		return true
+	case "PLpgSQL_var":
+		return true
+	}
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if !p.read(m[name]) {
+			return false
+		}
+	}
+	return true
+}
+
+// assign notes that a variable is given a value.
+func (p *program) assign(number int) {
+	if number < 0 || number >= len(p.variables) {
+		p.setsAll = true
+		return
+	}
+	switch v := p.variables[number]; {
+	case v.isNew:
+		p.setsAll = true
+	case v.ofNew:
+		p.sets = append(p.sets, v.field)
+	}
+}
+
+// The forms of a text in the body, see RawParseMode in PostgreSQL's parser/parser.h.
+const (
+	wholeStatement = 0
+	typeName       = 1
+	plainExpr      = 2
+)
+
+// expression notes a text of the body that is SQL.
+func (p *program) expression(m map[string]any) bool {
+	text, ok := m["query"].(string)
+	if !ok {
+		return false
+	}
+	switch number(m["parseMode"]) {
+	case wholeStatement:
+	case typeName:
+		return true
+	case plainExpr:
+		text = "SELECT " + text
+	default: // an assignment
+		i := strings.Index(text, ":=")
+		if i < 0 {
+			i = strings.Index(text, "=") - 1
+		}
+		if i < 0 {
+			return false
+		}
+		text = "SELECT " + text[i+2:]
+	}
+	p.statements = append(p.statements, text)
+	return true
+}
+
+// returnsAnother reports whether the body may return a row that is neither NEW nor OLD.
+func returnsAnother(text string) bool {
+	tokens, err := pg.Scan(text)
+	if err != nil {
+		return true
+	}
+	word := func(i int) string {
+		if i >= len(tokens.Tokens) {
+			return ""
+		}
+		t := tokens.Tokens[i]
+		return strings.ToLower(text[t.Start:t.End])
+	}
+	for i := range tokens.Tokens {
+		if word(i) != "return" {
+			continue
+		}
+		switch word(i + 1) {
+		case "new", "old", "null":
+			if word(i+2) != ";" {
+				return true
+			}
+		case ";":
+		default:
+			return true
+		}
+	}
+	return false
+}

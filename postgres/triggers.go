@@ -1,0 +1,228 @@
+package postgres
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/internal/query"
+	pg "github.com/sqlc-dev/oliphant"
+)
+
+// The bits of pg_trigger.tgtype, see PostgreSQL's catalog/pg_trigger.h.
+const (
+	triggerBefore   = 1 << 1
+	triggerInsert   = 1 << 2
+	triggerDelete   = 1 << 3
+	triggerUpdate   = 1 << 4
+	triggerTruncate = 1 << 5
+	triggerInstead  = 1 << 6
+)
+
+// triggers hangs the triggers on their tables.
+func (b *builder) triggers() {
+	ambiguous, spaces := b.ambiguous()
+	for _, t := range b.things["trigger"] {
+		def := b.tables[t.str(0)]
+		if def == nil {
+			continue
+		}
+		bits := int(t.num(2))
+		f := &function{schema: t.str(4), name: t.str(5), language: t.str(6), text: t.str(7), settings: t.str(8)}
+		trigger := moneyclip.Trigger{Of: t.list(3), Instead: bits&triggerInstead != 0}
+		r := &reader{
+			builder: b, trigger: &trigger, ambiguous: ambiguous, spaces: spaces,
+			of: query.Trigger{Table: def, Early: bits&triggerBefore != 0},
+		}
+		r.function(f)
+		if t.is(9) && len(trigger.Writes) > 0 {
+			r.opaque("%s() may run as late as the COMMIT", f.name)
+		}
+		if bits&triggerBefore == 0 {
+			trigger.Sets, trigger.SetsAll = nil, false // the row has been written
+		}
+		slices.Sort(trigger.Sets)
+		trigger.Sets = slices.Compact(trigger.Sets)
+		for bit, op := range map[int]moneyclip.Op{
+			triggerInsert: moneyclip.Insert, triggerUpdate: moneyclip.Update, triggerDelete: moneyclip.Delete,
+		} {
+			// TRUNCATE deletes.
+			if bits&bit != 0 || op == moneyclip.Delete && bits&triggerTruncate != 0 {
+				one := trigger
+				one.Op = op
+				if op != moneyclip.Update {
+					one.Of = nil
+				}
+				def.Triggers = append(def.Triggers, one)
+			}
+		}
+	}
+	for _, def := range b.catalog.Tables {
+		slices.SortStableFunc(def.Triggers, func(x, y moneyclip.Trigger) int { return int(x.Op) - int(y.Op) })
+	}
+}
+
+func (t thing) num(i int) float64 {
+	if i >= len(t.fields) {
+		return 0
+	}
+	n, _ := t.fields[i].(float64)
+	return n
+}
+
+// ambiguous are the names of tables that more than one schema has, and all schemas.
+func (b *builder) ambiguous() (names map[string]bool, spaces []string) {
+	for _, t := range b.things["schema"] {
+		spaces = append(spaces, t.str(0))
+	}
+	names, seen := map[string]bool{}, map[string]bool{}
+	for _, t := range b.things["table"] {
+		names[t.str(2)] = seen[t.str(2)]
+		seen[t.str(2)] = true
+	}
+	return names, spaces
+}
+
+// A function is one that a trigger calls.
+type function struct {
+	schema, name, language, text string
+	settings                     string // that it sets for itself, one on each line
+}
+
+// path is the search path that the function sets for itself.
+func (f *function) path() ([]string, bool) {
+	for _, line := range strings.Split(f.settings, "\n") {
+		list, ok := strings.CutPrefix(line, "search_path=")
+		if !ok {
+			continue
+		}
+		path := []string{}
+		for _, name := range strings.Split(list, ",") {
+			name = strings.Trim(strings.TrimSpace(name), `"`)
+			if name != "" && name != "pg_temp" && name != "pg_catalog" {
+				path = append(path, name)
+			}
+		}
+		return path, !slices.Contains(path, "$user")
+	}
+	return nil, false
+}
+
+// A reader reads the body of a trigger's function.
+type reader struct {
+	*builder
+	trigger   *moneyclip.Trigger
+	of        query.Trigger
+	ambiguous map[string]bool
+	spaces    []string
+	catalog   *moneyclip.Catalog // as the body sees it
+	body      *body
+}
+
+func (r *reader) opaque(format string, args ...any) {
+	if r.trigger.Opaque == "" {
+		r.trigger.Opaque = fmt.Sprintf(format, args...)
+	}
+}
+
+// function fills in what a trigger's function does.
+func (r *reader) function(f *function) {
+	switch {
+	case f.language == "internal" && f.name == "suppress_redundant_updates_trigger":
+		return
+	case f.language == "internal" && strings.HasPrefix(f.name, "tsvector_update_trigger"):
+		r.trigger.SetsAll = true
+		return
+	case f.language != "plpgsql":
+		r.opaque("%s() is written in %s", f.name, f.language)
+		return
+	case strings.Contains(f.text, "#variable_conflict"):
+		r.opaque("%s() has names that may be of variables or of columns", f.name)
+		return
+	}
+	catalog := *r.builder.catalog
+	catalog.Path = r.spaces
+	r.body = &body{}
+	if path, ok := f.path(); ok {
+		catalog.Path = path
+	} else {
+		r.body.ambiguous = r.ambiguous
+	}
+	r.catalog = &catalog
+	p, ok := parseBody(f)
+	if !ok {
+		r.opaque("%s() is not understood", f.name)
+		return
+	}
+	r.sets(p)
+	for _, s := range p.statements {
+		r.statement(s)
+	}
+	if r.body.unclear != "" {
+		r.opaque("which table %s() means by %s depends on the session's search path", f.name, r.body.unclear)
+	}
+	if len(p.dynamic) > 0 {
+		r.opaque("%s() executes a text that it makes", f.name)
+	}
+}
+
+// sets notes the columns of the new row to which the body gives values.
+func (r *reader) sets(p *program) {
+	r.trigger.Sets, r.trigger.SetsAll = p.sets, p.setsAll
+}
+
+// statement fills in what one statement of the body writes.
+func (r *reader) statement(text string) {
+	stmt := oneStatement(text)
+	if stmt == nil {
+		r.opaque("a statement of its body is not understood")
+		return
+	}
+	c := newConverter(r.catalog)
+	c.body = r.body
+	var m query.Meaning
+	switch n := stmt.GetNode().(type) {
+	case *pg.Node_SelectStmt:
+		m = meanings.Read(c.query(n.SelectStmt), r.of, r.catalog)
+	case *pg.Node_InsertStmt:
+		m = meanings.Body(c.insert(n.InsertStmt), r.of, r.catalog)
+	case *pg.Node_UpdateStmt:
+		m = meanings.Body(c.update(n.UpdateStmt), r.of, r.catalog)
+	case *pg.Node_DeleteStmt:
+		m = meanings.Body(c.delete(n.DeleteStmt), r.of, r.catalog)
+	default:
+		var s moneyclip.Statement
+		c.utility(stmt, &s)
+		if s.Kind != moneyclip.KindWrite && s.Kind != moneyclip.KindInert || s.Doubtful != "" {
+			r.opaque("its body holds more than SELECT, INSERT, UPDATE and DELETE")
+		}
+		m.Writes = s.Writes
+	}
+	if c.writes != "" {
+		r.opaque("its body %s", c.writes)
+	}
+	if c.session != "" {
+		r.opaque("its body %s", c.session)
+	}
+	for _, w := range c.throughViews(m.Writes) {
+		// Values of the row that has fired the trigger are not to be had from outside of it.
+		w.Source = nil
+		r.trigger.Writes = append(r.trigger.Writes, w)
+	}
+}
+
+// oneStatement parses a text that is one statement; nil: it is none.
+func oneStatement(text string) (node *pg.Node) {
+	defer func() {
+		// As in Analyze.
+		if recover() != nil {
+			node = nil
+		}
+	}()
+	tree, ok := parse(text)
+	if !ok || len(tree.Stmts) != 1 {
+		return nil
+	}
+	return tree.Stmts[0].Stmt
+}

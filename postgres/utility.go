@@ -1,0 +1,236 @@
+package postgres
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/moneyclip/moneyclip"
+	pg "github.com/sqlc-dev/oliphant"
+)
+
+// utility fills in what a statement means that is no SELECT, INSERT, UPDATE, DELETE or MERGE.
+func (c *converter) utility(node *pg.Node, s *moneyclip.Statement) {
+	switch n := node.GetNode().(type) {
+	case *pg.Node_TransactionStmt:
+		control(n.TransactionStmt, s)
+	case *pg.Node_VariableSetStmt:
+		set(n.VariableSetStmt, s)
+	case *pg.Node_DiscardStmt:
+		discard(n.DiscardStmt, s)
+	case *pg.Node_TruncateStmt:
+		c.truncate(n.TruncateStmt, s)
+	case *pg.Node_CopyStmt:
+		c.copy(n.CopyStmt, s)
+	case *pg.Node_ExplainStmt:
+		c.explain(n.ExplainStmt, s)
+	case *pg.Node_RefreshMatViewStmt:
+		s.Kind = moneyclip.KindWrite
+		s.Writes = []moneyclip.Write{{Op: moneyclip.Delete, Table: c.tableName(n.RefreshMatViewStmt.Relation)}}
+	case *pg.Node_CallStmt, *pg.Node_DoStmt, *pg.Node_ExecuteStmt:
+		s.Kind = moneyclip.KindWrite
+		s.Writes = []moneyclip.Write{{Op: moneyclip.AnyOp}}
+		s.Returns = true
+		s.Uncacheable = "runs what is not in its text"
+		s.Doubtful = s.Uncacheable
+	case *pg.Node_DeclareCursorStmt:
+		s.Kind = moneyclip.KindInert
+		c.embedded(n.DeclareCursorStmt.Query, s)
+	case *pg.Node_PrepareStmt, *pg.Node_DeallocateStmt, *pg.Node_NotifyStmt, *pg.Node_ListenStmt, *pg.Node_UnlistenStmt,
+		*pg.Node_VariableShowStmt, *pg.Node_CheckPointStmt, *pg.Node_LockStmt, *pg.Node_ClosePortalStmt,
+		*pg.Node_VacuumStmt, *pg.Node_ConstraintsSetStmt:
+		s.Kind = moneyclip.KindInert
+	case *pg.Node_FetchStmt:
+		// A cursor may call a function that writes, when a row is fetched; whoever declared it has said so.
+		s.Kind = moneyclip.KindInert
+	case *pg.Node_LoadStmt:
+		s.Kind, s.Change = moneyclip.KindSession, "loads a library"
+	default:
+		s.Kind = moneyclip.KindSchema
+		if thing := temporary(node); thing != "" {
+			s.Kind, s.Change = moneyclip.KindSession, "creates a temporary "+thing
+		}
+	}
+}
+
+// control fills in a statement of transaction control.
+func control(t *pg.TransactionStmt, s *moneyclip.Statement) {
+	s.Kind, s.Savepoint = moneyclip.KindControl, t.SavepointName
+	switch t.Kind {
+	case pg.TransactionStmtKind_TRANS_STMT_BEGIN, pg.TransactionStmtKind_TRANS_STMT_START:
+		s.Control = moneyclip.Begin
+	case pg.TransactionStmtKind_TRANS_STMT_COMMIT:
+		s.Control = moneyclip.Commit
+	case pg.TransactionStmtKind_TRANS_STMT_ROLLBACK:
+		s.Control = moneyclip.Rollback
+	case pg.TransactionStmtKind_TRANS_STMT_SAVEPOINT:
+		s.Control = moneyclip.Savepoint
+	case pg.TransactionStmtKind_TRANS_STMT_RELEASE:
+		s.Control = moneyclip.Release
+	case pg.TransactionStmtKind_TRANS_STMT_ROLLBACK_TO:
+		s.Control = moneyclip.RollbackTo
+	default:
+		// The outcome of a transaction in two phases is decided elsewhere, and at any time.
+		*s = moneyclip.Statement{Text: s.Text}
+		return
+	}
+	if !t.Chain {
+		return
+	}
+	text := s.Text
+	first := moneyclip.Statement{Kind: moneyclip.KindControl, Control: s.Control, Text: text}
+	next := moneyclip.Statement{Kind: moneyclip.KindControl, Control: moneyclip.Begin, Text: text}
+	*s = moneyclip.Statement{Kind: moneyclip.KindScript, Text: text, Parts: []moneyclip.Statement{first, next}}
+}
+
+// tableName is the catalog's name of a table, or the one that it has in the text.
+func (c *converter) tableName(r *pg.RangeVar) string {
+	schema := c.schema(r)
+	if c.catalog != nil {
+		if def := c.catalog.Lookup(schema, r.GetRelname()); def != nil {
+			return def.Name
+		}
+	}
+	return dotted(schema, r.GetRelname())
+}
+
+// truncate deletes from each table, and with CASCADE from those that refer to it.
+func (c *converter) truncate(t *pg.TruncateStmt, s *moneyclip.Statement) {
+	s.Kind = moneyclip.KindWrite
+	var names []string
+	for _, node := range t.Relations {
+		if r := node.GetRangeVar(); r != nil {
+			names = append(names, c.tableName(r))
+		}
+	}
+	for i := 0; i < len(names); i++ {
+		s.Writes = append(s.Writes, moneyclip.Write{Op: moneyclip.Delete, Table: names[i]})
+		if t.Behavior != pg.DropBehavior_DROP_CASCADE || c.catalog == nil || c.catalog.Tables[names[i]] == nil {
+			continue
+		}
+		def := c.catalog.Tables[names[i]]
+		for _, key := range def.Keys {
+			if !slices.Contains(names, key.Child) {
+				names = append(names, key.Child)
+			}
+		}
+		for _, kin := range def.Kin { // a partition has the keys of its table
+			if !slices.Contains(names, kin) {
+				names = append(names, kin)
+			}
+		}
+	}
+}
+
+// copy inserts rows into a table, or only reads.
+func (c *converter) copy(n *pg.CopyStmt, s *moneyclip.Statement) {
+	s.Kind = moneyclip.KindInert
+	if n.IsProgram {
+		s.Kind = moneyclip.KindSchema // what the program does nobody knows
+	}
+	switch {
+	case n.Query != nil:
+		c.embedded(n.Query, s)
+	case n.IsFrom && n.Relation != nil:
+		w := moneyclip.Write{Op: moneyclip.Insert, Table: c.tableName(n.Relation)}
+		w.Columns = texts(n.Attlist)
+		s.Kind, s.Writes = moneyclip.KindWrite, []moneyclip.Write{w}
+		c.exprs([]*pg.Node{n.WhereClause})
+	}
+}
+
+// embedded takes over the writes of a query inside a statement that returns nothing of it to be cached.
+func (c *converter) embedded(node *pg.Node, s *moneyclip.Statement) {
+	inner := moneyclip.Statement{Kind: moneyclip.KindInert}
+	c.statement(node, &inner, "")
+	c.finish(&inner)
+	c.writes, c.session = "", ""
+	switch inner.Kind {
+	case moneyclip.KindRead, moneyclip.KindInert:
+	case moneyclip.KindWrite:
+		s.Kind, s.Writes, s.Doubtful = inner.Kind, inner.Writes, inner.Doubtful
+		for i := range s.Writes {
+			s.Writes[i].Source = nil
+		}
+	default:
+		s.Kind, s.Change, s.Reach = inner.Kind, inner.Change, inner.Reach
+	}
+}
+
+// explain is inert, unless it runs the statement to see how long it takes.
+func (c *converter) explain(n *pg.ExplainStmt, s *moneyclip.Statement) {
+	s.Kind = moneyclip.KindInert
+	for _, node := range n.Options {
+		option := node.GetDefElem()
+		if option.GetDefname() != "analyze" {
+			continue
+		}
+		c.embedded(n.Query, s)
+		s.Returns = s.Kind == moneyclip.KindWrite
+		s.Uncacheable = "explains a statement"
+		return
+	}
+}
+
+// discard is DISCARD.
+func discard(n *pg.DiscardStmt, s *moneyclip.Statement) {
+	s.Kind = moneyclip.KindInert
+	switch n.Target {
+	case pg.DiscardMode_DISCARD_ALL:
+		s.Kind, s.Change, s.Reach = moneyclip.KindSession, "resets the session", moneyclip.Reset
+	case pg.DiscardMode_DISCARD_TEMP:
+		s.Kind, s.Change = moneyclip.KindSession, "drops the temporary tables"
+	}
+}
+
+// temporary names the kind of object that a statement creates for this session alone, or is empty.
+func temporary(node *pg.Node) string {
+	isTemp := func(r *pg.RangeVar) bool { return r.GetRelpersistence() == "t" || r.GetSchemaname() == "pg_temp" }
+	switch n := node.GetNode().(type) {
+	case *pg.Node_CreateStmt:
+		if isTemp(n.CreateStmt.Relation) {
+			return "table"
+		}
+	case *pg.Node_CreateTableAsStmt:
+		if isTemp(n.CreateTableAsStmt.GetInto().GetRel()) {
+			return "table"
+		}
+	case *pg.Node_ViewStmt:
+		if isTemp(n.ViewStmt.View) {
+			return "view"
+		}
+	case *pg.Node_CreateSeqStmt:
+		if isTemp(n.CreateSeqStmt.Sequence) {
+			return "sequence"
+		}
+	case *pg.Node_CreateFunctionStmt:
+		if schema, _ := lastOf(texts(n.CreateFunctionStmt.Funcname)); schema == "pg_temp" {
+			return "function"
+		}
+	}
+	return ""
+}
+
+// set fills in SET and RESET.
+func set(v *pg.VariableSetStmt, s *moneyclip.Statement) {
+	name := v.Name
+	switch v.Kind {
+	case pg.VariableSetKind_VAR_RESET_ALL:
+		// It leaves the role and the time of dialing as they are, so that it is no full reset.
+		s.Kind, s.Change = moneyclip.KindSession, "resets all settings"
+		return
+	case pg.VariableSetKind_VAR_SET_MULTI:
+		s.Kind, s.Change = moneyclip.KindSession, "sets the characteristics of transactions"
+		if name == "TRANSACTION" || name == "TRANSACTION SNAPSHOT" {
+			s.Change, s.Reach = "sets the characteristics of the transaction", moneyclip.UntilEnd
+		}
+		return
+	}
+	if isHarmlessSetting(name) {
+		s.Kind = moneyclip.KindInert
+		return
+	}
+	s.Kind, s.Change = moneyclip.KindSession, fmt.Sprintf("sets %s", name)
+	if v.IsLocal {
+		s.Reach = moneyclip.UntilEnd
+	}
+}

@@ -1,0 +1,311 @@
+package postgres
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"math"
+	"math/big"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/moneyclip/moneyclip"
+)
+
+// Keyable implements [moneyclip.Dialect].
+func (dialect) Keyable(column *moneyclip.Column) string {
+	t := typeOf(column)
+	switch {
+	case t.kind == otherType:
+		return fmt.Sprintf("it is of the type %s, whose equality is not reproduced", column.Type)
+	case isOdd(column):
+		return "its collation calls texts equal that differ"
+	}
+	return ""
+}
+
+// Canonical implements [moneyclip.Dialect].
+func (d dialect) Canonical(column *moneyclip.Column, value driver.Value) (moneyclip.Datum, bool) {
+	t := typeOf(column)
+	if isOdd(column) {
+		return moneyclip.Datum{}, false
+	}
+	switch t.kind {
+	case integerType, oidType:
+		return canonicalInt(t, value)
+	case numericType:
+		return canonicalNumeric(t, value)
+	case floatType:
+		return canonicalFloat(value)
+	case boolType:
+		return canonicalBool(value)
+	case textType, blankType, nameType, citextType, enumType:
+		return canonicalText(t, value)
+	case uuidType:
+		return canonicalUUID(value)
+	case dateType, timestampType, timestamptzType:
+		return canonicalTime(t, value)
+	case byteaType:
+		if b, ok := value.([]byte); ok && b != nil {
+			return moneyclip.Bytes(b), true
+		}
+	}
+	return moneyclip.Datum{}, false
+}
+
+// limits :: integer type → its smallest and its greatest value
+var limits = map[string][2]int64{
+	"smallint": {math.MinInt16, math.MaxInt16},
+	"integer":  {math.MinInt32, math.MaxInt32},
+	"bigint":   {math.MinInt64, math.MaxInt64},
+	"oid":      {0, math.MaxUint32},
+}
+
+func canonicalInt(t columnType, value driver.Value) (moneyclip.Datum, bool) {
+	switch v := value.(type) {
+	case int64:
+		// A value that does not fit is found nowhere and stored nowhere: it may have any name, if that is its own.
+		return moneyclip.Int(v), t.kind == integerType || v >= 0 && v <= math.MaxUint32
+	case float64:
+		if v != math.Trunc(v) || math.Abs(v) > maxExact {
+			return moneyclip.Datum{}, false
+		}
+		return canonicalInt(t, int64(v))
+	case string:
+		text := strings.Trim(v, " \t\n\v\f\r")
+		if !plainInteger.MatchString(text) {
+			return moneyclip.Datum{}, false
+		}
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return moneyclip.Datum{}, false
+		}
+		return canonicalInt(t, n)
+	}
+	return moneyclip.Datum{}, false
+}
+
+const maxExact = 1 << 53 // the integers up to here are floats too
+
+var (
+	plainInteger = regexp.MustCompile(`^[+-]?[0-9]{1,19}$`)
+	plainDecimal = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$`)
+)
+
+// canonicalNumeric spells a number without an exponent, and without zeros at its end. A value that a column would round
+// is refused: it is compared as it is and stored as another.
+func canonicalNumeric(t columnType, value driver.Value) (moneyclip.Datum, bool) {
+	var text string
+	switch v := value.(type) {
+	case int64:
+		text = strconv.FormatInt(v, 10)
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return moneyclip.Datum{}, false
+		}
+		text = strconv.FormatFloat(v, 'f', -1, 64) // as both drivers write it
+	case string:
+		text = strings.Trim(v, " \t\n\v\f\r")
+	default:
+		return moneyclip.Datum{}, false
+	}
+	if !plainDecimal.MatchString(text) || len(text) > maxDigits {
+		return moneyclip.Datum{}, false
+	}
+	r, ok := new(big.Rat).SetString(text)
+	if !ok {
+		return moneyclip.Datum{}, false
+	}
+	scale, _ := r.FloatPrec() // digits behind the point, as many as it takes
+	switch {
+	case len(t.mods) == 1 && scale > 0, len(t.mods) == 2 && scale > t.mods[1]:
+		return moneyclip.Datum{}, false
+	case len(t.mods) == 2 && t.mods[1] < 0:
+		return moneyclip.Datum{}, false
+	}
+	return moneyclip.Text(r.FloatString(scale)), true
+}
+
+const maxDigits = 400
+
+// canonicalFloat is a float64's value. Zero has one sign.
+func canonicalFloat(value driver.Value) (moneyclip.Datum, bool) {
+	var f float64
+	switch v := value.(type) {
+	case int64:
+		if v > maxExact || v < -maxExact {
+			return moneyclip.Datum{}, false
+		}
+		f = float64(v)
+	case float64:
+		f = v
+	case string:
+		text := strings.Trim(v, " \t\n\v\f\r")
+		parsed, err := strconv.ParseFloat(text, 64)
+		if err != nil || !plainDecimal.MatchString(text) {
+			return moneyclip.Datum{}, false
+		}
+		f = parsed
+	default:
+		return moneyclip.Datum{}, false
+	}
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return moneyclip.Datum{}, false
+	}
+	return moneyclip.Float(f + 0), true
+}
+
+func canonicalBool(value driver.Value) (moneyclip.Datum, bool) {
+	b, ok := value.(bool)
+	if s, isText := value.(string); isText {
+		switch strings.ToLower(strings.Trim(s, " \t\n\v\f\r")) {
+		case "t", "true", "y", "yes", "on", "1":
+			b, ok = true, true
+		case "f", "false", "n", "no", "off", "0":
+			b, ok = false, true
+		}
+	}
+	return moneyclip.Text(strconv.FormatBool(b)), ok
+}
+
+// canonicalText is a text as the type compares it. A []byte is refused: one driver sends it as it is, another as the text
+// of a bytea.
+func canonicalText(t columnType, value driver.Value) (moneyclip.Datum, bool) {
+	var text string
+	switch v := value.(type) {
+	case string:
+		text = v
+	case int64:
+		text = strconv.FormatInt(v, 10)
+	default:
+		return moneyclip.Datum{}, false
+	}
+	if !utf8.ValidString(text) || strings.IndexByte(text, 0) >= 0 {
+		return moneyclip.Datum{}, false
+	}
+	switch t.kind {
+	case blankType:
+		text = strings.TrimRight(text, " ")
+	case citextType:
+		for i := range len(text) {
+			if text[i] >= utf8.RuneSelf {
+				return moneyclip.Datum{}, false // what is a letter's lower case depends on the database's locale
+			}
+		}
+		text = strings.ToLower(text)
+	case nameType:
+		if len(text) > 63 {
+			return moneyclip.Datum{}, false // cut off
+		}
+	}
+	if len(t.mods) == 1 && utf8.RuneCountInString(text) > t.mods[0] {
+		return moneyclip.Datum{}, false // blanks that are too many are cut off, anything else is an error
+	}
+	return moneyclip.Text(text), true
+}
+
+// canonicalUUID takes the hexadecimal digits, with or without hyphens after each four of them, in braces or not.
+func canonicalUUID(value driver.Value) (moneyclip.Datum, bool) {
+	text, ok := value.(string)
+	if !ok {
+		return moneyclip.Datum{}, false
+	}
+	if strings.HasPrefix(text, "{") && strings.HasSuffix(text, "}") {
+		text = text[1 : len(text)-1]
+	}
+	var digits strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch ch := text[i]; {
+		case ch == '-':
+			if digits.Len() == 0 || digits.Len()%4 != 0 || text[i-1] == '-' || i == len(text)-1 {
+				return moneyclip.Datum{}, false
+			}
+		case '0' <= ch && ch <= '9', 'a' <= ch && ch <= 'f':
+			digits.WriteByte(ch)
+		case 'A' <= ch && ch <= 'F':
+			digits.WriteByte(ch + 'a' - 'A')
+		default:
+			return moneyclip.Datum{}, false
+		}
+	}
+	return moneyclip.Text(digits.String()), digits.Len() == 32
+}
+
+// canonicalTime is a day, a time on the wall, or an instant. Drivers send a time.Time to the first two as its clock shows
+// it, whatever its zone.
+func canonicalTime(t columnType, value driver.Value) (moneyclip.Datum, bool) {
+	var at time.Time
+	switch v := value.(type) {
+	case time.Time:
+		at = v
+		if t.kind == dateType {
+			at = time.Date(v.Year(), v.Month(), v.Day(), 0, 0, 0, 0, time.UTC)
+		}
+	case string:
+		var ok bool
+		if at, ok = parseTime(t, v); !ok {
+			return moneyclip.Datum{}, false
+		}
+	default:
+		return moneyclip.Datum{}, false
+	}
+	step := time.Microsecond
+	if len(t.mods) == 1 {
+		for i := t.mods[0]; i < 6; i++ {
+			step *= 10
+		}
+	}
+	switch {
+	case at.Nanosecond()%int(step) != 0:
+		return moneyclip.Datum{}, false // rounded, or cut off
+	case t.kind == timestamptzType:
+		at = at.UTC()
+	}
+	if at.Year() < 1 || at.Year() > 9999 {
+		return moneyclip.Datum{}, false
+	}
+	layout := "2006-01-02T15:04:05.000000"
+	switch t.kind {
+	case dateType:
+		layout = time.DateOnly
+	case timestamptzType:
+		layout += "Z"
+	}
+	return moneyclip.Text(at.Format(layout)), true
+}
+
+var (
+	isoDay      = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
+	isoClock    = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?$`)
+	isoInstant  = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?)(Z|[+-][0-9]{2}(?::[0-9]{2})?)$`)
+	zoneOfHours = regexp.MustCompile(`^[+-][0-9]{2}$`)
+)
+
+// parseTime reads the one form of a text that means the same under every DateStyle.
+func parseTime(t columnType, text string) (time.Time, bool) {
+	switch t.kind {
+	case dateType:
+		if !isoDay.MatchString(text) {
+			return time.Time{}, false
+		}
+		at, err := time.Parse(time.DateOnly, text)
+		return at, err == nil
+	case timestampType:
+		if !isoClock.MatchString(text) {
+			return time.Time{}, false
+		}
+		at, err := time.Parse("2006-01-02 15:04:05.999999", strings.Replace(text, "T", " ", 1))
+		return at, err == nil
+	}
+	m := isoInstant.FindStringSubmatch(text)
+	if m == nil {
+		return time.Time{}, false
+	}
+	if zoneOfHours.MatchString(m[3]) {
+		m[3] += ":00"
+	}
+	at, err := time.Parse("2006-01-02T15:04:05.999999Z07:00", m[1]+"T"+m[2]+m[3])
+	return at, err == nil
+}

@@ -1,0 +1,294 @@
+package postgres_test
+
+import (
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/dialecttest"
+	"github.com/moneyclip/moneyclip/postgres"
+)
+
+// connect takes a connection of a database.
+func connect(t *testing.T, db *sql.DB) *sql.Conn {
+	t.Helper()
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func exec(t *testing.T, conn *sql.Conn, queries ...string) {
+	t.Helper()
+	for _, query := range queries {
+		if _, err := conn.ExecContext(t.Context(), query); err != nil {
+			t.Fatalf("Exec(%q): %v", query, err)
+		}
+	}
+}
+
+// catalogOf reads the catalog that a session sees.
+func catalogOf(t *testing.T, conn *sql.Conn) *moneyclip.Catalog {
+	t.Helper()
+	catalog, err := postgres.Dialect.Catalog(t.Context(), dialecttest.Asker(conn))
+	if err != nil {
+		t.Fatalf("Catalog: %v", err)
+	}
+	return catalog
+}
+
+// rich is a schema with one of everything.
+const rich = `
+CREATE SCHEMA shop;
+CREATE TYPE shop.mood AS ENUM ('happy', 'sad');
+CREATE DOMAIN shop.price AS numeric(10,2) NOT NULL DEFAULT 1;
+CREATE DOMAIN shop.cheap AS shop.price CHECK (VALUE < 10);
+CREATE COLLATION shop.loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE authors (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name varchar(50) NOT NULL UNIQUE,
+	mood shop.mood DEFAULT 'happy', price shop.cheap, born date DEFAULT '2000-01-01', at timestamptz DEFAULT now(),
+	twice bigint GENERATED ALWAYS AS (length(name) * 2) STORED, n int DEFAULT 0, s text DEFAULT 'a', b boolean DEFAULT true,
+	loose text COLLATE shop.loose UNIQUE, tags text[], m integer DEFAULT -1, x text);
+CREATE UNIQUE INDEX ON authors (lower(name));
+CREATE UNIQUE INDEX ON authors (n) WHERE n > 0;
+CREATE UNIQUE INDEX ON authors (s, m) INCLUDE (b);
+CREATE UNIQUE INDEX ON authors (x text_pattern_ops);
+CREATE TABLE shop.authors (id int PRIMARY KEY);
+CREATE TABLE books (id serial PRIMARY KEY, author_id bigint REFERENCES authors ON DELETE CASCADE ON UPDATE SET NULL,
+	title text, updated timestamptz, UNIQUE (title) DEFERRABLE);
+CREATE TABLE pairs (a int, b int, PRIMARY KEY (b, a));
+CREATE TABLE shop.links (x int, y int, FOREIGN KEY (x, y) REFERENCES pairs (a, b) ON DELETE SET NULL (y));
+CREATE TABLE shop.links2 (x int DEFAULT 5, y int DEFAULT 6, FOREIGN KEY (y, x) REFERENCES pairs (b, a) ON DELETE SET DEFAULT);
+CREATE TABLE events (id int NOT NULL, at date NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+CREATE TABLE events_a PARTITION OF events FOR VALUES FROM ('2000-01-01') TO ('2010-01-01');
+CREATE TABLE events_b PARTITION OF events FOR VALUES FROM ('2010-01-01') TO ('2020-01-01') PARTITION BY RANGE (id);
+CREATE TABLE events_c PARTITION OF events_b FOR VALUES FROM (0) TO (1000);
+CREATE TABLE notes (event int, at date, FOREIGN KEY (event, at) REFERENCES events ON DELETE CASCADE) PARTITION BY LIST (event);
+CREATE TABLE notes_a PARTITION OF notes FOR VALUES IN (1);
+CREATE VIEW titles AS SELECT b.id, a.name, b.title FROM books b JOIN authors a ON a.id = b.author_id;
+CREATE VIEW v2 AS SELECT name FROM titles;
+CREATE VIEW simple AS SELECT id, title FROM books;
+CREATE VIEW clock AS SELECT id, now() AS at FROM books;
+CREATE MATERIALIZED VIEW counts AS SELECT author_id, count(*) FROM books GROUP BY 1;
+CREATE TABLE secret (id int PRIMARY KEY, owner text);
+ALTER TABLE secret ENABLE ROW LEVEL SECURITY;
+CREATE VIEW secrets AS SELECT * FROM secret;
+CREATE TABLE log (id int, text text);
+CREATE TABLE ruled (id int PRIMARY KEY);
+CREATE RULE also AS ON UPDATE TO ruled DO ALSO INSERT INTO log VALUES (1, 'x');
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.updated := now(); RETURN NEW; END $$;
+CREATE TRIGGER touch BEFORE UPDATE ON books FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF TG_OP = 'DELETE' THEN
+		INSERT INTO log (id, text) VALUES (OLD.id, 'gone');
+		RETURN OLD;
+	END IF;
+	UPDATE log SET text = NEW.title WHERE id = NEW.id;
+	BEGIN DELETE FROM log WHERE id = OLD.id; EXCEPTION WHEN OTHERS THEN DELETE FROM pairs WHERE a = NEW.id; END;
+	RETURN NULL;
+END $$;
+CREATE TRIGGER note AFTER INSERT OR DELETE OR UPDATE OF title ON books FOR EACH ROW EXECUTE FUNCTION note();
+CREATE FUNCTION dynamic() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'DELETE FROM log'; RETURN NULL; END $$;
+CREATE TRIGGER dynamic AFTER INSERT ON pairs EXECUTE FUNCTION dynamic();
+CREATE FUNCTION into_both() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE r log; BEGIN
+	INSERT INTO authors (id) VALUES (NEW.id); RETURN NEW; END $$;
+CREATE TRIGGER into_both AFTER UPDATE ON log FOR EACH ROW EXECUTE FUNCTION into_both();
+CREATE FUNCTION other() RETURNS trigger LANGUAGE plpgsql SET search_path = shop AS $$ DECLARE r public.log; BEGIN
+	r := NEW; r.id := 1; INSERT INTO authors (id) VALUES (NEW.id); RETURN r; END $$;
+CREATE TRIGGER other BEFORE INSERT ON log FOR EACH ROW EXECUTE FUNCTION other();
+CREATE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM books WHERE id = OLD.id; RETURN OLD; END $$;
+CREATE TRIGGER gone INSTEAD OF DELETE ON titles FOR EACH ROW EXECUTE FUNCTION gone();
+CREATE TRIGGER off AFTER DELETE ON books FOR EACH ROW EXECUTE FUNCTION note();
+ALTER TABLE books DISABLE TRIGGER off;
+CREATE TRIGGER same BEFORE UPDATE ON pairs FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+CREATE FUNCTION writes() RETURNS int LANGUAGE sql AS 'DELETE FROM public.log; SELECT 1';
+CREATE FUNCTION reads() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM public.log';
+CREATE FUNCTION sum2(int, int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 + $2';
+CREATE FUNCTION whole(books) RETURNS text LANGUAGE sql AS 'DELETE FROM public.log; SELECT $1.title';
+CREATE VIEW writer AS SELECT id, writes() FROM books;
+CREATE TABLE defaulted (id int DEFAULT writes(), u uuid DEFAULT gen_random_uuid());
+CREATE TABLE "odd.name" ("Big" int PRIMARY KEY);
+CREATE SCHEMA "a.b"; CREATE TABLE "a.b".c (id int);
+CREATE TABLE parent (id int); CREATE TABLE child (extra int) INHERITS (parent);
+CREATE TABLE truncated (id int);
+CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN TRUNCATE log; RETURN NULL; END $$;
+CREATE TRIGGER t AFTER TRUNCATE ON truncated EXECUTE FUNCTION t();
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON truncated DEFERRABLE FOR EACH ROW EXECUTE FUNCTION note();
+`
+
+func TestCatalog(t *testing.T) {
+	for _, driver := range drivers {
+		t.Run(driver, func(t *testing.T) {
+			conn := connect(t, open(t, driver))
+			exec(t, conn, rich)
+			catalog := catalogOf(t, conn)
+			t.Run("Columns", func(t *testing.T) { testColumns(t, catalog) })
+			t.Run("Relations", func(t *testing.T) { testRelations(t, catalog) })
+			t.Run("Triggers", func(t *testing.T) { testTriggers(t, catalog) })
+			t.Run("Path", func(t *testing.T) {
+				exec(t, conn, "SET search_path TO shop, public")
+				other := catalogOf(t, conn)
+				if other.Digest != catalog.Digest {
+					t.Errorf("one schema has two digests, seen by two search paths")
+				}
+				if want := []string{"shop", "public"}; !slices.Equal(other.Path, want) {
+					t.Errorf("Path = %q, want %q", other.Path, want)
+				}
+				if got := other.Lookup("", "authors"); got == nil || got.Name != "shop.authors" {
+					t.Errorf("authors means %v, want shop.authors", got)
+				}
+			})
+		})
+	}
+}
+
+func testColumns(t *testing.T, catalog *moneyclip.Catalog) {
+	want := []string{
+		`id bigint not null`, `name character varying(50) not null`, `mood enum shop.mood = happy`, `price numeric(10,2) not null`,
+		`born date = 2000-01-01`, `at timestamp with time zone`, `twice bigint generated`, `n integer = 0`, `s text = a`,
+		`b boolean = true`, `loose text NULL`, `tags text[] NULL`, `m integer = -1`, `x text NULL`,
+	}
+	var got []string
+	for _, c := range catalog.Tables["public.authors"].Columns {
+		text := c.Name + " " + c.Type
+		switch {
+		case c.Generated:
+			text += " generated"
+		case c.Default.Kind == moneyclip.ValueConst && c.Default.Const != nil:
+			text += fmt.Sprintf(" = %v", c.Default.Const)
+		case c.Default.Kind == moneyclip.ValueConst && !c.NotNull:
+			text += " NULL"
+		}
+		if c.NotNull {
+			text += " not null"
+		}
+		got = append(got, text)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("columns:\n%q, want\n%q", got, want)
+	}
+	if got := postgres.Dialect.Keyable(catalog.Tables["public.authors"].Column("loose")); got == "" {
+		t.Errorf("a column with a nondeterministic collation can be a key")
+	}
+	var keys []string
+	for _, key := range catalog.Tables["public.authors"].Unique {
+		keys = append(keys, fmt.Sprintf("%v %v", key.Columns, key.Odd))
+	}
+	slices.Sort(keys)
+	if want := []string{
+		"[] true", "[id] false", "[loose] true", "[n] true", "[name] false", "[s m] false", "[x] true",
+	}; !slices.Equal(keys, want) {
+		t.Errorf("unique keys = %q, want %q", keys, want)
+	}
+	if got := catalog.Tables["public.books"].Unique; len(got) != 2 || got[0].Odd == got[1].Odd {
+		t.Errorf("unique keys of books = %v, want one that is odd because it is deferrable", got)
+	}
+}
+
+func testRelations(t *testing.T, catalog *moneyclip.Catalog) {
+	keys := func(name string) string {
+		var list []string
+		for _, k := range catalog.Tables[name].Keys {
+			list = append(list, fmt.Sprintf("%s%v->%v %v %v", k.Child, k.Columns, k.ParentColumns, k.OnDelete, k.OnUpdate))
+		}
+		slices.Sort(list)
+		return strings.Join(list, "; ")
+	}
+	for name, want := range map[string]string{
+		"public.authors": "public.books[author_id]->[id] 1 2",
+		"public.pairs":   "shop.links2[y x]->[b a] 3 0; shop.links[x y]->[a b] 0 0",
+		"public.events":  "public.notes[event at]->[id at] 1 0",
+	} {
+		if got := keys(name); got != want {
+			t.Errorf("foreign keys to %s: %q, want %q", name, got, want)
+		}
+	}
+	for name, want := range map[string][]string{
+		"public.events":   {"public.events_a", "public.events_b", "public.events_c"},
+		"public.events_c": {"public.events", "public.events_b"},
+		"public.parent":   {"public.child"},
+		"public.child":    {"public.parent"},
+		"public.authors":  nil,
+	} {
+		if got := catalog.Tables[name].Kin; !slices.Equal(got, want) {
+			t.Errorf("kin of %s = %q, want %q", name, got, want)
+		}
+	}
+	for name, want := range map[string]string{
+		"public.titles": "public.books public.authors", "public.v2": "public.books public.authors", "public.simple": "public.books",
+		"public.counts": "", "public.books": "",
+	} {
+		var got []string
+		for _, read := range catalog.Tables[name].Reads {
+			got = append(got, read.Table)
+		}
+		if text := strings.Join(got, " "); text != want || catalog.Tables[name].Opaque != "" {
+			t.Errorf("%s reads %q, want %q; it is opaque: %q", name, text, want, catalog.Tables[name].Opaque)
+		}
+	}
+	for _, name := range []string{"public.clock", "public.secrets", "public.writer", "a.b.c"} {
+		if catalog.Tables[name].Opaque == "" {
+			t.Errorf("%s is not opaque", name)
+		}
+	}
+	if catalog.Tables["public.secret"].Guarded == "" {
+		t.Errorf("a table with row security is not guarded")
+	}
+	if catalog.Tables["public.odd.name"].Column("Big") == nil {
+		t.Errorf("a name in quotes is lost")
+	}
+}
+
+func testTriggers(t *testing.T, catalog *moneyclip.Catalog) {
+	describe := func(name string) string {
+		var list []string
+		for _, trigger := range catalog.Tables[name].Triggers {
+			text := fmt.Sprint(trigger.Op)
+			if trigger.Of != nil {
+				text += fmt.Sprintf(" of %v", trigger.Of)
+			}
+			if trigger.Instead {
+				text += " instead"
+			}
+			if trigger.Sets != nil || trigger.SetsAll {
+				text += fmt.Sprintf(" sets %v %v", trigger.Sets, trigger.SetsAll)
+			}
+			if trigger.Opaque != "" {
+				list = append(list, text+" opaque")
+				continue
+			}
+			for _, w := range trigger.Writes {
+				text += fmt.Sprintf(" %v %s", w.Op, w.Table)
+				for _, p := range w.Pins {
+					text += fmt.Sprintf(" %s=%v.%s", p.Column, p.Values[0].Kind, p.Values[0].Column)
+				}
+				for _, row := range w.Rows {
+					text += fmt.Sprintf(" (%v.%s)", row[0].Kind, row[0].Column)
+				}
+			}
+			list = append(list, text)
+		}
+		slices.Sort(list)
+		return strings.Join(list, "; ")
+	}
+	note := " 1 public.log (3.id) 2 public.log id=4.id 3 public.log id=3.id 3 public.pairs a=4.id"
+	for name, want := range map[string]string{
+		"public.books":     "1" + note + "; 2 of [title]" + note + "; 2 sets [updated] false; 3" + note,
+		"public.pairs":     "1 opaque; 2; 3 2 shop.links",
+		"public.log":       "1 sets [] true 1 shop.authors (4.id); 2 opaque",
+		"public.titles":    "3 instead 3 public.books id=3.id",
+		"public.ruled":     "2 opaque",
+		"public.truncated": "1 opaque; 3 3 public.log",
+		"public.defaulted": "1 opaque",
+		"public.authors":   "",
+	} {
+		if got := describe(name); got != want {
+			t.Errorf("triggers of %s:\n%q, want\n%q", name, got, want)
+		}
+	}
+}

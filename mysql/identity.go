@@ -1,0 +1,108 @@
+package mysql
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/moneyclip/moneyclip"
+)
+
+const (
+	sessionQuery = "SELECT DATABASE(), CURRENT_USER(), VERSION()"
+	// A server lacks some of these. What it lacks can not be set.
+	variablesQuery = `SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'server_uid', 'feedback_server_uid', 'lower_case_table_names',
+		'read_only', 'super_read_only', 'autocommit', 'foreign_key_checks', 'transaction_isolation', 'tx_isolation',
+		'innodb_locks_unsafe_for_binlog', 'sql_auto_is_null',
+		'sql_mode', 'old_mode', 'time_zone', 'system_time_zone', 'character_set_client', 'character_set_connection',
+		'character_set_results', 'collation_connection', 'lc_time_names', 'group_concat_max_len', 'div_precision_increment',
+		'sql_select_limit', 'default_week_format', 'max_sort_length', 'block_encryption_mode', 'default_regex_flags',
+		'system_versioning_asof', 'show_old_temporals', 'windowing_use_high_precision', 'max_allowed_packet')`
+)
+
+// profiled are the variables that change what a SELECT returns.
+var profiled = strings.Fields(`sql_mode old_mode time_zone system_time_zone character_set_client character_set_connection
+	character_set_results collation_connection lc_time_names group_concat_max_len div_precision_increment sql_select_limit
+	default_week_format max_sort_length block_encryption_mode default_regex_flags show_old_temporals
+	windowing_use_high_precision max_allowed_packet`)
+
+// Identify implements [moneyclip.Dialect].
+func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (moneyclip.Identity, error) {
+	rows, err := ask(ctx, sessionQuery)
+	if err != nil {
+		return moneyclip.Identity{}, err
+	}
+	variables, err := ask(ctx, variablesQuery)
+	if err != nil {
+		return moneyclip.Identity{}, err
+	}
+	if len(rows) != 1 || len(rows[0]) != 3 {
+		return moneyclip.Identity{}, errors.New("mysql: the server does not say which database is the default one")
+	}
+	vars := map[string]string{}
+	for _, row := range variables {
+		if len(row) == 2 {
+			vars[strings.ToLower(asText(row[0]))] = asText(row[1])
+		}
+	}
+	database, user := asText(rows[0][0]), asText(rows[0][1])
+	// The version is part of it: what functions return differs between versions.
+	parts := []string{options(dsn), user, asText(rows[0][2])}
+	for _, name := range profiled {
+		parts = append(parts, name, vars[name])
+	}
+	level := cmp.Or(vars["transaction_isolation"], vars["tx_isolation"])
+	id := moneyclip.Identity{
+		Profile:  digest(parts...)[:16],
+		Implicit: vars["autocommit"] == "OFF",
+		Ranges:   (level == "REPEATABLE-READ" || level == "SERIALIZABLE") && !isOn(vars["innodb_locks_unsafe_for_binlog"]),
+		Tainted:  taint(vars),
+	}
+	server := cmp.Or(vars["server_uuid"], vars["server_uid"], vars["feedback_server_uid"])
+	switch {
+	case database == null || database == "":
+		id.Tainted = "it has no default database"
+		return id, nil
+	case server == "":
+		id.Tainted = "the server has no identity of its own: set Config.Scope"
+		return id, nil
+	}
+	if vars["lower_case_table_names"] != "0" {
+		database = strings.ToLower(database)
+	}
+	id.Scope = "mysql-" + digest(server, database)[:24]
+	return id, nil
+}
+
+// taint says why the cache can not serve a session; empty: it can.
+func taint(vars map[string]string) string {
+	level := cmp.Or(vars["transaction_isolation"], vars["tx_isolation"])
+	charsets := []string{"utf8mb4", "utf8mb3", "utf8"}
+	switch mode := twists(vars["sql_mode"]); {
+	case mode != "":
+		return "sql_mode has " + mode + ", which changes what a text means"
+	case level == "READ-UNCOMMITTED":
+		return "it reads what is not committed"
+	case vars["foreign_key_checks"] == "OFF":
+		return "foreign_key_checks is off"
+	case isOn(vars["read_only"]), isOn(vars["super_read_only"]):
+		return "a replica, or a server that is read-only"
+	case isOn(vars["sql_auto_is_null"]):
+		return "sql_auto_is_null is on"
+	case vars["system_versioning_asof"] != "" && vars["system_versioning_asof"] != "DEFAULT":
+		return "system_versioning_asof is set"
+	case !slices.Contains(charsets, vars["character_set_client"]), !slices.Contains(charsets, vars["character_set_connection"]):
+		return "its character set is not UTF-8"
+	}
+	return ""
+}
+
+func isOn(value string) bool { return strings.EqualFold(value, "ON") || value == "1" }
+
+// options are those of a DSN, which comes after the last slash. The rest may hold a password.
+func options(dsn string) string {
+	_, list, _ := strings.Cut(dsn[strings.LastIndex(dsn, "/")+1:], "?")
+	return list
+}

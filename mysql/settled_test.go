@@ -1,0 +1,47 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+)
+
+// mysqlError is one like that of go-sql-driver.
+type mysqlError struct {
+	Number  uint16
+	Message string
+}
+
+func (e *mysqlError) Error() string { return fmt.Sprintf("Error %d: %s", e.Number, e.Message) }
+
+func TestErrors(t *testing.T) {
+	for _, tt := range []struct {
+		err                  error
+		settled, added, ends bool
+	}{
+		{&mysqlError{1062, "Duplicate entry"}, true, false, false},
+		{fmt.Errorf("saving: %w", &mysqlError{1062, "Duplicate entry"}), true, false, false},
+		{errors.Join(io.EOF, &mysqlError{1062, "Duplicate entry"}), true, false, false},
+		{&mysqlError{1213, "Deadlock"}, true, true, true},
+		{&mysqlError{1205, "Lock wait"}, true, true, true},
+		{&mysqlError{1020, "Record has changed"}, true, true, false},
+		{&mysqlError{1142, "SELECT command denied"}, true, true, false},
+		{&mysqlError{1053, "Server shutdown"}, false, false, true},
+		{&mysqlError{2013, "Lost connection"}, false, false, true},
+		{context.Canceled, false, false, true},
+		{errors.New("Error 1062: not the server's"), false, false, true},
+		{io.ErrUnexpectedEOF, false, false, true},
+	} {
+		if got := Dialect.Settled(tt.err); got != tt.settled {
+			t.Errorf("Settled(%v) = %v", tt.err, got)
+		}
+		if got := Dialect.Added(tt.err); got != tt.added {
+			t.Errorf("Added(%v) = %v", tt.err, got)
+		}
+		if got := Dialect.Ends(tt.err); got != tt.ends {
+			t.Errorf("Ends(%v) = %v", tt.err, got)
+		}
+	}
+}

@@ -76,7 +76,9 @@ func TestForms(t *testing.T) {
 						if diff := cmp.Diff(after, look(t, e, db)); diff != "" {
 							t.Errorf("cached selects (-database +cache):\n%s", diff)
 						}
-						checkMisses(t, cache, fresh, before, after, e, f)
+						if !f.alone || !way.inTx {
+							checkMisses(t, cache, fresh, before, after, e, f)
+						}
 					})
 				}
 			}

@@ -9,7 +9,7 @@ import "slices"
 func (s *step) given(table *Table, column string, v Value) Value {
 	c := table.Column(column)
 	numbered := column == table.Serial && s.write.Op == Insert
-	if !numbered && (c == nil || !c.NotNull || !s.write.Replace && !table.Replaces) {
+	if !numbered && (c == nil || !c.NotNull) {
 		return v
 	}
 	if !numbered && c.Default.Kind == ValueConst && c.Default.Const == nil {

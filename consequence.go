@@ -226,8 +226,10 @@ func (e *effects) foreignKeys(s step, table *Table) {
 		}
 		via := fmt.Sprintf("by the foreign key from %q: ", key.Child)
 		next := step{write: child, rowOf: s.rowOf, via: via, depth: s.depth + 1, replace: s.replace}
-		// A read goes along a chain of different tables. Where a table meets itself, the chain has no end.
-		if (s.unit == w || e.isPinned(w)) && !inChain(w, key.Child) {
+		// A read goes along a chain of different tables. Where a table meets itself, the chain has no end, unless its rows
+		// stay and nothing refers to what they lose.
+		endless := inChain(w, key.Child) && (child.Op == Delete || w.Parent != nil)
+		if (s.unit == w || e.isPinned(w)) && !endless {
 			child.Parent, child.Key = w, key
 			next.unit = child
 		}

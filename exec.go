@@ -30,7 +30,7 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 	switch {
 	case p.statement.Kind == KindRead:
 		return run(ctx)
-	case p.statement.Kind == KindControl, p.statement.Kind == KindSession:
+	case p.statement.Kind == KindControl, p.statement.Kind == KindSession, p.statement.Commits && c.tx != nil:
 		c.rowsOut = true
 		err = c.perform(ctx, p, args, func(ctx context.Context, _ *writing) (err error) {
 			rows, err = run(ctx)
@@ -196,6 +196,10 @@ func (w *writing) collect() {
 func (w *writing) end(ctx context.Context, err error) error {
 	c := w.conn
 	c.open = slices.DeleteFunc(c.open, func(open *work) bool { return open == w.work })
+	if w.later && errors.Is(err, driver.ErrSkip) {
+		w.undo(ctx) // the statement comes again, prepared
+		return err
+	}
 	w.readLast(ctx, err)
 	if w.plan.statement.Doubtful != "" {
 		c.doubtful = w.plan.statement.Doubtful

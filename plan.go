@@ -156,8 +156,11 @@ func (b *bound) matchTable(m *meaning, s *Statement) (verbs []verb, why string) 
 			case ValueParam:
 				v.param = value.Param
 			case ValueConst:
-				if value.Const != nil {
-					v.constant, _ = m.database.dialect.Canonical(column, value.Const)
+				if value.Const == nil {
+					continue
+				}
+				if d, ok := m.database.dialect.Canonical(column, value.Const); ok {
+					v.constant = d
 				}
 			}
 		}

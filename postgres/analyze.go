@@ -57,7 +57,10 @@ func parse(text string) (*pg.ParseResult, bool) {
 	return tree, err == nil && tree != nil
 }
 
-const maxText = 1 << 20 // bytes; a longer text is a bulk load, whose analysis would take longer than it
+const (
+	maxText   = 1 << 24 // bytes; a longer text is a bulk load, whose analysis would take longer than it
+	maxNormal = 1 << 16 // bytes of a text that is given a normal form: a longer one does not come again
+)
 
 // deparse writes statements in a normal form: without comments, with blanks and keywords all alike. It reports false if
 // that form does not mean the same.
@@ -93,7 +96,10 @@ func own(stmt *pg.RawStmt, text string) string {
 func analyze(stmt *pg.RawStmt, text string, catalog *moneyclip.Catalog) moneyclip.Statement {
 	s := moneyclip.Statement{Params: params(stmt)}
 	var ok bool
-	if s.Text, ok = deparse(stmt); !ok {
+	if len(text) <= maxNormal {
+		s.Text, ok = deparse(stmt)
+	}
+	if !ok {
 		s.Text = own(stmt, text)
 	}
 	c := newConverter(catalog)
@@ -158,6 +164,10 @@ func (c *converter) finish(s *moneyclip.Statement) {
 		for i := range s.Writes {
 			s.Writes[i].Source = nil // a statement that may write anything is not worth a reading
 		}
+	}
+	if len(c.calls) > 0 && (s.Kind == moneyclip.KindRead || s.Kind == moneyclip.KindWrite) {
+		s.Returns = s.Returns || s.Kind == moneyclip.KindRead
+		s.Kind, s.Writes = moneyclip.KindWrite, append(s.Writes, c.calls...)
 	}
 	if c.session == "" {
 		return

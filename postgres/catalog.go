@@ -78,6 +78,11 @@ UNION ALL SELECT 'function', json_build_array(n.nspname, p.provolatile::text, js
 	WHERE n.nspname = 'pg_catalog' OR n.nspname IN (SELECT name FROM spaces) GROUP BY 1, n.nspname, p.provolatile
 UNION ALL SELECT 'body', json_build_array(n.nspname, p.proname, p.oid::text, md5(p.prosrc))::text
 	FROM pg_proc p JOIN spaces s ON s.oid = p.pronamespace JOIN pg_namespace n ON n.oid = p.pronamespace
+UNION ALL SELECT '~code', json_build_array(s.name, p.proname, l.lanname, p.prosrc, array_to_string(p.proconfig, E'\n'),
+		pg_get_functiondef(p.oid))::text
+	FROM pg_proc p JOIN spaces s ON s.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
+	WHERE p.provolatile = 'v' AND p.prokind IN ('f', 'p') AND l.lanname IN ('sql', 'plpgsql')
+		AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
 UNION ALL SELECT 'ofrow', json_build_array(p.proname)::text FROM pg_proc p JOIN pg_type t ON t.oid = p.proargtypes[0]
 	WHERE p.pronargs = 1 AND t.typtype = 'c'
 UNION ALL SELECT 'harmless', json_build_array(p.proname)::text FROM pg_proc p
@@ -200,14 +205,16 @@ func (b *builder) build() {
 		b.foreignKey(t)
 	}
 	b.kin()
+	b.codes()
+	b.views()
 	for _, t := range b.things["~default"] {
 		b.defaultOf(t)
 	}
-	b.views()
 	for _, t := range b.things["rule"] {
 		b.rule(t)
 	}
 	b.triggers()
+	b.settle()
 }
 
 func (b *builder) functions() {

@@ -25,6 +25,9 @@ func (b *builder) defaultOf(t thing) {
 			Op: moneyclip.Insert, Opaque: fmt.Sprintf("the default of %s %s", col.Name, c.writes),
 		})
 	}
+	if len(c.calls) > 0 {
+		def.Triggers = append(def.Triggers, moneyclip.Trigger{Op: moneyclip.Insert, Writes: c.calls})
+	}
 	for {
 		cast, ok := e.(query.Cast)
 		if !ok || !isHarmless(col, cast.Type) && cast.Type != col.Type {
@@ -106,7 +109,10 @@ func (b *builder) view(def *moneyclip.Table, c *converter, m query.Meaning) {
 	if def.Opaque == "" {
 		def.Opaque = c.impure
 	}
-	if c.writes != "" {
+	switch {
+	case c.writes != "":
 		b.facts.writers[def.Name] = c.writes
+	case len(c.calls) > 0:
+		b.facts.writers[def.Name] = "calls a function that writes"
 	}
 }

@@ -11,12 +11,17 @@ type facts struct {
 	types     map[string]string     // :: "schema.type" → what a column of that type has as its Type
 	system    map[string]bool       // tables and views in pg_catalog
 	writers   map[string]string     // :: view → why a SELECT from it may write anything
+
+	codes    map[string][]*code // :: "schema.function" → the functions of that name that may write
+	effects  map[string]*effect // :: the same → what they do
+	effectOf func(name string) *effect
 }
 
 func newFacts() *facts {
 	return &facts{
 		functions: map[string]volatility{}, schemas: map[string][]string{}, harmless: map[string]bool{},
 		ofRows: map[string]bool{}, types: map[string]string{}, system: map[string]bool{}, writers: map[string]string{},
+		codes: map[string][]*code{}, effects: map[string]*effect{},
 	}
 }
 

@@ -86,7 +86,7 @@ func (c *converter) called(schema, name string) query.Other {
 	case system || v == stable || c.facts.harmless[name]:
 		c.taint("calls %s(), which depends on more than its arguments", name)
 	default:
-		c.doubt("calls %s(), which is volatile", name)
+		c.runs(schema, name)
 	}
 	return query.Other{}
 }

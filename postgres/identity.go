@@ -27,11 +27,10 @@ const identityQuery = `SELECT
 	to_json(current_schemas(false))::text,
 	current_user::text, session_user::text,
 	(SELECT string_agg(name || '=' || setting, E'\n' ORDER BY name) FROM pg_settings WHERE name IN (
-		'TimeZone', 'DateStyle', 'IntervalStyle', 'bytea_output', 'extra_float_digits', 'lc_messages', 'lc_monetary',
-		'lc_numeric', 'lc_time', 'default_text_search_config', 'client_encoding', 'xmlbinary', 'xmloption', 'row_security',
-		'array_nulls', 'standard_conforming_strings', 'backslash_quote', 'escape_string_warning', 'quote_all_identifiers',
-		'search_path', 'role', 'timezone_abbreviations', 'lo_compat_privileges', 'default_with_oids', 'check_function_bodies',
-		'default_transaction_isolation', 'geqo_seed', 'synchronize_seqscans', 'gin_fuzzy_search_limit'))`
+		'TimeZone', 'DateStyle', 'IntervalStyle', 'bytea_output', 'extra_float_digits', 'lc_monetary', 'lc_numeric',
+		'lc_time', 'default_text_search_config', 'client_encoding', 'xmlbinary', 'xmloption', 'row_security', 'array_nulls',
+		'standard_conforming_strings', 'backslash_quote', 'quote_all_identifiers', 'search_path', 'role',
+		'timezone_abbreviations', 'gin_fuzzy_search_limit'))`
 
 // Identify implements [moneyclip.Dialect].
 func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (moneyclip.Identity, error) {

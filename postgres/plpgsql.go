@@ -39,25 +39,51 @@ func parseBody(f *function) (p *program, ok bool) {
 	if strings.Contains(f.text, quote) {
 		return nil, false
 	}
-	text, err := pg.ParsePlPgSqlToJSON("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS " + quote + f.text + quote)
-	if err != nil {
-		return nil, false
-	}
-	var functions []map[string]map[string]any
-	if json.Unmarshal([]byte(mend(text)), &functions) != nil || len(functions) != 1 {
-		return nil, false
-	}
-	root := functions[0]["PLpgSQL_function"]
-	datums, _ := root["datums"].([]any)
-	p = &program{}
-	for _, datum := range datums {
-		p.variables = append(p.variables, variableOf(datum))
-	}
-	if len(p.variables) == 0 || !p.variables[0].isNew || !p.read(root["action"]) {
+	p, ok = parseProgram("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS "+quote+f.text+quote, true)
+	if !ok || len(p.variables) == 0 || !p.variables[0].isNew {
 		return nil, false
 	}
 	p.setsAll = p.setsAll || returnsAnother(f.text)
 	return p, true
+}
+
+// parseFunction parses the definition of any function.
+func parseFunction(definition string) (p *program, ok bool) {
+	defer func() {
+		// As in Analyze.
+		if recover() != nil {
+			p, ok = nil, false
+		}
+	}()
+	return parseProgram(definition, false)
+}
+
+func parseProgram(definition string, isTrigger bool) (*program, bool) {
+	text, err := pg.ParsePlPgSqlToJSON(definition)
+	if err != nil {
+		return nil, false
+	}
+	if isTrigger {
+		text = mend(text)
+	}
+	var functions []map[string]map[string]any
+	if json.Unmarshal([]byte(text), &functions) != nil || len(functions) != 1 {
+		return nil, false
+	}
+	root := functions[0]["PLpgSQL_function"]
+	datums, _ := root["datums"].([]any)
+	p := &program{}
+	for _, datum := range datums {
+		p.variables = append(p.variables, variableOf(datum))
+	}
+	for _, datum := range datums {
+		// What a variable begins with, and the query of a cursor.
+		m, _ := datum.(map[string]any)
+		if !p.read(m["PLpgSQL_var"]) {
+			return nil, false
+		}
+	}
+	return p, p.read(root["action"])
 }
 
 // mend takes out the braces that the parser closes once too often, after the variables for which it has no words: they come
@@ -128,10 +154,10 @@ func (p *program) statement(name string, m map[string]any) bool {
 		p.assign(number(m["target"]))
 	case "PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors":
 		p.dynamic = append(p.dynamic, name)
-	case "PLpgSQL_stmt_call":
+	case "PLpgSQL_stmt_call", "PLpgSQL_stmt_commit", "PLpgSQL_stmt_rollback":
 		p.dynamic = append(p.dynamic, name)
 		return true
-	case "PLpgSQL_stmt_open":
+	case "PLpgSQL_stmt_open", "PLpgSQL_stmt_return_query":
 		if m["dynquery"] != nil {
 			p.dynamic = append(p.dynamic, name)
 		}
@@ -143,8 +169,6 @@ func (p *program) statement(name string, m map[string]any) bool {
 			f, _ := field.(map[string]any)
 			p.assign(number(f["varno"]))
 		}
-		return true
-	case "PLpgSQL_var":
 		return true
 	}
 	for _, name := range slices.Sorted(maps.Keys(m)) {

@@ -17,9 +17,10 @@ type converter struct {
 	facts   *facts // nil: nothing is known of the database
 	body    *body  // of a trigger; nil: it is a statement of a client
 
-	impure  string // the first reason why what it returns is no function of rows and arguments
-	writes  string // the first reason why it may write anything
-	session string // what it changes in the session
+	impure  string            // the first reason why what it returns is no function of rows and arguments
+	writes  string            // the first reason why it may write anything
+	calls   []moneyclip.Write // of functions that it calls
+	session string            // what it changes in the session
 	reach   moneyclip.Reach
 }
 
@@ -230,8 +231,12 @@ func (c *converter) table(r *pg.RangeVar) *query.Item {
 	item := &query.Item{Schema: c.schema(r), Table: r.Relname}
 	if c.facts != nil {
 		def := c.catalog.Lookup(item.Schema, item.Table)
-		if def != nil && def.View && c.facts.writers[def.Name] != "" {
+		switch {
+		case def == nil || !def.View:
+		case c.facts.writers[def.Name] != "":
 			c.doubt("reads %s, which %s", def.Name, c.facts.writers[def.Name])
+		case c.body != nil && def.Reads == nil:
+			c.doubt("reads %s, whose definition has not been read", def.Name)
 		}
 	}
 	return c.aliased(item, r.Alias)

@@ -205,6 +205,7 @@ func (r *reader) statement(text string) {
 	if c.session != "" {
 		r.opaque("its body %s", c.session)
 	}
+	r.trigger.Writes = append(r.trigger.Writes, c.calls...)
 	for _, w := range c.throughViews(m.Writes) {
 		// Values of the row that has fired the trigger are not to be had from outside of it.
 		w.Source = nil

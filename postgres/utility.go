@@ -26,7 +26,9 @@ func (c *converter) utility(node *pg.Node, s *moneyclip.Statement) {
 	case *pg.Node_RefreshMatViewStmt:
 		s.Kind = moneyclip.KindWrite
 		s.Writes = []moneyclip.Write{{Op: moneyclip.Delete, Table: c.tableName(n.RefreshMatViewStmt.Relation)}}
-	case *pg.Node_CallStmt, *pg.Node_DoStmt, *pg.Node_ExecuteStmt:
+	case *pg.Node_CallStmt, *pg.Node_DoStmt:
+		c.run(node, s)
+	case *pg.Node_ExecuteStmt:
 		s.Kind = moneyclip.KindWrite
 		s.Writes = []moneyclip.Write{{Op: moneyclip.AnyOp}}
 		s.Returns = true
@@ -143,7 +145,7 @@ func (c *converter) embedded(node *pg.Node, s *moneyclip.Statement) {
 	inner := moneyclip.Statement{Kind: moneyclip.KindInert}
 	c.statement(node, &inner, "")
 	c.finish(&inner)
-	c.writes, c.session = "", ""
+	c.writes, c.session, c.calls = "", "", nil
 	switch inner.Kind {
 	case moneyclip.KindRead, moneyclip.KindInert:
 	case moneyclip.KindWrite:

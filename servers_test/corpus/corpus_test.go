@@ -82,7 +82,11 @@ func projects(t *testing.T, engine string) []project {
 			continue
 		}
 		last := &list[len(list)-1]
-		last.statements = append(last.statements, slice.ReplaceAllString(one, "?,?"))
+		list := "?,?"
+		if engine == "postgres" {
+			list = "$$1,$$2"
+		}
+		last.statements = append(last.statements, slice.ReplaceAllString(one, list))
 	}
 	return list
 }
@@ -143,7 +147,10 @@ func TestExact(t *testing.T) {
 				if p.schema == "" {
 					continue
 				}
-				db := load(t, e.base, e.dsn(t), p.schema)
+				db := load(t, e.base, e.dsn(t), p)
+				if db == nil {
+					continue
+				}
 				cache, rules := cacheAll(t, e.dialect, db)
 				for _, text := range p.statements {
 					s := e.dialect.Analyze(text, rules.catalog)
@@ -196,7 +203,11 @@ func first(text string) string {
 	return text[:min(len(text), 160)]
 }
 
-func load(t *testing.T, base, dsn, schema string) *place {
+// notInTransactions is what Postgres does not do in a transaction, which all of a text is there.
+var notInTransactions = regexp.MustCompile(`(?m) CONCURRENTLY|^VACUUM[^;]*;`)
+
+// load makes a project's tables. It returns nil for a schema that wants what this build of the database does not have.
+func load(t *testing.T, base, dsn string, p project) *place {
 	t.Helper()
 	db, err := sql.Open(base, dsn)
 	if err != nil {
@@ -204,8 +215,13 @@ func load(t *testing.T, base, dsn, schema string) *place {
 	}
 	t.Cleanup(func() { db.Close() })
 	db.SetMaxOpenConns(1)
-	if _, err := db.Exec(schema); err != nil {
-		t.Fatalf("the schema: %v", err)
+	_, err = db.Exec(notInTransactions.ReplaceAllString(p.schema, ""))
+	if err != nil && strings.Contains(err.Error(), "no such module") {
+		t.Logf("%s: left out: %v", p.name, err)
+		return nil
+	}
+	if err != nil {
+		t.Fatalf("%s: the schema: %v", p.name, err)
 	}
 	return &place{db, dsn}
 }

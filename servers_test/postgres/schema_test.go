@@ -42,6 +42,48 @@ func catalogOf(t *testing.T, conn *sql.Conn) *moneyclip.Catalog {
 	return catalog
 }
 
+// identify asks a session who it is.
+func identify(t *testing.T, conn *sql.Conn, dsn string) moneyclip.Identity {
+	t.Helper()
+	id, err := postgres.Dialect.Identify(t.Context(), dialecttest.Asker(conn), dsn)
+	if err != nil {
+		t.Fatalf("Identify: %v", err)
+	}
+	return id
+}
+
+// scan reads all rows, each as a text.
+func scan(t *testing.T, rows *sql.Rows) []string {
+	t.Helper()
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for rows.Next() {
+		values, dest := make([]sql.NullString, len(columns)), make([]any, len(columns))
+		for i := range values {
+			dest[i] = &values[i]
+		}
+		if err := rows.Scan(dest...); err != nil {
+			t.Fatal(err)
+		}
+		var texts []string
+		for _, v := range values {
+			if !v.Valid {
+				v.String = "NULL"
+			}
+			texts = append(texts, strings.TrimRight(v.String, " "))
+		}
+		list = append(list, strings.Join(texts, " "))
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
 // rich is a schema with one of everything.
 const rich = `
 CREATE SCHEMA shop;
@@ -144,6 +186,67 @@ func TestCatalog(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestFunctions(t *testing.T) {
+	conn := connect(t, open(t, "pgx"))
+	exec(t, conn, rich, `
+CREATE EXTENSION "uuid-ossp"; CREATE EXTENSION pgcrypto;
+CREATE FUNCTION looks(n int) RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE k bigint; BEGIN SELECT count(*) INTO k FROM log WHERE id = n; RETURN k; END $$;
+CREATE FUNCTION adds(n int, OUT k int) LANGUAGE plpgsql AS $$ BEGIN k := n; INSERT INTO log (id) VALUES (n); UPDATE pairs SET a = n; END $$;
+CREATE FUNCTION deep(n int) RETURNS SETOF log LANGUAGE plpgsql AS $$ BEGIN PERFORM adds(n); RETURN QUERY DELETE FROM parent RETURNING id, ''; END $$;
+CREATE FUNCTION again(n int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN again(n - 1); END $$;
+CREATE FUNCTION makes() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CREATE TABLE made (id int); END $$;
+CREATE FUNCTION any_text(x text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE x; END $$;
+CREATE FUNCTION atomic() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT writes(); END;
+CREATE FUNCTION unclear() RETURNS void LANGUAGE sql AS 'DELETE FROM authors';
+CREATE FUNCTION clear() RETURNS void LANGUAGE sql SET search_path = shop AS 'DELETE FROM authors';
+CREATE FUNCTION role() RETURNS void LANGUAGE plpgsql AS $$ BEGIN SET ROLE none; END $$;
+CREATE FUNCTION over(a int) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION over(a text) RETURNS int LANGUAGE sql AS 'DELETE FROM log; SELECT 1';
+CREATE PROCEDURE done(n int) LANGUAGE plpgsql AS $$ BEGIN DELETE FROM log WHERE id = n; END $$;
+CREATE PROCEDURE commits() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$;
+CREATE FUNCTION mood_of(m shop.mood DEFAULT 'sad') RETURNS shop.mood LANGUAGE plpgsql AS $$ BEGIN RETURN m; END $$;
+`)
+	catalog := catalogOf(t, conn)
+	for query, want := range map[string]string{
+		"SELECT looks(1)":                            "read",
+		"SELECT mood_of()":                           "write 0 doubtful", // its parser knows no types of other schemas
+		"SELECT sum2(1, 2)":                          "read",
+		"SELECT uuid_generate_v4(), gen_salt('md5')": "read",
+		"SELECT writes()":                            "write 3 public.log",
+		"SELECT adds(1)":                             "write 1 public.log 2 public.pairs",
+		"SELECT * FROM deep(1)":                      "write 1 public.log 2 public.pairs 3 public.parent",
+		"SELECT over(1)":                             "write 3 public.log",
+		"SELECT again(1)":                            "write 0 doubtful",
+		"SELECT makes()":                             "write 0 doubtful",
+		"SELECT any_text('x')":                       "write 0 doubtful",
+		"SELECT atomic()":                            "write 0 doubtful",
+		"SELECT unclear()":                           "write 0 doubtful",
+		"SELECT clear()":                             "write 3 shop.authors",
+		"SELECT role()":                              "session change",
+		"SELECT id FROM writer":                      "write 0 doubtful",
+		"SELECT whole FROM books":                    "read",
+		"SELECT books.whole FROM books":              "write 3 public.log",
+		"CALL done(1)":                               "write 3 public.log",
+		"CALL commits()":                             "schema change doubtful",
+		"INSERT INTO parent VALUES (writes())":       "write 1 public.parent 3 public.log",
+	} {
+		s := postgres.Dialect.Analyze(query, catalog)
+		got := fmt.Sprint(s.Kind)
+		for _, w := range s.Writes {
+			got += strings.TrimRight(fmt.Sprintf(" %d %s", w.Op, w.Table), " ")
+		}
+		if s.Doubtful != "" {
+			got += " doubtful"
+		}
+		if got != want {
+			t.Errorf("Analyze(%q) = %q, want %q", query, got, want)
+		}
+		if s.Kind == moneyclip.KindRead && s.Uncacheable == "" && query != "SELECT sum2(1, 2)" && query != "SELECT whole FROM books" {
+			t.Errorf("Analyze(%q) is cacheable", query)
+		}
 	}
 }
 
@@ -284,7 +387,7 @@ func testTriggers(t *testing.T, catalog *moneyclip.Catalog) {
 		"public.titles":    "3 instead 3 public.books id=3.id",
 		"public.ruled":     "2 opaque",
 		"public.truncated": "1 opaque; 3 3 public.log",
-		"public.defaulted": "1 opaque",
+		"public.defaulted": "1 3 public.log",
 		"public.authors":   "",
 	} {
 		if got := describe(name); got != want {

@@ -60,6 +60,8 @@ var forms = []form{
 	{about: "DELETE, every row", query: "DELETE FROM orders"},
 	{about: "DELETE that cascades", query: "DELETE FROM users WHERE id = ?", args: []any{1}},
 	{about: "DELETE of rows that cascades", query: "DELETE FROM users WHERE city = ?", args: []any{"Rome"}},
+	{about: "DELETE of a row that others of its table refer to", query: "DELETE FROM nodes WHERE id = ?", args: []any{1}},
+	{about: "DELETE of rows that others of their table refer to", query: "DELETE FROM nodes WHERE tag = ?", args: []any{"a"}},
 	{about: "DELETE USING", query: "DELETE FROM orders USING users WHERE users.id = orders.user_id AND users.city = ?", args: []any{"Oslo"}, only: postgres},
 	{about: "DELETE of one of two tables", query: "DELETE orders FROM orders JOIN users ON users.id = orders.user_id WHERE users.city = ?", args: []any{"Oslo"}, only: mariadb},
 	{about: "DELETE of two tables", query: "DELETE orders, items FROM orders JOIN items ON items.order_id = orders.id WHERE orders.id = ?", args: []any{10}, only: mariadb},

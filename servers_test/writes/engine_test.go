@@ -38,6 +38,9 @@ type engine struct {
 var engines = []engine{
 	{"pgx", "pgx", postgresdialect.Dialect, servers.Postgres, true, postgresSchema},
 	{"pq", "postgres", postgresdialect.Dialect, servers.Postgres, true, postgresSchema},
+	{"pq binary", "postgres", postgresdialect.Dialect, func(t testing.TB) string {
+		return servers.Postgres(t) + "&binary_parameters=yes"
+	}, true, postgresSchema},
 	{"sqlite", "sqlite3", sqlitedialect.Dialect, func(t testing.TB) string {
 		return "file:" + filepath.Join(t.TempDir(), "test.db") + "?_journal=WAL&_sync=OFF&_busy_timeout=10000&_foreign_keys=on"
 	}, false, sqliteSchema},
@@ -88,6 +91,7 @@ var postgresSchema = []string{
 	`CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE users SET name = NEW.note WHERE id = NEW.user_id; RETURN NULL; END $$`,
 	`CREATE TRIGGER audit AFTER INSERT OR UPDATE ON audited FOR EACH ROW EXECUTE FUNCTION audit()`,
 	`CREATE VIEW named AS SELECT id, name FROM users`,
+	`CREATE TABLE nodes (id BIGINT PRIMARY KEY, parent_id BIGINT REFERENCES nodes (id) ON DELETE SET NULL, tag TEXT)`,
 }
 
 var mysqlSchema = []string{
@@ -101,6 +105,7 @@ var mysqlSchema = []string{
 	`CREATE TRIGGER audit1 AFTER INSERT ON audited FOR EACH ROW UPDATE users SET name = NEW.note WHERE id = NEW.user_id`,
 	`CREATE TRIGGER audit2 AFTER UPDATE ON audited FOR EACH ROW UPDATE users SET name = NEW.note WHERE id = NEW.user_id`,
 	`CREATE VIEW named AS SELECT id, name FROM users`,
+	`CREATE TABLE nodes (id BIGINT PRIMARY KEY, parent_id BIGINT, tag VARCHAR(20), FOREIGN KEY (parent_id) REFERENCES nodes (id) ON DELETE SET NULL)`,
 }
 
 var sqliteSchema = []string{
@@ -113,6 +118,7 @@ var sqliteSchema = []string{
 	`CREATE TRIGGER audit1 AFTER INSERT ON audited BEGIN UPDATE users SET name = NEW.note WHERE id = NEW.user_id; END`,
 	`CREATE TRIGGER audit2 AFTER UPDATE ON audited BEGIN UPDATE users SET name = NEW.note WHERE id = NEW.user_id; END`,
 	`CREATE VIEW named AS SELECT id, name FROM users`,
+	`CREATE TABLE nodes (id INTEGER PRIMARY KEY, parent_id INTEGER REFERENCES nodes (id) ON DELETE SET NULL, tag TEXT)`,
 }
 
 // seed is what the tables hold before each case.
@@ -122,9 +128,10 @@ var seed = []string{
 	`INSERT INTO items (id, order_id, what) VALUES (100, 10, 'pen'), (101, 10, 'ink'), (110, 11, 'cup'), (200, 20, 'pen'), (300, 30, 'hat')`,
 	`INSERT INTO stamped (id, code) VALUES (1, 'p'), (2, 'q'), (3, 'p')`,
 	`INSERT INTO audited (id, user_id, note) VALUES (1, 1, 'one'), (2, 2, 'two')`,
+	`INSERT INTO nodes (id, parent_id, tag) VALUES (1, NULL, 'root'), (2, 1, 'a'), (3, 1, 'b'), (4, 2, 'c')`,
 }
 
-var tables = []string{"items", "orders", "users", "stamped", "audited"}
+var tables = []string{"items", "orders", "users", "stamped", "audited", "nodes"}
 
 // A watched is a select that a rule caches, with the arguments to look at.
 type watched struct {
@@ -140,6 +147,7 @@ var selects = []watched{
 	{"spent", "SELECT count(*), coalesce(sum(total), 0) FROM orders WHERE user_id = ?", []any{int64(1), int64(2), int64(3), int64(4), int64(5)}},
 	{"items", "SELECT count(*) FROM items JOIN orders ON orders.id = items.order_id WHERE orders.user_id = ?", []any{int64(1), int64(2), int64(3), int64(4)}},
 	{"stamped", "SELECT code, touched FROM stamped WHERE id = ?", []any{int64(1), int64(2), int64(3)}},
+	{"node", "SELECT parent_id, tag FROM nodes WHERE id = ?", []any{int64(1), int64(2), int64(3), int64(4)}},
 	{"code", "SELECT count(*), coalesce(sum(touched), 0) FROM stamped WHERE code = ?", []any{"p", "q", "r"}},
 }
 

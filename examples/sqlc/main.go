@@ -1,38 +1,82 @@
-// Sqlc is a small program on sqlc-generated code that runs through MoneyClip. It makes a SQLite file, tells a story
-// of reads and writes, and shows for each statement whether the cache or the database has answered it. Each read is
-// put to plain SQLite too: a different answer, or one from the wrong side, makes the exit code 1.
+// Sqlc is a small program on sqlc-generated code that runs through MoneyClip. It makes a database, tells a story of
+// reads and writes, and shows for each statement whether the cache or the database has answered it. Each read is put
+// to the plain driver too: a different answer, or one from the wrong side, makes the exit code 1.
 //
-//	go run ./examples/sqlc
+//	go run ./examples/sqlc                   # on a SQLite file of its own
+//	go run ./examples/sqlc -postgres "$DSN"  # in a schema of its own, through lib/pq
+//	go run ./examples/sqlc -mysql "$DSN"     # in a database of its own, through go-sql-driver/mysql
 //
-// The reading order: schema.sql and queries.sql, which sqlc turns into package store; rules.go, which says what is
-// cached; story.go; then witness.go, which runs the story's statements and sees who answers.
+// The reading order: sqlite/schema.sql and sqlite/queries.sql, which sqlc turns into package sqlite, as it does with
+// those in postgres and mysql; rules.go, which says what is cached, whatever the engine; engine.go, which opens the
+// database; story.go; then witness.go, which runs the story's statements and sees who answers.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 )
 
 //go:generate go run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1 generate
 
 func main() {
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-func run(args []string, stdout, stderr io.Writer) int {
+// engines are chosen by a flag, whose value says where the engine is. :: flag → engine
+var engines = map[string]func(target string) engine{
+	"db":       sqliteEngine,
+	"postgres": postgresEngine,
+	"mysql":    mysqlEngine,
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("sqlc", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	rows := flags.Int("rows", 100_000, fmt.Sprintf("rows to make, at least %d", minRows))
-	path := flags.String("db", "", "make the database in this new `file` and keep it")
+	flags.String("db", "", "make the database in this new SQLite `file` and keep it")
+	flags.String("postgres", "", "tell the story on a Postgres, of this `DSN` for lib/pq")
+	flags.String("mysql", "", "tell the story on a MySQL or MariaDB, of this `DSN` for go-sql-driver/mysql")
+	keep := flags.Bool("keep", false, "keep the schema or database that was made on the server")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
-	if err := tell(context.Background(), stdout, *path, *rows); err != nil {
+	e, err := choose(flags, *keep)
+	if err != nil {
+		fmt.Fprintln(stderr, "sqlc:", err)
+		return 2
+	}
+	if err := tell(ctx, stdout, e, *rows, *keep); err != nil {
 		fmt.Fprintln(stderr, "sqlc:", err)
 		return 1
 	}
 	return 0
+}
+
+// choose finds the engine by the flags that were given. No error repeats an argument: a DSN may be among them.
+func choose(flags *flag.FlagSet, keep bool) (engine, error) {
+	e, given := sqliteEngine(""), []*flag.Flag{}
+	flags.Visit(func(f *flag.Flag) {
+		if makeEngine := engines[f.Name]; makeEngine != nil {
+			e, given = makeEngine(f.Value.String()), append(given, f)
+		}
+	})
+	switch {
+	case flags.NArg() > 0:
+		return engine{}, errors.New("there are arguments that are not flags")
+	case len(given) > 1:
+		return engine{}, fmt.Errorf("-%s and -%s exclude each other", given[0].Name, given[1].Name)
+	case len(given) == 1 && given[0].Value.String() == "":
+		return engine{}, fmt.Errorf("-%s is empty", given[0].Name) // an unset variable, most likely
+	case keep && e.name == "SQLite":
+		return engine{}, errors.New("-keep is for -postgres and -mysql, the file of -db is kept anyway")
+	}
+	return e, nil
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/moneyclip/moneyclip"
 )
 
-// These rules, the driver's name in [database.open] and two imports are all that this program knows of the cache. No
-// rule says which writes touch it: that is inferred from the query.
+// These rules, the driver's name in [open] and two imports are all that this program knows of the cache. No
+// rule says which writes touch it: that is inferred from the query. They hold for every engine.
 func init() {
 	moneyclip.Register(
 		// A query rule, by the query's name in queries.sql. Followers of other accounts leave the key alone.
@@ -16,11 +16,13 @@ func init() {
 			Query: "FollowersCount",
 		},
 
-		// A table rule: every select of one user by id, so GetUser and GetUserName both.
+		// A table rule: every select of one user by id, so GetUser and GetUserName both. That there is no such user is
+		// remembered too.
 		moneyclip.Rule{
 			Name:  "user",
 			Key:   "user::id-%d",
 			Table: "users", By: []string{"id"},
+			NotFound: time.Minute,
 		},
 
 		// After a minute the database is asked again, even if nobody was seen to write.
@@ -31,7 +33,6 @@ func init() {
 			TTL: time.Minute,
 		},
 
-		// That there is no such account is remembered too.
 		moneyclip.Rule{
 			Key:      "account::handle-%s",
 			Query:    "GetAccountByHandle",

@@ -7,21 +7,19 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/moneyclip/moneyclip/examples/sqlc/store"
 )
 
-// rounds is how often plain SQLite and MoneyClip take turns, so that a busy moment of the machine hits both.
+// rounds is how often the plain driver and MoneyClip take turns, so that a busy moment of the machine hits both.
 const rounds = 10
 
 // race asks one aggregate and one point select again and again.
 func (w *witness) race(rows int) error {
-	w.table.heading("The same reads by plain SQLite and by MoneyClip, in turn.")
-	w.table.speed("statement", "reads", "SQLite", "MoneyClip", "faster")
+	w.table.heading("The same reads by plain %s and by MoneyClip, in turn.", w.db.name)
+	w.table.speed("statement", "reads", w.db.name, "MoneyClip", "faster")
 	rowsOfBook := rows * documentsPercent / 100 / books
 	return errors.Join(
-		takeTurns(w, (*queries).BookTotals, 7, fmt.Sprintf("an aggregate over %s rows", thousands(rowsOfBook)), 2000),
-		takeTurns(w, (*queries).GetUser, 21, "a select by primary key", 20_000),
+		takeTurns(w, store.BookTotals, 7, fmt.Sprintf("an aggregate over %s rows", thousands(rowsOfBook)), 2000),
+		takeTurns(w, store.GetUser, 21, "a select by primary key", 20_000),
 	)
 }
 
@@ -32,7 +30,7 @@ func takeTurns[A, R any](w *witness, query call[A, R], arg A, what string, reads
 			db   *sql.DB
 			took *time.Duration
 		}{{w.db.plain, &plain}, {w.db.cached, &cached}} {
-			q := store.New(turn.db)
+			q := w.db.store(turn.db)
 			start := time.Now()
 			for range reads / rounds {
 				if _, err := query(q, w.ctx, arg); err != nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/moneyclip/moneyclip"
-	"github.com/moneyclip/moneyclip/examples/sqlc/store"
+	"github.com/moneyclip/moneyclip/examples/sqlc/sqlite"
 )
 
 // The widths of the columns. A line is at most 110 wide.
@@ -35,7 +35,7 @@ func (t *table) row(statement string, answeredBy source, key string, took time.D
 	t.line(statement, string(answeredBy), key, elapsed(took))
 }
 
-func (t *table) heading(text string) { fmt.Fprintf(t.out, "\n%s\n", text) }
+func (t *table) heading(format string, args ...any) { fmt.Fprintf(t.out, "\n"+format+"\n", args...) }
 
 func (t *table) note(format string, args ...any) { fmt.Fprintf(t.out, "  "+format+"\n", args...) }
 
@@ -102,15 +102,15 @@ func answer(value any) string {
 	switch v := value.(type) {
 	case int64:
 		return thousands(v)
-	case store.Account:
+	case sqlite.Account:
 		return v.Name
-	case store.Book:
+	case sqlite.Book:
 		return v.Title
-	case store.BookTotalsRow:
+	case sqlite.BookTotalsRow:
 		return fmt.Sprintf("%s documents, %s words", thousands(v.Documents), thousands(v.Words))
-	case store.Document:
+	case sqlite.Document:
 		return v.Title
-	case store.User:
+	case sqlite.User:
 		return v.Name + " of " + v.Domain
 	default:
 		return fmt.Sprint(v)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/moneyclip/moneyclip"
-	"github.com/moneyclip/moneyclip/examples/sqlc/store"
 )
 
 // source is who answers a statement.
@@ -34,15 +33,19 @@ const (
 // patience is how long a reload may take on a machine that has other things to do.
 const patience = 10 * time.Second
 
-// A witness runs statements through MoneyClip, sees who answers, and puts every read to plain SQLite too.
+// A witness runs statements through MoneyClip, sees who answers, and puts every read to the plain driver too.
 type witness struct {
-	ctx    context.Context // for all of the story, which is one call of tell
-	db     *database
-	cache  *moneyclip.Cache
-	table  *table
-	tx     *sql.Tx            // nil outside a transaction
-	staged []moneyclip.Effect // of the writes since the last commit
-	before moneyclip.Stats    // as they were before those writes
+	ctx   context.Context // for all of the story, which is one call of tell
+	db    *database
+	cache *moneyclip.Cache
+	table *table
+
+	store    store // runs writes, in the transaction if one is open
+	write    *recorder
+	tx       *sql.Tx            // nil outside a transaction
+	expected touches            // of the next write
+	staged   []moneyclip.Effect // of the writes since the last commit
+	before   moneyclip.Stats    // as they were before those writes
 
 	again  []func()        // the reads so far, each once
 	seen   map[string]bool // :: statement → it is in again
@@ -56,17 +59,21 @@ func newWitness(ctx context.Context, db *database, t *table) (*witness, error) {
 	if err := db.cached.PingContext(ctx); err != nil {
 		return nil, err
 	}
-	cache, ok := moneyclip.Default("moneyclip+sqlite3")
+	cache, ok := moneyclip.Default("moneyclip+" + db.driver)
 	if !ok {
-		return nil, errors.New("no cache behind the driver moneyclip+sqlite3")
+		return nil, errors.New("no cache behind the driver moneyclip+" + db.driver)
 	}
-	return &witness{ctx: ctx, db: db, cache: cache, table: t, seen: make(map[string]bool)}, nil
+	write := &recorder{handle: db.cached}
+	return &witness{
+		ctx: ctx, db: db, cache: cache, table: t,
+		store: db.store(write), write: write, seen: make(map[string]bool),
+	}, nil
 }
 
-// check notes a fault unless the fact holds.
+// check notes a fault unless the fact holds, or the program was told to end in the middle of it.
 func (w *witness) check(holds bool, format string, args ...any) {
 	w.checks++
-	if holds {
+	if holds || w.ctx.Err() != nil {
 		return
 	}
 	fault := fmt.Sprintf(format, args...)
@@ -74,20 +81,19 @@ func (w *witness) check(holds bool, format string, args ...any) {
 	w.table.note("WRONG: %s", fault)
 }
 
-// A call is a method of the generated code: each takes one argument, or one struct of arguments.
-type call[A, R any] func(*queries, context.Context, A) (R, error)
+// A call is a query of the generated code: each takes one argument.
+type call[A, R any] func(store, context.Context, A) (R, error)
 
-// ask runs a query and checks that the answer comes from where it is expected and is the one that plain SQLite gives.
-// What a transaction reads is its own affair: nobody else sees it, so there is nothing to compare it with.
+// ask runs a query and checks that the answer comes from where it is expected and is the one that the plain driver
+// gives. What a transaction reads is its own affair: nobody else sees it, so there is nothing to compare it with.
 func ask[A, R any](w *witness, from source, query call[A, R], arg A) R {
-	on := &recorder{DBTX: w.db.cached}
+	on := &recorder{handle: w.db.cached}
 	if from == theTransaction {
-		on.DBTX = w.tx
+		on.handle = w.tx
 	}
 	before := w.cache.Stats()
-	start := time.Now()
-	got, err := query(store.New(on), w.ctx, arg)
-	took := time.Since(start)
+	got, err := query(w.db.store(on), w.ctx, arg)
+	took := time.Since(on.start)
 	answeredBy := from
 	if w.cache.Stats().Hits > before.Hits {
 		answeredBy = theCache
@@ -103,37 +109,40 @@ func ask[A, R any](w *witness, from source, query call[A, R], arg A) R {
 	return got
 }
 
-// compare checks an answer against plain SQLite's, and keeps the question for the end.
+// compare checks an answer against the plain driver's, and keeps the question for the end.
 func compare[A, R any](w *witness, query call[A, R], arg A, label string, got R, err error) {
-	want, wantErr := query(store.New(w.db.plain), w.ctx, arg)
+	want, wantErr := query(w.db.store(w.db.plain), w.ctx, arg)
 	w.check(reflect.DeepEqual(got, want) && fmt.Sprint(err) == fmt.Sprint(wantErr),
-		"%s is different: MoneyClip says %+v (error: %v), SQLite says %+v (error: %v)", label, got, err, want, wantErr)
+		"%s is different: MoneyClip says %+v (error: %v), %s says %+v (error: %v)", label, got, err, w.db.name, want, wantErr)
 	if w.seen[label] {
 		return
 	}
 	w.seen[label] = true
 	w.again = append(w.again, func() {
-		got, err := query(store.New(w.db.cached), w.ctx, arg)
+		got, err := query(w.db.store(w.db.cached), w.ctx, arg)
 		compare(w, query, arg, label, got, err)
 	})
 }
 
-// change runs a write, in the transaction if one is open, and checks which rules it touches.
-func change[A, R any](w *witness, write call[A, R], arg A, want touches) {
-	on, answeredBy := &recorder{DBTX: w.db.cached}, theDatabase
-	if w.tx != nil {
-		on.DBTX, answeredBy = w.tx, theTransaction
-	} else {
+// expect says which rules the next write touches.
+func (w *witness) expect(t touches) {
+	w.expected = t
+	if w.tx == nil {
 		w.before = w.cache.Stats()
 	}
-	start := time.Now()
-	got, err := write(store.New(on), w.ctx, arg)
-	took := time.Since(start)
-	w.table.row(on.label()+" = "+outcome(got, err), answeredBy, "", took)
-	w.check(err == nil, "%s failed: %v", on.label(), err)
+}
 
-	explanation, err := w.cache.Explain(on.query, on.args...)
-	w.check(err == nil, "%s can not be explained: %v", on.label(), err)
+// change takes what a write of w.store has come to, and checks which rules it touches.
+func (w *witness) change(got int64, err error) int64 {
+	took, label, answeredBy := time.Since(w.write.start), w.write.label(), theDatabase
+	if w.tx != nil {
+		answeredBy = theTransaction
+	}
+	w.table.row(label+" = "+outcome(got, err), answeredBy, "", took)
+	w.check(err == nil, "%s failed: %v", label, err)
+
+	explanation, err := w.cache.Explain(w.write.query, w.write.args...)
+	w.check(err == nil, "%s can not be explained: %v", label, err)
 	touched := make(touches)
 	for _, effect := range explanation.Effects {
 		if effect.Guarantee == moneyclip.None {
@@ -142,10 +151,12 @@ func change[A, R any](w *witness, write call[A, R], arg A, want touches) {
 		touched[effect.Rule] = effect.Guarantee
 		w.staged = append(w.staged, effect)
 	}
-	w.check(reflect.DeepEqual(touched, want), "%s touches %v, want %v", on.label(), touched, want)
+	w.check(reflect.DeepEqual(touched, w.expected), "%s touches %v, want %v", label, touched, w.expected)
+	w.expected = nil
 	if w.tx == nil {
 		w.showEffects()
 	}
+	return got
 }
 
 // showEffects prints what the writes since the last commit have dropped. The keys of an exact effect are known by
@@ -170,8 +181,11 @@ func (w *witness) begin() bool {
 	tx, err := w.db.cached.BeginTx(w.ctx, nil)
 	w.table.row("BEGIN", theDatabase, "", time.Since(start))
 	w.check(err == nil, "begin: %v", err)
-	w.tx = tx
-	return err == nil
+	if err != nil {
+		return false
+	}
+	w.tx, w.write.handle = tx, tx
+	return true
 }
 
 func (w *witness) commit() {
@@ -179,7 +193,7 @@ func (w *witness) commit() {
 	err := w.tx.Commit()
 	w.table.row("COMMIT", theDatabase, "", time.Since(start))
 	w.check(err == nil, "commit: %v", err)
-	w.tx = nil
+	w.tx, w.write.handle = nil, w.db.cached
 	w.showEffects()
 }
 
@@ -188,7 +202,7 @@ func (w *witness) rollback() {
 	err := w.tx.Rollback()
 	w.table.row("ROLLBACK", theDatabase, "", time.Since(start))
 	w.check(err == nil, "rollback: %v", err)
-	w.tx, w.staged = nil, nil
+	w.tx, w.write.handle, w.staged = nil, w.db.cached, nil
 }
 
 // awaitReload waits until what the last write loads again is filled. Nobody has to wait for it, since a reader who
@@ -212,7 +226,7 @@ func (w *witness) awaitReload(rule string) {
 
 // askAllAgain puts every question of the story once more, whoever answers.
 func (w *witness) askAllAgain() {
-	w.table.heading("Every read of the story once more, compared with plain SQLite.")
+	w.table.heading("Every read of the story once more, compared with plain %s.", w.db.name)
 	faults := len(w.faults)
 	for _, repeat := range w.again {
 		repeat()
@@ -244,19 +258,20 @@ func outcome(value any, err error) string {
 
 // A recorder stands between the generated code and its database handle and remembers the last statement.
 type recorder struct {
-	store.DBTX
+	handle
 	query string
 	args  []any
+	start time.Time
 }
 
 func (r *recorder) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	r.query, r.args = query, args
-	return r.DBTX.ExecContext(ctx, query, args...)
+	r.query, r.args, r.start = query, args, time.Now()
+	return r.handle.ExecContext(ctx, query, args...)
 }
 
 func (r *recorder) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	r.query, r.args = query, args
-	return r.DBTX.QueryRowContext(ctx, query, args...)
+	r.query, r.args, r.start = query, args, time.Now()
+	return r.handle.QueryRowContext(ctx, query, args...)
 }
 
 // label is the statement as people would write it: its name in queries.sql and the arguments.

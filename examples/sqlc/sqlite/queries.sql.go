@@ -3,7 +3,7 @@
 //   sqlc v1.31.1
 // source: queries.sql
 
-package store
+package sqlite
 
 import (
 	"context"
@@ -11,16 +11,11 @@ import (
 )
 
 const archiveBook = `-- name: ArchiveBook :execrows
-UPDATE documents SET archived_at = ?1 WHERE book_id = ?2
+UPDATE documents SET archived_at = ? WHERE book_id = ?
 `
 
-type ArchiveBookParams struct {
-	ArchivedAt sql.NullTime
-	BookID     int64
-}
-
-func (q *Queries) ArchiveBook(ctx context.Context, arg ArchiveBookParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, archiveBook, arg.ArchivedAt, arg.BookID)
+func (q *Queries) ArchiveBook(ctx context.Context, archivedAt sql.NullTime, bookID int64) (int64, error) {
+	result, err := q.db.ExecContext(ctx, archiveBook, archivedAt, bookID)
 	if err != nil {
 		return 0, err
 	}
@@ -49,19 +44,25 @@ func (q *Queries) BookTotals(ctx context.Context, bookID int64) (BookTotalsRow, 
 }
 
 const createAccount = `-- name: CreateAccount :one
-INSERT INTO accounts (handle, name) VALUES (?, ?) RETURNING id, handle, name
+INSERT INTO accounts (handle, name) VALUES (?, ?) RETURNING id
 `
 
-type CreateAccountParams struct {
-	Handle string
-	Name   string
+func (q *Queries) CreateAccount(ctx context.Context, handle string, name string) (int64, error) {
+	row := q.db.QueryRowContext(ctx, createAccount, handle, name)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
 }
 
-func (q *Queries) CreateAccount(ctx context.Context, arg CreateAccountParams) (Account, error) {
-	row := q.db.QueryRowContext(ctx, createAccount, arg.Handle, arg.Name)
-	var i Account
-	err := row.Scan(&i.ID, &i.Handle, &i.Name)
-	return i, err
+const createUser = `-- name: CreateUser :one
+INSERT INTO users (name, domain) VALUES (?, ?) RETURNING id
+`
+
+func (q *Queries) CreateUser(ctx context.Context, name string, domain string) (int64, error) {
+	row := q.db.QueryRowContext(ctx, createUser, name, domain)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
 }
 
 const deleteUser = `-- name: DeleteUser :execrows
@@ -88,17 +89,11 @@ func (q *Queries) DocumentsOfUser(ctx context.Context, createdBy int64) (int64, 
 }
 
 const editDocument = `-- name: EditDocument :execrows
-UPDATE documents SET title = ?1, words = ?2 WHERE id = ?3
+UPDATE documents SET title = ?, words = ? WHERE id = ?
 `
 
-type EditDocumentParams struct {
-	Title string
-	Words int64
-	ID    int64
-}
-
-func (q *Queries) EditDocument(ctx context.Context, arg EditDocumentParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, editDocument, arg.Title, arg.Words, arg.ID)
+func (q *Queries) EditDocument(ctx context.Context, title string, words int64, iD int64) (int64, error) {
+	result, err := q.db.ExecContext(ctx, editDocument, title, words, iD)
 	if err != nil {
 		return 0, err
 	}
@@ -109,13 +104,8 @@ const follow = `-- name: Follow :execrows
 INSERT INTO followers (account_id, name) VALUES (?, ?)
 `
 
-type FollowParams struct {
-	AccountID int64
-	Name      string
-}
-
-func (q *Queries) Follow(ctx context.Context, arg FollowParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, follow, arg.AccountID, arg.Name)
+func (q *Queries) Follow(ctx context.Context, accountID int64, name string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, follow, accountID, name)
 	if err != nil {
 		return 0, err
 	}
@@ -197,16 +187,11 @@ func (q *Queries) GetUserName(ctx context.Context, id int64) (string, error) {
 }
 
 const giveDocument = `-- name: GiveDocument :execrows
-UPDATE documents SET created_by = ?1 WHERE id = ?2
+UPDATE documents SET created_by = ? WHERE id = ?
 `
 
-type GiveDocumentParams struct {
-	CreatedBy int64
-	ID        int64
-}
-
-func (q *Queries) GiveDocument(ctx context.Context, arg GiveDocumentParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, giveDocument, arg.CreatedBy, arg.ID)
+func (q *Queries) GiveDocument(ctx context.Context, createdBy int64, iD int64) (int64, error) {
+	result, err := q.db.ExecContext(ctx, giveDocument, createdBy, iD)
 	if err != nil {
 		return 0, err
 	}
@@ -214,16 +199,35 @@ func (q *Queries) GiveDocument(ctx context.Context, arg GiveDocumentParams) (int
 }
 
 const moveFollower = `-- name: MoveFollower :execrows
-UPDATE followers SET account_id = ?1 WHERE id = ?2
+UPDATE followers SET account_id = ? WHERE id = ?
 `
 
-type MoveFollowerParams struct {
-	AccountID int64
-	ID        int64
+func (q *Queries) MoveFollower(ctx context.Context, accountID int64, iD int64) (int64, error) {
+	result, err := q.db.ExecContext(ctx, moveFollower, accountID, iD)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
-func (q *Queries) MoveFollower(ctx context.Context, arg MoveFollowerParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, moveFollower, arg.AccountID, arg.ID)
+const removeEarlyFollowers = `-- name: RemoveEarlyFollowers :execrows
+DELETE FROM followers WHERE id <= ?
+`
+
+func (q *Queries) RemoveEarlyFollowers(ctx context.Context, id int64) (int64, error) {
+	result, err := q.db.ExecContext(ctx, removeEarlyFollowers, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const removeFollowersOf = `-- name: RemoveFollowersOf :execrows
+DELETE FROM followers WHERE account_id = ?
+`
+
+func (q *Queries) RemoveFollowersOf(ctx context.Context, accountID int64) (int64, error) {
+	result, err := q.db.ExecContext(ctx, removeFollowersOf, accountID)
 	if err != nil {
 		return 0, err
 	}
@@ -234,13 +238,8 @@ const renameDomain = `-- name: RenameDomain :execrows
 UPDATE users SET domain = ?1 WHERE domain = ?2
 `
 
-type RenameDomainParams struct {
-	NewDomain string
-	OldDomain string
-}
-
-func (q *Queries) RenameDomain(ctx context.Context, arg RenameDomainParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, renameDomain, arg.NewDomain, arg.OldDomain)
+func (q *Queries) RenameDomain(ctx context.Context, newDomain string, oldDomain string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, renameDomain, newDomain, oldDomain)
 	if err != nil {
 		return 0, err
 	}
@@ -248,16 +247,24 @@ func (q *Queries) RenameDomain(ctx context.Context, arg RenameDomainParams) (int
 }
 
 const renameUser = `-- name: RenameUser :execrows
-UPDATE users SET name = ?1 WHERE id = ?2
+UPDATE users SET name = ? WHERE id = ?
 `
 
-type RenameUserParams struct {
-	Name string
-	ID   int64
+func (q *Queries) RenameUser(ctx context.Context, name string, iD int64) (int64, error) {
+	result, err := q.db.ExecContext(ctx, renameUser, name, iD)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
-func (q *Queries) RenameUser(ctx context.Context, arg RenameUserParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, renameUser, arg.Name, arg.ID)
+const saveAccount = `-- name: SaveAccount :execrows
+INSERT INTO accounts (handle, name) VALUES (?, ?)
+ON CONFLICT (handle) DO UPDATE SET name = excluded.name
+`
+
+func (q *Queries) SaveAccount(ctx context.Context, handle string, name string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, saveAccount, handle, name)
 	if err != nil {
 		return 0, err
 	}

@@ -5,13 +5,23 @@ SELECT count(*) FROM followers WHERE account_id = ?;
 INSERT INTO followers (account_id, name) VALUES (?, ?);
 
 -- name: MoveFollower :execrows
-UPDATE followers SET account_id = @account_id WHERE id = @id;
+UPDATE followers SET account_id = ? WHERE id = ?;
+
+-- name: RemoveFollowersOf :execrows
+DELETE FROM followers WHERE account_id = ?;
+
+-- name: RemoveEarlyFollowers :execrows
+DELETE FROM followers WHERE id <= ?;
 
 -- name: GetAccountByHandle :one
 SELECT * FROM accounts WHERE handle = ?;
 
--- name: CreateAccount :one
-INSERT INTO accounts (handle, name) VALUES (?, ?) RETURNING *;
+-- name: CreateAccount :execlastid
+INSERT INTO accounts (handle, name) VALUES (?, ?);
+
+-- name: SaveAccount :execrows
+INSERT INTO accounts (handle, name) VALUES (?, ?)
+ON DUPLICATE KEY UPDATE name = VALUES(name);
 
 -- name: GetUser :one
 SELECT * FROM users WHERE id = ?;
@@ -19,11 +29,14 @@ SELECT * FROM users WHERE id = ?;
 -- name: GetUserName :one
 SELECT name FROM users WHERE id = ?;
 
+-- name: CreateUser :execlastid
+INSERT INTO users (name, domain) VALUES (?, ?);
+
 -- name: RenameUser :execrows
-UPDATE users SET name = @name WHERE id = @id;
+UPDATE users SET name = ? WHERE id = ?;
 
 -- name: RenameDomain :execrows
-UPDATE users SET domain = @new_domain WHERE domain = @old_domain;
+UPDATE users SET domain = sqlc.arg(new_domain) WHERE domain = sqlc.arg(old_domain);
 
 -- name: DeleteUser :execrows
 DELETE FROM users WHERE id = ?;
@@ -33,13 +46,13 @@ SELECT * FROM books WHERE id = ?;
 
 -- name: BookTotals :one
 SELECT count(*)                                  AS documents,
-       CAST(coalesce(sum(words), 0) AS INTEGER)  AS words,
-       CAST(coalesce(max(words), 0) AS INTEGER)  AS longest
+       CAST(coalesce(sum(words), 0) AS SIGNED)  AS words,
+       CAST(coalesce(max(words), 0) AS SIGNED)  AS longest
 FROM documents
 WHERE book_id = ?;
 
 -- name: ArchiveBook :execrows
-UPDATE documents SET archived_at = @archived_at WHERE book_id = @book_id;
+UPDATE documents SET archived_at = ? WHERE book_id = ?;
 
 -- name: GetDocument :one
 SELECT * FROM documents WHERE id = ?;
@@ -48,7 +61,7 @@ SELECT * FROM documents WHERE id = ?;
 SELECT count(*) FROM documents WHERE created_by = ?;
 
 -- name: EditDocument :execrows
-UPDATE documents SET title = @title, words = @words WHERE id = @id;
+UPDATE documents SET title = ?, words = ? WHERE id = ?;
 
 -- name: GiveDocument :execrows
-UPDATE documents SET created_by = @created_by WHERE id = @id;
+UPDATE documents SET created_by = ? WHERE id = ?;

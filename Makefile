@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help tools servers test race lint fuzz property bench example generate
+.PHONY: help tools servers test lint fuzz property bench example docs corpus generate
 
 # cgo is what mattn/go-sqlite3, the tests' base driver, is made with.
 export CGO_ENABLED = 1
@@ -48,6 +48,12 @@ bench: tools ## the cost of a hit against the floor: database/sql over a driver 
 
 example: tools ## run the example
 	go run ./examples/sqlc
+
+corpus: tools servers ## what is known of the statements in the folder CORPUS; see servers_test/corpus
+	MONEYCLIP_CORPUS=$(abspath $(CORPUS)) go -C servers_test test -count 1 -v ./corpus
+
+docs: tools servers ## write docs/writes.md anew
+	go -C servers_test test -run TestDoc -count 1 ./writes -update
 
 generate: tools ## make the example's code again with sqlc
 	go generate ./examples/...

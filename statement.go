@@ -36,6 +36,8 @@ type Statement struct {
 	// Control and Savepoint describe a statement of KindControl.
 	Control   Control
 	Savepoint string
+	// Begins marks a savepoint that starts a transaction where none is open.
+	Begins bool
 
 	// Change says what a statement of KindSession changes, Reach for how long.
 	Change string
@@ -74,9 +76,9 @@ const (
 	Begin
 	Commit
 	Rollback
-	Savepoint  // also starts a transaction where none is open, on databases that work so
+	Savepoint
 	RollbackTo // back to a savepoint; the transaction goes on
-	Release    // of a savepoint; of the outermost one that started the transaction: commits
+	Release    // of a savepoint; of one that started the transaction: commits
 )
 
 // Reach is for how long a session is changed.

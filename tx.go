@@ -213,9 +213,12 @@ func (c *conn) follow(s *Statement) {
 	case Commit, Rollback:
 		c.tx = nil
 	case Savepoint:
-		if c.tx == nil {
+		if c.tx == nil && s.Begins {
 			c.began(driver.TxOptions{})
 			c.tx.bySavepoint = true
+		}
+		if c.tx == nil {
+			return // it is of no effect, or an error
 		}
 		c.tx.savepoints = append(c.tx.savepoints, s.Savepoint)
 	case RollbackTo:

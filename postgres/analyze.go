@@ -94,7 +94,8 @@ func own(stmt *pg.RawStmt, text string) string {
 
 // analyze says what one statement means.
 func analyze(stmt *pg.RawStmt, text string, catalog *moneyclip.Catalog) moneyclip.Statement {
-	s := moneyclip.Statement{Params: params(stmt)}
+	uses := paramUses(stmt)
+	s := moneyclip.Statement{Params: params(uses)}
 	var ok bool
 	if len(text) <= maxNormal {
 		s.Text, ok = deparse(stmt)
@@ -105,7 +106,7 @@ func analyze(stmt *pg.RawStmt, text string, catalog *moneyclip.Catalog) moneycli
 	c := newConverter(catalog)
 	c.statement(stmt.Stmt, &s, own(stmt, text))
 	c.finish(&s)
-	dropMixed(&s, stmt, catalog)
+	dropMixed(&s, uses, catalog)
 	return s
 }
 
@@ -190,15 +191,24 @@ func isInto(s *pg.SelectStmt) bool {
 	return false
 }
 
-// params are the parameters' names, of which PostgreSQL has none.
-func params(stmt *pg.RawStmt) []string {
-	most := 0
+// paramUses counts how often each parameter is used.
+func paramUses(stmt *pg.RawStmt) map[int]int {
+	uses := map[int]int{}
 	walk(stmt, func(message any) bool {
 		if p, ok := message.(*pg.ParamRef); ok && p.Number <= maxParam {
-			most = max(most, int(p.Number))
+			uses[int(p.Number)]++
 		}
 		return true
 	})
+	return uses
+}
+
+// params are the parameters' names, of which PostgreSQL has none.
+func params(uses map[int]int) []string {
+	most := 0
+	for number := range uses {
+		most = max(most, number)
+	}
 	if most == 0 {
 		return nil
 	}

@@ -63,6 +63,10 @@ UNION ALL SELECT 'key', json_build_array(k.conrelid::text, k.confrelid::text, (
 		k.confdeltype::text, k.confupdtype::text, to_jsonb(k)->>'confdelsetcols')::text
 	FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0
 UNION ALL SELECT 'kin', json_build_array(inhrelid::text, inhparent::text)::text FROM pg_inherits
+UNION ALL SELECT 'partition', json_build_array(p.partrelid::text, p.partexprs IS NOT NULL, (
+		SELECT json_agg(a.attname) FROM unnest(p.partattrs) u (attribute)
+		JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = u.attribute))::text
+	FROM pg_partitioned_table p
 UNION ALL SELECT '~view', json_build_array(c.oid::text, pg_get_viewdef(c.oid))::text FROM relations c WHERE c.relkind = 'v'
 UNION ALL SELECT 'rule', json_build_array(r.ev_class::text, r.ev_type::text, r.is_instead, r.rulename)::text
 	FROM pg_rewrite r WHERE r.rulename <> '_RETURN' AND r.ev_enabled <> 'D'
@@ -205,6 +209,7 @@ func (b *builder) build() {
 		b.foreignKey(t)
 	}
 	b.kin()
+	b.partitions()
 	b.codes()
 	b.views()
 	for _, t := range b.things["~default"] {
@@ -361,6 +366,32 @@ func (b *builder) kin() {
 			def.Kin = append(def.Kin, name)
 		}
 		slices.Sort(def.Kin)
+	}
+}
+
+// partitions says of each table that has partitions what an update does which assigns what parts it: it may take a row out
+// of one partition and put it into another.
+func (b *builder) partitions() {
+	children := map[string][]string{}
+	for _, t := range b.things["kin"] {
+		if child := b.tables[t.str(0)]; child != nil {
+			children[t.str(1)] = append(children[t.str(1)], child.Name)
+		}
+	}
+	for _, t := range b.things["partition"] {
+		def := b.tables[t.str(0)]
+		if def == nil {
+			continue
+		}
+		moves := moneyclip.Trigger{Op: moneyclip.Update, Of: t.list(2)}
+		if t.is(1) {
+			moves.Of = nil // parted by an expression
+		}
+		for _, name := range children[t.str(0)] {
+			moves.Writes = append(moves.Writes,
+				moneyclip.Write{Op: moneyclip.Delete, Table: name}, moneyclip.Write{Op: moneyclip.Insert, Table: name})
+		}
+		def.Triggers = append(def.Triggers, moves)
 	}
 }
 

@@ -4,24 +4,16 @@ import (
 	"slices"
 
 	"github.com/moneyclip/moneyclip"
-	pg "github.com/sqlc-dev/oliphant"
 )
 
 // A parameter has one type, which follows from its first use. Where it is used again, it is converted from that type to
 // another; with times and with blank-padded texts the conversion changes the value. So what a statement says of a column
 // of such a type by a parameter that it uses more than once is forgotten.
 
-func dropMixed(s *moneyclip.Statement, stmt *pg.RawStmt, catalog *moneyclip.Catalog) {
+func dropMixed(s *moneyclip.Statement, uses map[int]int, catalog *moneyclip.Catalog) {
 	if catalog == nil {
 		return
 	}
-	uses := map[int]int{}
-	walk(stmt, func(message any) bool {
-		if p, ok := message.(*pg.ParamRef); ok {
-			uses[int(p.Number)]++
-		}
-		return true
-	})
 	m := mixed{catalog, uses}
 	for i := range s.Reads {
 		s.Reads[i].Pins = m.pins(s.Reads[i].Table, s.Reads[i].Pins)

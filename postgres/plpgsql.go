@@ -16,6 +16,7 @@ type program struct {
 	dynamic    []string // texts that are made while it runs
 	sets       []string // fields of NEW that are given values
 	setsAll    bool
+	records    bool // it has records of its own, and what they begin with the parser does not tell
 
 	variables []variable
 }
@@ -82,6 +83,8 @@ func parseProgram(definition string, isTrigger bool) (*program, bool) {
 		if !p.read(m["PLpgSQL_var"]) {
 			return nil, false
 		}
+		rec, isRecord := m["PLpgSQL_rec"].(map[string]any)
+		p.records = p.records || isRecord && rec["lineno"] != nil
 	}
 	return p, p.read(root["action"])
 }
@@ -224,6 +227,21 @@ func (p *program) expression(m map[string]any) bool {
 	}
 	p.statements = append(p.statements, text)
 	return true
+}
+
+// callsIn are the names in a text that are followed by a parenthesis: those of functions, and others.
+func callsIn(text string) []string {
+	tokens, err := pg.Scan(text)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for i, t := range tokens.Tokens {
+		if i+1 < len(tokens.Tokens) && text[tokens.Tokens[i+1].Start] == '(' {
+			names = append(names, strings.Trim(strings.ToLower(text[t.Start:t.End]), `"`))
+		}
+	}
+	return names
 }
 
 // returnsAnother reports whether the body may return a row that is neither NEW nor OLD.

@@ -156,7 +156,11 @@ func (r *reader) function(f *function) {
 		return
 	}
 	r.sets(p)
-	for _, s := range p.statements {
+	statements := p.statements
+	if p.records {
+		statements = append(statements, r.facts.writing(f.text)...)
+	}
+	for _, s := range statements {
 		r.statement(s)
 	}
 	if r.body.unclear != "" {

@@ -21,6 +21,13 @@ func walkMessage(m protoreflect.Message, visit func(message any) bool) {
 
 // below calls each for the messages right below one, in the order of their fields.
 func below(m protoreflect.Message, each func(child protoreflect.Message)) {
+	if _, ok := m.Interface().(*pg.Node); ok {
+		// It has one of hundreds of fields.
+		if field := m.WhichOneof(m.Descriptor().Oneofs().Get(0)); field != nil {
+			each(m.Get(field).Message())
+		}
+		return
+	}
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
 		field := fields.Get(i)

@@ -112,6 +112,7 @@ func analyze(stmt ast.Stmt, catalog *moneyclip.Catalog) moneyclip.Statement {
 		}
 	case *ast.SavepointStmt:
 		s.Kind, s.Control, s.Savepoint = moneyclip.KindControl, moneyclip.Savepoint, fold(stmt.Name.Name)
+		s.Begins = true
 	case *ast.ReleaseStmt:
 		s.Kind, s.Control, s.Savepoint = moneyclip.KindControl, moneyclip.Release, fold(stmt.Name.Name)
 	case *ast.AttachStmt:

@@ -126,9 +126,7 @@ func tableImpurity(name string, def *moneyclip.Table) string {
 	switch {
 	case strings.HasPrefix(name, "pragma_"), strings.HasPrefix(name, "sqlite_"), name == "dbstat":
 		return fmt.Sprintf("reads %s, which is SQLite's own", name)
-	case def == nil:
-		return fmt.Sprintf("reads %s, which is not a table of the main database", name)
-	case def.Opaque != "":
+	case def == nil, def.Opaque != "":
 		return ""
 	}
 	for _, c := range def.Columns {

@@ -15,6 +15,7 @@ var meaning = &query.Dialect{
 	Impure:  tableImpurity,
 	Hidden:  isRowid,
 	Real:    realName,
+	Unknown: "which is not a table of the main database",
 	Home:    "main",
 	Wide:    true,
 }
@@ -85,11 +86,11 @@ func resultTrees(columns []*ast.ResultColumn) []query.Result {
 func fromTree(items []*ast.TableRef) *query.Item {
 	var from *query.Item
 	for _, item := range items {
-		next := itemTree(item)
 		if from == nil {
-			from = next
+			from = firstTree(item)
 			continue
 		}
+		next := itemTree(item)
 		j := &query.Join{Left: from, Right: next, On: exprTree(item.On), Using: foldAll(item.Using)}
 		if item.Join != nil {
 			j.Natural, j.Kind = item.Join.Type&ast.JoinNatural != 0, joinKind(item.Join.Type)
@@ -109,17 +110,22 @@ func joinKind(t ast.JoinType) query.JoinKind {
 	return query.InnerJoin
 }
 
+// firstTree is the first item of a FROM clause: there SQLite takes the parentheses around a list away.
+func firstTree(ref *ast.TableRef) *query.Item {
+	if ref.List != nil && ref.Alias == nil {
+		return fromTree(ref.List)
+	}
+	return itemTree(ref)
+}
+
 func itemTree(ref *ast.TableRef) *query.Item {
 	item := &query.Item{}
 	switch {
 	case ref.Select != nil:
 		item.Query = selectTree(ref.Select)
-	case ref.List != nil && ref.Alias != nil:
-		item.Query = allOf(fromTree(ref.List))
 	case ref.List != nil:
 		item = fromTree(ref.List)
 		item.Whole = true // SQLite makes a subquery of the list, with "*"
-		return item
 	default:
 		item = tableTree(ref.Name, ref.HasArgs, ref.Args)
 	}

@@ -1,10 +1,6 @@
 package query
 
-import (
-	"fmt"
-
-	"github.com/moneyclip/moneyclip"
-)
+import "github.com/moneyclip/moneyclip"
 
 // A Dialect is what decides the meaning of the tree besides the tree and the catalog. Every function may be nil.
 type Dialect struct {
@@ -16,10 +12,12 @@ type Dialect struct {
 	// would be. Nil: if they are of one Class.
 	Carries func(from, to *moneyclip.Column) bool
 
-	// Impure says why a table's rows are not those of this database, from its name and definition. Empty: they are. A nil
-	// def is a table that the catalog does not have: what reads it is impure for whatever reason. Without a catalog it is
-	// not asked.
+	// Impure says why a table's rows are not those of this database, from its name and its definition, if it is known.
+	// Empty: they are.
 	Impure func(name string, def *moneyclip.Table) string
+
+	// Unknown is said of a table that the catalog does not have. Empty: "which is not in the catalog".
+	Unknown string
 
 	// Hidden reports whether a name stands for a column that every table has without listing it, and Real what it is
 	// called then: SQLite's rowid. Real is asked for every name, with a nil def for a table that is not known, and returns
@@ -68,14 +66,14 @@ func (d *Dialect) Query(q *Query, catalog *moneyclip.Catalog) Meaning {
 
 // Read says what a SELECT in the body of a trigger means. There "new" and "old" are the row that has fired it.
 func (d *Dialect) Read(q *Query, t Trigger, catalog *moneyclip.Catalog) Meaning {
-	a := &analysis{Dialect: d, catalog: catalog, trigger: t}
+	a := d.begin(t, catalog)
 	a.query(q, place{})
 	return a.meaning()
 }
 
 // Writes says what the writes of one statement mean. With is the statement's; that of each write comes on top of it.
 func (d *Dialect) Writes(ws []*Write, with *With, catalog *moneyclip.Catalog) Meaning {
-	a := &analysis{Dialect: d, catalog: catalog}
+	a := d.begin(Trigger{}, catalog)
 	ctes := a.open(with, nil, nil)
 	for _, w := range ws {
 		a.write(w, ctes)
@@ -85,7 +83,7 @@ func (d *Dialect) Writes(ws []*Write, with *With, catalog *moneyclip.Catalog) Me
 
 // Body says what a write in the body of a trigger means. There "new" and "old" are the row that has fired it.
 func (d *Dialect) Body(w *Write, t Trigger, catalog *moneyclip.Catalog) Meaning {
-	a := &analysis{Dialect: d, catalog: catalog, trigger: t}
+	a := d.begin(t, catalog)
 	a.write(w, nil)
 	return a.meaning()
 }
@@ -106,15 +104,20 @@ type analysis struct {
 	shared map[*Item]*scope // what several writes are among
 }
 
+func (d *Dialect) begin(t Trigger, catalog *moneyclip.Catalog) *analysis {
+	return &analysis{Dialect: d, catalog: catalog, trigger: t, opened: map[*With]*with{}, shared: map[*Item]*scope{}}
+}
+
 // effect is a write whose pins are known when all are.
 type effect struct {
 	moneyclip.Write
 	target *source
 }
 
-func (a *analysis) taint(format string, args ...any) {
+// taint notes why the statement is impure; empty: it is not for that.
+func (a *analysis) taint(why string) {
 	if a.impure == "" {
-		a.impure = fmt.Sprintf(format, args...)
+		a.impure = why
 	}
 }
 

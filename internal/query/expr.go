@@ -35,9 +35,7 @@ func (a *analysis) expr(e Expr, sc *scope) {
 		a.expr(e.X, sc)
 		a.query(e.Query, place{ctes: sc.ctes, outer: sc})
 	case Other:
-		if e.Impure != "" {
-			a.taint("%s", e.Impure)
-		}
+		a.taint(e.Impure)
 		a.exprs(e.Parts, sc)
 	case Opaque:
 		a.opaque(e.Impure, sc)
@@ -51,7 +49,7 @@ func (a *analysis) opaque(why string, sc *scope) {
 	if why == "" {
 		why = "holds an expression that is not understood"
 	}
-	a.taint("%s", why)
+	a.taint(why)
 	sc.readAll()
 }
 
@@ -73,7 +71,7 @@ func (a *analysis) star(star Star, sc *scope) {
 				src.all, found = true, true
 			}
 		}
-		if found || star.Table == "" {
+		if found {
 			return
 		}
 	}
@@ -131,7 +129,7 @@ func (a *analysis) qualified(c Column, sc *scope) {
 	case known:
 	case named:
 		// What looks like a column may be a function that takes the row.
-		a.taint("reads %s.%s, which is not a column", c.Table, c.Name)
+		a.taint("reads " + c.Table + "." + c.Name + ", which is not a column")
 		fallthrough
 	default:
 		sc.readAll()

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/moneyclip/moneyclip"
@@ -24,18 +25,27 @@ func (a *analysis) from(item *Item, sc *scope) []*source {
 	switch {
 	case item == nil:
 		a.taint("reads an item of FROM that is not understood")
-	case item.Join != nil && item.Alias == "":
-		a.join(item.Join, sc)
-	default:
+	case item.Join == nil || item.Alias != "":
 		sc.sources = append(sc.sources, a.item(item, sc))
+	case item.Whole:
+		a.whole(item.Join, sc)
+	default:
+		a.join(item.Join, sc)
 	}
-	sources := slices.Clone(sc.sources[first:])
-	if item != nil && item.Whole {
-		for _, src := range sources {
-			src.all = true
-		}
+	return sc.sources[first:]
+}
+
+// whole puts a join into a scope that is a subquery in disguise.
+func (a *analysis) whole(clause *Join, sc *scope) {
+	inner := &scope{outer: sc.outer, ctes: sc.ctes, detached: sc.detached}
+	a.join(clause, inner)
+	for _, src := range inner.sources {
+		src.all = true
 	}
-	return sources
+	sc.sources = append(sc.sources, inner.sources...)
+	sc.joins = append(sc.joins, inner.joins...)
+	sc.args = append(sc.args, inner.args...)
+	sc.outwards = sc.outwards || inner.outwards
 }
 
 // item is the source that an item is.
@@ -54,9 +64,7 @@ func (a *analysis) item(item *Item, sc *scope) *source {
 		all := &Query{Cores: []*Select{{Results: []Result{{Expr: Star{}}}, From: &Item{Join: item.Join}}}}
 		src.shape = a.query(all, at).named(item.Columns)
 	case item.Call != nil:
-		if item.Call.Impure != "" {
-			a.taint("%s", item.Call.Impure)
-		}
+		a.taint(item.Call.Impure)
 		if src.name == "" {
 			src.name = item.Call.Name
 		}
@@ -82,21 +90,17 @@ func (a *analysis) named(item *Item, sc *scope) *source {
 	}
 	src := a.newTable(item.Schema, item.Table, item.Alias, item.Columns)
 	a.reads = append(a.reads, src)
-	if a.catalog == nil {
-		return src
-	}
 	if a.Impure != nil {
-		if why := a.Impure(src.table, src.def); why != "" {
-			a.taint("%s", why)
-		}
+		a.taint(a.Impure(src.table, src.def))
 	}
 	switch def := src.def; {
+	case a.catalog == nil:
 	case def == nil:
-		a.taint("reads %s, which is not in the catalog", src.table)
+		a.taint("reads " + src.table + ", " + cmp.Or(a.Unknown, "which is not in the catalog"))
 	case def.Opaque != "":
-		a.taint("reads %s: %s", src.table, def.Opaque)
+		a.taint("reads " + src.table + ": " + def.Opaque)
 	case def.Guarded != "":
-		a.taint("reads %s: %s", src.table, def.Guarded)
+		a.taint("reads " + src.table + ": " + def.Guarded)
 	case def.View && def.Reads == nil:
 		a.pending = true
 	case def.View:
@@ -130,7 +134,7 @@ func (a *analysis) join(clause *Join, sc *scope) {
 	}
 	j.sc = sc
 	if !a.Wide {
-		j.sc = &scope{outer: sc.outer, ctes: sc.ctes, sources: j.sources(), outwards: j.mixed || j.outward, detached: sc.detached}
+		j.sc = &scope{outer: sc.outer, ctes: sc.ctes, sources: j.sources(), outwards: j.mixed, detached: sc.detached}
 	}
 	if clause.Natural {
 		j.natural()

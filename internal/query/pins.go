@@ -140,16 +140,19 @@ func (p *pinning) using(j *join) {
 		if i < 0 {
 			continue
 		}
-		left, right := j.left[i], j.right[0]
-		if !left.isTable() || !right.isTable() || left.has(name) != yes || right.has(name) != yes {
-			continue
-		}
-		l, r := field{left, left.column(name)}, field{right, right.column(name)}
-		if l.column != "" && r.column != "" {
-			p.link(l, r)
-			p.link(r, l)
+		left, isLeft := j.left[i].certain(name)
+		right, isRight := j.right[0].certain(name)
+		if isLeft && isRight {
+			p.link(left, right)
+			p.link(right, left)
 		}
 	}
+}
+
+// certain is the column of a table that a name surely means.
+func (src *source) certain(name string) (field, bool) {
+	f := field{src, src.column(name)}
+	return f, src.isTable() && src.has(name) == yes && f.column != ""
 }
 
 // spread carries pins along the equalities until nothing more is pinned.
@@ -185,15 +188,12 @@ func (p *pinning) field(e Expr) (field, bool) {
 	if !ok || !f.src.isTable() || f.column == "" {
 		return field{}, false
 	}
-	for s := p.sc; s != nil; s = s.outer {
-		if slices.Contains(s.sources, f.src) {
-			return f, true
-		}
+	for s := p.sc; !slices.Contains(s.sources, f.src); s = s.outer {
 		if s.detached {
 			return field{}, false
 		}
 	}
-	return field{}, false
+	return f, true
 }
 
 // resolve finds the one column that a name must mean.
@@ -212,7 +212,7 @@ func resolve(c Column, sc *scope) (field, bool) {
 			}
 		}
 		if len(may) > 0 {
-			return resolveGuess(c, have, may[0], s)
+			return resolveGuess(c, may[0], s)
 		}
 		if len(have) == 0 {
 			continue
@@ -229,9 +229,9 @@ func resolve(c Column, sc *scope) (field, bool) {
 }
 
 // resolveGuess resolves a name that a source may have: certain only where it is alone.
-func resolveGuess(c Column, have []*source, src *source, s *scope) (field, bool) {
+func resolveGuess(c Column, src *source, s *scope) (field, bool) {
 	switch {
-	case len(have) > 0 || len(s.sources) != 1:
+	case len(s.sources) > 1:
 		return field{}, false
 	case src.hidden(c.Name):
 		return src.secret(c.Name)

@@ -120,6 +120,28 @@ func TestPins(t *testing.T) {
 		{"b AS r (p) JOIN nowhere AS q (p) USING (p)", sel(using(InnerJoin, "b AS r(p)", "nowhere AS q(p)", "p"), eq("r.p", 1)), "b(id) id=$1; nowhere(*)", ""},
 		{"a NATURAL JOIN b WHERE a.id = $1", sel(natural("a", "b"), id1), "a(id,x) id=$1; b(id,x) id=$1~a.id", "0.id=1.id 0.x=1.x 1.id=0.id 1.x=0.x"},
 
+		{"a JOIN b USING (id, x) WHERE id = $1 AND x = $2", sel(using(InnerJoin, "a", "b", "id", "x"), and(eq("id", 1), eq("x", 2))),
+			"a(id,x) id=$1 x=$2; b(id,x) id=$1~a.id x=$2~a.x", "0.id=1.id 0.x=1.x 1.id=0.id 1.x=0.x"},
+		{"(view JOIN b USING (id)) JOIN a USING (id)", sel(using(InnerJoin, using(InnerJoin, "view", "b", "id"), "a", "id"), id1), "b(*); c(*); b(id); a(id) id=$1", ""},
+		{"((SELECT id FROM c) s JOIN b USING (id)) JOIN a USING (id)",
+			sel(using(InnerJoin, using(InnerJoin, sub(sel("c", nil, "b_id AS id"), "s"), "b", "id"), "a", "id"), id1), "c(b_id); b(id); a(id) id=$1", ""},
+
+		// Whether all columns of an item are known.
+		{"(VALUES ($1, $2)) s, b WHERE w = $1", sel(joinOf(InnerJoin, sub(values(row(1, 2)), "s"), "b", nil), eq("w", 1)), "b(w)", ""},
+		{"(VALUES ($1, $2)) s (p), b WHERE w = $1", sel(joinOf(InnerJoin, sub(values(row(1, 2)), "s(p)"), "b", nil), eq("w", 1)), "b(w)", ""},
+		{"(VALUES ($1, $2)) s (p, q), b WHERE w = $1", sel(joinOf(InnerJoin, sub(values(row(1, 2)), "s(p,q)"), "b", nil), eq("w", 1)), "b(w) w=$1", ""},
+		{"(SELECT * FROM nowhere, c) s, b WHERE w = $1",
+			sel(joinOf(InnerJoin, sub(sel(joinOf(InnerJoin, "nowhere", "c", nil), nil, "*"), "s"), "b", nil), eq("w", 1)), "nowhere(*); c(*); b(w)", ""},
+		{"(SELECT * FROM c, nowhere) s, b WHERE w = $1",
+			sel(joinOf(InnerJoin, sub(sel(joinOf(InnerJoin, "c", "nowhere", nil), nil, "*"), "s"), "b", nil), eq("w", 1)), "c(*); nowhere(*); b(w)", ""},
+		{"(SELECT * FROM c JOIN d USING (k)) s (p, q, r), b WHERE w = $1",
+			sel(joinOf(InnerJoin, sub(sel(using(InnerJoin, "c", "d", "k"), nil, "*"), "s(p,q,r)"), "b", nil), eq("w", 1)), "c(*); d(*); b(w) w=$1", "0.k=1.k 1.k=0.k"},
+		{"(SELECT * FROM c JOIN d USING (k)) s (p, q), b WHERE w = $1",
+			sel(joinOf(InnerJoin, sub(sel(using(InnerJoin, "c", "d", "k"), nil, "*"), "s(p,q)"), "b", nil), eq("w", 1)), "c(*); d(*); b(w)", "0.k=1.k 1.k=0.k"},
+		{"(SELECT * FROM nowhere) s WHERE s.q = $1 AND EXISTS (SELECT 1 FROM b WHERE w = s.q)",
+			sel(sub(sel("nowhere", nil, "*"), "s"), and(eq("s.q", 1), exists(sel("b", eq("w", "s.q"))))), "nowhere(*); b(w)", ""},
+		{"y IN ($1, q)", sel("a", in("y", 1, "q")), "a(*)", ""},
+
 		// Subqueries.
 		{"EXISTS (SELECT 1 FROM b WHERE joined)", sel("a", and(id1, exists(sel("b", joined)))), "a(id) id=$1; b(a_id) a_id=$1~a.id", "1.a_id=0.id"},
 		{"NOT EXISTS (SELECT 1 FROM b WHERE joined)", sel("a", and(id1, call(exists(sel("b", joined))))), "a(id) id=$1; b(a_id) a_id=$1~a.id", "1.a_id=0.id"},
@@ -214,3 +236,38 @@ func TestWords(t *testing.T) {
 		check(t, tt.sql, "reads", readsText(plain.Query(tt.q, catalog()).Reads), tt.want)
 	}
 }
+
+// TestPinsFar: pins that have come a long way by the same steps part without a trace of each other.
+func TestPinsFar(t *testing.T) {
+	t.Parallel()
+	full := catalog()
+	from := "n0"
+	all := item(from)
+	where := eq("n0.id", 1)
+	follow := func(table, after string) {
+		full.Tables[table] = table1(table)
+		all = joinOf(InnerJoin, all, table, nil)
+		where = and(where, eq(after+".id", table+".id"))
+	}
+	full.Tables[from] = table1(from)
+	want := "n0(id) id=$1"
+	via := ""
+	for _, table := range []string{"n1", "n2", "n3", "n4", "n5"} {
+		follow(table, from)
+		via += "~" + from + ".id"
+		want += "; " + table + "(id) id=$1" + via
+		from = table
+	}
+	via += "~" + from + ".id"
+	for _, table := range []string{"p1", "q1"} {
+		follow(table, from)
+		want += "; " + table + "(id) id=$1" + via
+	}
+	for _, table := range []string{"p2", "q2"} {
+		follow(table, table[:1]+"1")
+		want += "; " + table + "(id) id=$1" + via + "~" + table[:1] + "1.id"
+	}
+	check(t, "a chain that parts", "reads", readsText(plain.Query(sel(all, where), full).Reads), want)
+}
+
+func table1(name string) *moneyclip.Table { return table(name, "id", nil) }

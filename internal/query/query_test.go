@@ -232,6 +232,7 @@ func catalog() *moneyclip.Catalog {
 		table("guarded", "id", func(t *moneyclip.Table) { t.Guarded = "it has row security" }),
 		table("bare", "", nil),
 		table("o", "id x k p", nil),
+		table("h", "rowid", nil),
 	}
 	c := &moneyclip.Catalog{Tables: map[string]*moneyclip.Table{}, Path: []string{"p"}}
 	for _, t := range tables {
@@ -247,11 +248,11 @@ var (
 		Casts:   func(column *moneyclip.Column, typ string) bool { return column.Type == typ },
 		Carries: func(from, to *moneyclip.Column) bool { return from.Name == to.Name || to.Name == "w" },
 		Impure: func(name string, def *moneyclip.Table) string {
-			if def == nil {
-				return "reads " + name + ", which is nowhere"
-			}
-			if name == "c" {
-				return "reads c, which is the system's"
+			switch {
+			case name == "system":
+				return "reads what is the system's"
+			case def != nil && def.Column("b_id") != nil:
+				return "reads " + name + ", which has a b_id"
 			}
 			return ""
 		},
@@ -262,6 +263,7 @@ var (
 			}
 			return name
 		},
+		Unknown:   "which is nowhere",
 		Home:      "main",
 		Wide:      true,
 		Generated: true,

@@ -31,6 +31,7 @@ func TestReads(t *testing.T) {
 		{"SELECT * FROM a", sel("a", nil, "*"), "a(*)"},
 		{"SELECT a.* FROM a, b", sel(joinOf(InnerJoin, "a", "b", nil), nil, "a.*"), "a(*); b()"},
 		{"SELECT (SELECT q.* FROM b) FROM a AS q, c", sel(joinOf(InnerJoin, "a AS q", "c", nil), nil, exists(sel("b", nil, "q.*"))), "a(*); c(); b()"},
+		{"SELECT (SELECT a.* FROM b AS a) FROM a", sel("a", nil, exists(sel("b AS a", nil, "a.*"))), "a(); b(*)"},
 		{"SELECT (SELECT * FROM b) FROM a", sel("a", nil, exists(sel("b", nil, "*"))), "a(); b(*)"},
 		{"SELECT (SELECT * FROM (VALUES (1)) v) FROM a", sel("a", nil, exists(sel(sub(values(row(1)), "v"), nil, "*"))), "a()"},
 		{"SELECT x, w, k FROM a, b", sel(joinOf(InnerJoin, "a", "b", nil), nil, "y", "w", "id"), "a(id,y); b(id,w)"},
@@ -68,6 +69,8 @@ func TestReads(t *testing.T) {
 		{"SELECT 1 FROM a JOIN b USING (id)", sel(using(InnerJoin, "a", "b", "id"), nil), "a(id); b(id)"},
 		{"SELECT 1 FROM nowhere JOIN b USING (id)", sel(using(InnerJoin, "nowhere", "c", "id"), nil), "nowhere(id); c()"},
 		{"SELECT 1 FROM a NATURAL JOIN b", sel(natural("a", "b"), nil), "a(id,x); b(id,x)"},
+		{"SELECT 1 FROM (nowhere, a) NATURAL JOIN b", sel(natural(joinOf(InnerJoin, "nowhere", "a", nil), "b"), nil), "nowhere(*); a(*); b(*)"},
+		{"SELECT 1 FROM b NATURAL JOIN (nowhere, a)", sel(natural("b", joinOf(InnerJoin, "nowhere", "a", nil)), nil), "b(*); nowhere(*); a(*)"},
 		{"SELECT 1 FROM a NATURAL JOIN nowhere", sel(natural("a", "nowhere"), nil), "a(*); nowhere(*)"},
 		{"SELECT 1 FROM nowhere NATURAL JOIN a", sel(natural("nowhere", "a"), nil), "nowhere(*); a(*)"},
 		{"SELECT 1 FROM (SELECT f(x) FROM a) q NATURAL JOIN (SELECT f(w) FROM b) p",
@@ -110,6 +113,11 @@ func TestReads(t *testing.T) {
 			sel("o", nil, exists(sel(sub(sel(using(InnerJoin, "c", "d", "k"), nil, "*"), "s"), nil, "x", "k", "n"))), "o(x); c(*); d(*)"},
 		{"SELECT (SELECT x FROM (SELECT * FROM nowhere) s) FROM o", // s may have an x
 			sel("o", nil, exists(sel(sub(sel("nowhere", nil, "*"), "s"), nil, "x"))), "o(x); nowhere(*)"},
+		{"SELECT (SELECT x FROM (SELECT * FROM (SELECT * FROM a JOIN b USING (x)) r, c) s (p)) FROM o",
+			sel("o", nil, exists(sel(sub(sel(joinOf(InnerJoin, sub(sel(using(InnerJoin, "a", "b", "x"), nil, "*"), "r"), "c", nil), nil, "*"), "s(p)"), nil, "x"))),
+			"o(x); a(*); b(*); c(*)"},
+		{"SELECT (SELECT id FROM (SELECT b.* FROM a JOIN b USING (id)) s) FROM o",
+			sel("o", nil, exists(sel(sub(sel(using(InnerJoin, "a", "b", "id"), nil, "b.*"), "s"), nil, "id"))), "o(); a(id); b(*)"},
 		{"SELECT (SELECT id, x FROM (SELECT a.* FROM a, c) s) FROM o",
 			sel("o", nil, exists(sel(sub(sel(joinOf(InnerJoin, "a", "c", nil), nil, "a.*"), "s"), nil, "id", "k"))), "o(k); a(*); c()"},
 
@@ -128,6 +136,8 @@ func TestReads(t *testing.T) {
 			sel("b", nil, exists(sel(sub(&Item{Call: &Call{Columns: []string{"w", "x"}}}, "q(p)"), nil, "w", "x", "p"))), "b(w)"},
 		{"SELECT (SELECT w FROM f() AS q) FROM b", sel("b", nil, exists(sel(&Item{Alias: "q", Call: &Call{Columns: []string{"w"}}}, nil, "q.w", "id"))), "b(id)"},
 		{"SELECT (SELECT k FROM f() AS q) FROM b", sel("c", nil, exists(sel(&Item{Alias: "q", Call: &Call{}}, nil, "k"))), "c(k)"},
+		{"SELECT (SELECT w, r FROM f() AS q (p, r)) FROM b",
+			sel("b", nil, exists(sel(sub(&Item{Call: &Call{Columns: []string{"w"}}}, "q(p,r)"), nil, "w", "r"))), "b(w)"},
 		{"SELECT 1 FROM a, (c, f(y)) AS q",
 			sel(joinOf(InnerJoin, "a", sub(joinOf(InnerJoin, "c", &Item{Call: &Call{Args: exs([]any{"y"})}}, nil), "q"), nil), nil), "a(y); c(*)"},
 
@@ -144,6 +154,8 @@ func TestReads(t *testing.T) {
 			recursive(withOf(sel("c", nil, "k"), cteOf("c", sel("d", nil, "k")), cteOf("d", sel("a", nil, "x")))), "d(k); a(x)"},
 		{"WITH RECURSIVE c AS (SELECT x FROM d), d AS (SELECT x FROM a) SELECT x FROM c",
 			forward(withOf(sel("c", nil, "x"), cteOf("c", sel("d", nil, "x")), cteOf("d", sel("a", nil, "x")))), "a(x)"},
+		{"SELECT (WITH RECURSIVE c AS (SELECT x FROM d), d AS (SELECT x FROM a) SELECT x FROM c) FROM o", // x is the c's
+			sel("o", nil, exists(forward(withOf(sel("c", nil, "x"), cteOf("c", sel("d", nil, "x")), cteOf("d", sel("a", nil, "x")))))), "o(); a(x)"},
 		{"WITH RECURSIVE a AS (SELECT w FROM b UNION SELECT w FROM a) SELECT w FROM a",
 			recursive(withOf(sel("a", nil, "w"), cteOf("a", union(sel("b", nil, "w"), sel("a", nil, "w"))))), "b(w)"},
 		{"WITH RECURSIVE q AS (SELECT w FROM b UNION SELECT (SELECT y FROM q) FROM a) SELECT w FROM q",
@@ -158,6 +170,13 @@ func TestReads(t *testing.T) {
 			withOf(sel("q", nil, exists(withOf(sel("q", nil, "w"), cteOf("q", sel("b", nil, "w"))))), cteOf("q", sel("a", nil, "x"))), "a(x); b(w)"},
 		{"WITH q AS (SELECT x FROM a) SELECT (WITH p AS (SELECT x FROM q) SELECT x FROM p) FROM b",
 			withOf(sel("b", nil, exists(withOf(sel("p", nil, "x"), cteOf("p", sel("q", nil, "x"))))), cteOf("q", sel("a", nil, "x"))), "a(x); b()"},
+		{"WITH q AS (SELECT x FROM a) SELECT (WITH p AS (SELECT w FROM b) SELECT x FROM q) FROM c",
+			withOf(sel("c", nil, exists(withOf(sel("q", nil, "x"), cteOf("p", sel("b", nil, "w"))))), cteOf("q", sel("a", nil, "x"))), "a(x); c(); b(w)"},
+		{"WITH q AS (SELECT x FROM a) SELECT q.x FROM q, b",
+			withOf(sel(joinOf(InnerJoin, "q", "b", nil), nil, "q.x"), cteOf("q", sel("a", nil, "x"))), "a(x); b()"},
+		{"WITH q AS (SELECT f(x) FROM a) SELECT p, q.p FROM q, b",
+			withOf(sel(joinOf(InnerJoin, "q", "b", nil), nil, "p", "q.p"), cteOf("q", sel("a", nil, call("x")))), "a(x); b()"},
+		{"SELECT p, s.p FROM (SELECT f(x) FROM a) s, b", sel(joinOf(InnerJoin, sub(sel("a", nil, call("x")), "s"), "b", nil), nil, "p", "s.p"), "a(x); b()"},
 		{"SELECT (WITH p AS (SELECT y FROM c) SELECT 1) FROM a", sel("a", nil, exists(withOf(sel(nil, nil), cteOf("p", sel("c", nil, "y"))))), "a(y); c()"},
 		{"WITH q AS (SELECT x FROM a) SELECT x FROM (SELECT x FROM q) s, LATERAL (SELECT x FROM q) r, f((SELECT x FROM q))",
 			withOf(sel(joinOf(InnerJoin, joinOf(InnerJoin, sub(sel("q", nil, "x"), "s"), lateral(sel("q", nil, "x"), "r"), exists(sel("q", nil, "x"))),
@@ -195,6 +214,9 @@ func TestReadsBlind(t *testing.T) {
 		{"SELECT 1 FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.y = $1)", sel("a", exists(sel("b", eq("b.y", 1)))), "a(); b(y)"},
 		{"SELECT 1 FROM a AS q (p) WHERE p = $1", sel("a AS q(p)", eq("p", 1)), "a(*)"},
 		{"SELECT 1 FROM a AS q (p) WHERE q.p = $1 AND q.id = $1", sel("a AS q(p)", and(eq("q.p", 1), eq("q.id", 1))), "a(*) id=$1"},
+		{"SELECT x FROM x.a WHERE y.a.id = $1", sel("x.a", eq("y.a.id", 1)), "x.a(*)"},
+		{"SELECT 1 FROM s.a WHERE s.a.id = $1 AND EXISTS (SELECT 1 FROM a, b WHERE b.x = s.a.id)", // s.a may be that a
+			sel("s.a", and(eq("s.a.id", 1), exists(sel(joinOf(InnerJoin, "a", "b", nil), eq("b.x", "s.a.id"))))), "s.a(id) id=$1; a(id); b(x)"},
 		{"SELECT x FROM a JOIN b USING (id) WHERE a.id = $1", sel(using(InnerJoin, "a", "b", "id"), eq("a.id", 1)), "a(id) id=$1; b(id)"},
 		{"SELECT 1 FROM a, b WHERE a.id = $1 AND b.a_id = a.id",
 			sel(joinOf(InnerJoin, "a", "b", nil), and(eq("a.id", 1), eq("b.a_id", "a.id"))), "a(id) id=$1; b(a_id) a_id=$1~a.id"},
@@ -253,6 +275,9 @@ func TestImpure(t *testing.T) {
 		m := plain.Query(tt.q, catalog())
 		check(t, tt.sql, "is impure because it", m.Impure, tt.want)
 		check(t, tt.sql, "reads", readsText(m.Reads), tt.reads)
+		if m.Pending {
+			t.Errorf("%s: is pending", tt.sql)
+		}
 	}
 	if m := plain.Query(sel("pending", nil), catalog()); !m.Pending || m.Impure != "" {
 		t.Errorf("a view that has not been read: pending %v, impure because it %q", m.Pending, m.Impure)
@@ -271,7 +296,8 @@ func TestDialect(t *testing.T) {
 		want, impure string
 	}{
 		{"SELECT 1 FROM nowhere", sel("nowhere", nil), "nowhere()", "reads nowhere, which is nowhere"},
-		{"SELECT 1 FROM c", sel("c", nil), "c()", "reads c, which is the system's"},
+		{"SELECT 1 FROM system", sel("system", nil), "system()", "reads what is the system's"},
+		{"SELECT 1 FROM c", sel("c", nil), "c()", "reads c, which has a b_id"},
 		{"SELECT rowid FROM a WHERE rowid = $1", sel("a", eq("rowid", 1), "rowid"), "a(id) id=$1", ""},
 		{"SELECT rowid FROM a WHERE a.rowid = $1", sel("a", eq("a.rowid", 1), "rowid"), "a(id) id=$1", ""},
 		{"SELECT 1 FROM b WHERE rowid = $1", sel("b", eq("rowid", 1)), "b(rowid)", ""},
@@ -290,7 +316,7 @@ func TestDialect(t *testing.T) {
 		check(t, tt.sql, "reads", readsText(m.Reads), tt.want)
 		check(t, tt.sql, "is impure because it", m.Impure, tt.impure)
 	}
-	if got := rich.Query(sel("c", nil), nil).Impure; got != "" {
-		t.Errorf("without a catalog, a table is impure because it %q", got)
+	for name, want := range map[string]string{"nowhere": "", "c": "", "system": "reads what is the system's"} {
+		check(t, name+" without a catalog", "is impure because it", rich.Query(sel(name, nil), nil).Impure, want)
 	}
 }

@@ -17,7 +17,7 @@ type scope struct {
 
 // lateral is what a lateral item sees that comes next in FROM.
 func (sc *scope) lateral() *scope {
-	s := &scope{outer: sc.outer, ctes: sc.ctes, sources: slices.Clone(sc.sources), detached: sc.detached}
+	s := &scope{outer: sc.outer, sources: sc.sources, detached: sc.detached}
 	if sc.beside != nil {
 		s.outer = sc.beside
 	}
@@ -80,9 +80,6 @@ func (a *analysis) open(clause *With, ctes *with, outer *scope) *with {
 	for _, c := range w.ctes {
 		a.expand(c)
 	}
-	if a.opened == nil {
-		a.opened = map[*With]*with{}
-	}
 	a.opened[clause] = w
 	return w
 }
@@ -93,7 +90,6 @@ func (a *analysis) expand(c *cte) {
 		return
 	}
 	c.visited = true
-	c.shape = shape{}.named(c.def.Columns)
 	if c.def.Write != nil {
 		c.shape = a.write(c.def.Write, c.at.ctes).named(c.def.Columns)
 		return

@@ -20,8 +20,8 @@ type source struct {
 	pins  []moneyclip.Pin
 	using map[string]bool // columns that USING or NATURAL makes one with those before
 
-	view []moneyclip.TableRead // of a view: what is below it
-	*Dialect
+	view     []moneyclip.TableRead // of a view: what is below it
+	*Dialect                       // of a table
 }
 
 // shape is the columns of a table or of a query, by their names and in order. An empty name is one that is not known.
@@ -39,11 +39,7 @@ func (s shape) named(aliases []string) shape {
 	case !s.sure, s.mixed && len(aliases) < len(s.names):
 		return shape{names: aliases}
 	}
-	names := slices.Clone(aliases)
-	if len(names) < len(s.names) {
-		names = append(names, s.names[len(names):]...)
-	}
-	return shape{names: names, sure: true}
+	return shape{names: slices.Concat(aliases, s.names[min(len(aliases), len(s.names)):]), sure: true}
 }
 
 // whole reports whether every column is known by its name.
@@ -126,6 +122,9 @@ func (src *source) column(name string) string {
 
 // touch notes that a column is read.
 func (src *source) touch(name string) {
+	if src.table == "" {
+		return // what it is made of has been visited
+	}
 	column := src.column(name)
 	if column == "" {
 		src.all = true

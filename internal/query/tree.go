@@ -116,7 +116,8 @@ type Item struct {
 	Lateral       bool     // it sees the items before it
 	Call          *Call    // of a function
 	Join          *Join
-	// Whole says that every column below is read, whatever the SELECT names.
+	// Whole says that a join is a subquery in disguise: every column below it is read, and what is below it sees nothing
+	// beside it. The names are in sight outside of it.
 	Whole bool
 }
 

@@ -47,9 +47,6 @@ func (a *analysis) among(w *Write, ctes *with) (*source, *scope) {
 		sc = &scope{ctes: ctes}
 		a.from(w.From, sc)
 		a.clauses(w.Where, w.Rest, sc)
-		if a.shared == nil {
-			a.shared = map[*Item]*scope{}
-		}
 		a.shared[w.From] = sc
 	}
 	name, schema := w.Alias, ""
@@ -62,9 +59,9 @@ func (a *analysis) among(w *Write, ctes *with) (*source, *scope) {
 			found = append(found, src)
 		}
 	}
-	if len(found) != 1 || found[0].table == "" {
-		// A table of which nothing is known, and no name of one: its write may write anything.
-		return &source{Dialect: a.Dialect}, sc
+	if len(found) != 1 {
+		// No table that is known, and the name of none: its write may write anything.
+		return &source{}, sc
 	}
 	return found[0], sc
 }
@@ -86,17 +83,17 @@ func (a *analysis) insert(w *Write, ctes *with) shape {
 	}
 	// A row that is inserted is none that the condition finds: it says nothing of the rows of FROM.
 	a.clauses(nil, nil, values)
-	sc := &scope{ctes: ctes, sources: append(slices.Clone(values.sources), src)}
+	sc := &scope{ctes: ctes, sources: slices.Concat(values.sources, []*source{src})}
 	a.expr(w.Where, sc)
 	a.exprs(w.Rest, sc)
 
-	e := effect{target: src, Write: moneyclip.Write{Op: moneyclip.Insert, Table: src.table, Replace: w.Replace, Source: w.Native}}
+	e := effect{Write: moneyclip.Write{Op: moneyclip.Insert, Table: src.table, Replace: w.Replace, Source: w.Native}}
 	e.Columns = a.insertColumns(w, src.def)
 	switch {
 	case w.Defaults:
 		e.Columns, e.Rows = []string{}, [][]moneyclip.Value{{}}
 	case w.Query != nil:
-		a.query(w.Query, place{ctes: ctes, detached: true})
+		a.query(w.Query, place{ctes: ctes})
 	default:
 		a.rows(w, &e.Write, src.def, values)
 	}
@@ -197,7 +194,7 @@ func (a *analysis) stored(e Expr, column *moneyclip.Column, sc *scope) moneyclip
 // conflict is what the clauses ON CONFLICT of an INSERT do: nil if they update nothing.
 func (a *analysis) conflict(clauses []Conflict, src *source, sc *scope) *moneyclip.Conflict {
 	excluded := &source{name: "excluded", table: src.table, def: src.def, shape: src.shape, Dialect: a.Dialect}
-	inner := &scope{ctes: sc.ctes, sources: append(slices.Clone(sc.sources), excluded)}
+	inner := &scope{ctes: sc.ctes, sources: slices.Concat(sc.sources, []*source{excluded})}
 	var conflict *moneyclip.Conflict
 	for _, clause := range clauses {
 		a.exprs(clause.Target, sc)

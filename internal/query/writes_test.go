@@ -166,6 +166,7 @@ func TestInserts(t *testing.T) {
 		{sql: "a cast that keeps the value", ws: []*Write{insert("c", "k,b_id", row(cast(1, "text"), cast(1, "text")))}, dialect: rich, want: "insert c (k,b_id) <$1,computed>"},
 		{sql: "a cast without a column", ws: []*Write{insert("nowhere", "", row(cast(1, "text")))}, dialect: rich, want: "insert nowhere <computed>"},
 		{sql: "a hidden column by its name", ws: []*Write{insert("a", "rowid,x", row(1, 2))}, dialect: rich, want: "insert a (id,x) <$1,$2>"},
+		{sql: "a column by the name of a hidden one", ws: []*Write{insert("h", "rowid", row(1))}, dialect: rich, want: "insert h (rowid) <$1>"},
 		{sql: "a hidden column that is none", ws: []*Write{insert("b", "rowid,x", row(1, 2))}, dialect: rich, want: "insert b"},
 		{sql: "a hidden column of nothing known", ws: []*Write{insert("nowhere", "rowid", row(1))}, dialect: rich, want: "insert nowhere"},
 		{sql: "a hidden column of a conflict", ws: []*Write{conflict(insert("a", "x", row(1)), Conflict{Target: []Expr{ex("rowid")}, Set: []Set{set("rowid", "excluded.rowid")}})},
@@ -384,6 +385,8 @@ func TestTriggers(t *testing.T) {
 			"insert b (id,a_id,x,w) <old.id,old.y,old.x,old.g>", plain},
 		{"AFTER: a number, a default, what is computed", after, insert("b", "id,a_id,x,w", row("new.id", "new.y", "new.x", "new.g")),
 			"insert b (id,a_id,x,w) <new.id,new.y,new.x,new.g>", plain},
+		{"BEFORE: a column that may be NULL", before, insert("b", "w", row("new.z")), "insert b (w) <new.z>", plain},
+		{"BEFORE: a pin", before, remove("b", and(eq("w", "new.y"), eq("a_id", "new.z"))), "delete b a_id=new.z~a.z", plain},
 		{"NEW.rowid", after, insert("b", "w", row("new.rowid")), "insert b (w) <new.id>", rich},
 		{"a cast", after, insert("b", "w", row(cast("new.y", "int"))), "insert b (w) <new.y>", rich},
 	}
@@ -399,6 +402,13 @@ func TestTriggers(t *testing.T) {
 	nullable := Trigger{Table: full.Tables["r"], Early: true}
 	m := plain.Body(insert("b", "id,w", row("new.id", "new.n")), nullable, full)
 	check(t, "BEFORE: NOT NULL without a default", "writes", writesText(m.Writes), "insert b (id,w) <new.id,new.n>")
+	full.Tables["r"].Column("n").Default = moneyclip.Value{}
+	m = plain.Body(insert("b", "id,w", row("new.id", "new.n")), nullable, full)
+	check(t, "BEFORE: NOT NULL with a default that is computed", "writes", writesText(m.Writes), "insert b (id,w) <new.id,computed>")
+	m = plain.Read(sel(joinOf(InnerJoin, "c", "d AS new", nil), eq("b_id", "new.id")), after, full)
+	check(t, "another item that is called new", "reads", readsText(m.Reads), "c(b_id); d(id)")
+	m = plain.Read(sel("d AS new", exists(sel("c", in("b_id", "new.id")))), after, full)
+	check(t, "another item that is called new, around", "reads", readsText(m.Reads), "d(id); c(b_id)")
 	m = plain.Read(sel("b", eq("a_id", "new.id"), "x", "old.x"), after, full)
 	check(t, "a SELECT in a trigger", "reads", readsText(m.Reads), "b(a_id,x) a_id=new.id~a.id")
 	m = plain.Read(sel("b", nil, "now.x"), after, full)

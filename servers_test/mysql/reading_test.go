@@ -30,10 +30,15 @@ var library = []string{
 	"INSERT INTO bare VALUES (1, 1), (2, 2)",
 }
 
+// dsns :: database → how it was opened
+var dsns = map[*sql.DB]string{}
+
 // fixture is a database with that schema.
 func fixture(t *testing.T, options string, schema ...string) (*sql.DB, *moneyclip.Catalog) {
 	t.Helper()
-	db := open(t, servers.MariaDB(t)+options)
+	dsn := servers.MariaDB(t)
+	db := open(t, dsn+options)
+	dsns[db] = dsn
 	for _, query := range slices.Concat(library, schema) {
 		run(t, db, query)
 	}
@@ -186,7 +191,8 @@ func TestReading(t *testing.T) {
 		{query: "INSERT INTO pairs (a, b, v) VALUES (?, 5, 1 + 1)", args: list{int64(7)}},
 		{query: "INSERT INTO pairs (a, b, v) VALUES (?, 5, 1 + 1)", args: list{"7.6"}, wide: true},
 		{query: "INSERT INTO bare (k, v) SELECT id + ?, author_id FROM books WHERE pages > 100", args: list{int64(5)}},
-		{query: "INSERT INTO bare (v, k) SELECT max(pages) AS m, author_id FROM books GROUP BY author_id HAVING m > ?", args: list{int64(1)}},
+		{query: "INSERT INTO bare (v, k) SELECT max(pages) AS m, author_id FROM books GROUP BY author_id HAVING max(pages) > ?", args: list{int64(1)}},
+		{query: "INSERT INTO bare (v, k) SELECT max(pages) AS m, author_id FROM books GROUP BY author_id HAVING m > ?", args: list{int64(1)}, wide: true},
 		{query: "INSERT INTO bare (k) SELECT id FROM books ORDER BY id LIMIT 1", wide: true},
 		{query: "INSERT INTO authors (email, n) SELECT concat(email, '2'), 1 FROM authors WHERE city = ?", args: list{"Rome"}, wide: true},
 		{query: "INSERT INTO authors (email, city) VALUES (?, 'Bonn') ON DUPLICATE KEY UPDATE city = VALUES(city)", args: list{"a@x"}},
@@ -237,12 +243,13 @@ func checkReading(t *testing.T, db *sql.DB, c *moneyclip.Catalog, query string, 
 			new = nil
 		}
 		before, after, ok := tx.touched(w, c, query, args, old, new)
-		if !ok {
+		is := tx.all(all)
+		tx.all("ROLLBACK")
+		if !ok || !canonical(table.Column(name), before) || !canonical(table.Column(name), after) {
 			continue
 		}
 		known++
 		i := slices.Index(names, name)
-		is := tx.all(all)
 		changed := func(rows, others [][]driver.Value) (out []string) {
 			var texts []string
 			for _, row := range others {
@@ -270,6 +277,20 @@ func checkReading(t *testing.T, db *sql.DB, c *moneyclip.Catalog, query string, 
 	if !wide && known != len(names) || wide && known == len(names) {
 		t.Errorf("a reading is known for %d columns of %d", known, len(names))
 	}
+}
+
+// canonical reports whether all values have a canonical spelling: if one has none every key is dropped.
+func canonical(column *moneyclip.Column, rows [][]string) bool {
+	if mysql.Dialect.Keyable(column) != "" {
+		return true
+	}
+	return !slices.ContainsFunc(rows, func(row []string) bool {
+		if len(row) == 0 || row[0] == "NULL" {
+			return false
+		}
+		_, ok := mysql.Dialect.Canonical(column, row[0])
+		return !ok
+	})
 }
 
 func contains(t *testing.T, what string, values []string, rows [][]string) {

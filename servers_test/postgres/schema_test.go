@@ -196,6 +196,7 @@ CREATE EXTENSION "uuid-ossp"; CREATE EXTENSION pgcrypto;
 CREATE FUNCTION looks(n int) RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE k bigint; BEGIN SELECT count(*) INTO k FROM log WHERE id = n; RETURN k; END $$;
 CREATE FUNCTION adds(n int, OUT k int) LANGUAGE plpgsql AS $$ BEGIN k := n; INSERT INTO log (id) VALUES (n); UPDATE pairs SET a = n; END $$;
 CREATE FUNCTION deep(n int) RETURNS SETOF log LANGUAGE plpgsql AS $$ BEGIN PERFORM adds(n); RETURN QUERY DELETE FROM parent RETURNING id, ''; END $$;
+CREATE FUNCTION begins() RETURNS int LANGUAGE plpgsql AS $$ DECLARE r record := ROW (writes()); BEGIN RETURN 1; END $$;
 CREATE FUNCTION again(n int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN again(n - 1); END $$;
 CREATE FUNCTION makes() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CREATE TABLE made (id int); END $$;
 CREATE FUNCTION any_text(x text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE x; END $$;
@@ -218,6 +219,7 @@ CREATE FUNCTION mood_of(m shop.mood DEFAULT 'sad') RETURNS shop.mood LANGUAGE pl
 		"SELECT writes()":                            "write 3 public.log",
 		"SELECT adds(1)":                             "write 1 public.log 2 public.pairs",
 		"SELECT * FROM deep(1)":                      "write 1 public.log 2 public.pairs 3 public.parent",
+		"SELECT begins()":                            "write 3 public.log",
 		"SELECT over(1)":                             "write 3 public.log",
 		"SELECT again(1)":                            "write 0 doubtful",
 		"SELECT makes()":                             "write 0 doubtful",
@@ -389,6 +391,8 @@ func testTriggers(t *testing.T, catalog *moneyclip.Catalog) {
 		"public.truncated": "1 opaque; 3 3 public.log",
 		"public.defaulted": "1 3 public.log",
 		"public.authors":   "",
+		"public.events":    "2 of [at] 3 public.events_a 1 public.events_a 3 public.events_b 1 public.events_b",
+		"public.events_b":  "2 of [id] 3 public.events_c 1 public.events_c",
 	} {
 		if got := describe(name); got != want {
 			t.Errorf("triggers of %s:\n%q, want\n%q", name, got, want)

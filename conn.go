@@ -196,7 +196,7 @@ func (c *conn) read(ctx context.Context, r *readPlan, args []driver.NamedValue, 
 
 func (c *conn) missed(ctx context.Context, r *readPlan, args []driver.NamedValue, prepared bool, run runner) (driver.Rows, error) {
 	m := modeOf(ctx)
-	if m == bypass || c.rowsOut || !c.mayServe(c.session) {
+	if m == bypass || c.rowsOut && c.cache.dialect.Holds() || !c.mayServe(c.session) {
 		return r.bypass(ctx, run)
 	}
 	if !r.slot(&c.room, c.session, args, prepared) {

@@ -43,6 +43,9 @@ type Dialect interface {
 	// Aborts reports whether an error leaves a transaction unable to do more, so that a query of ours that may fail
 	// inside the caller's transaction wants a savepoint around it.
 	Aborts() bool
+	// Holds reports whether rows that are open keep their connection at the snapshot that they are read from, while it runs
+	// other statements.
+	Holds() bool
 	// Ends reports whether an error of a statement may have ended the transaction that it ran in.
 	Ends(err error) bool
 	// Added reports whether an error of a statement may come of what a [Reading] has added: of the columns that it

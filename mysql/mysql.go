@@ -22,7 +22,7 @@
 // # What is not cached
 //
 // Selects that call a function which is not known to be pure or is stored in the database, that read a variable, the
-// time, another database, a sequence or a table with versions; that lock. A connection whose sql_mode changes what a text
+// time, another database, a sequence or a table whose engine is not InnoDB; that lock. A connection whose sql_mode changes what a text
 // means (ANSI_QUOTES, NO_BACKSLASH_ESCAPES, PIPES_AS_CONCAT and the like), or whose character set is not UTF-8, is not
 // served.
 package mysql

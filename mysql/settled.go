@@ -17,6 +17,9 @@ func (dialect) Begin() []string {
 // leaves none in which more could be wanted.
 func (dialect) Aborts() bool { return false }
 
+// Holds implements [moneyclip.Dialect]. A connection has the rows of one statement open at a time.
+func (dialect) Holds() bool { return false }
+
 // Ends implements [moneyclip.Dialect]. A deadlock undoes the whole transaction, and so does a wait for a lock that lasts too
 // long if the server is set up that way.
 func (dialect) Ends(err error) bool {

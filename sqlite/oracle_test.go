@@ -274,7 +274,7 @@ func TestAnalyzeAgainstSQLite(t *testing.T) {
 	}
 }
 
-// TestPins: a row that fails the pins of every read of its table can come, go or change without a difference.
+// TestPins: a row that fails the pins or links of every read of its table can come, go or change without a difference.
 func TestPins(t *testing.T) {
 	t.Parallel()
 	pinned := 0
@@ -346,7 +346,7 @@ func (p *pinTest) add(table string) {
 	}
 }
 
-// failing is the condition that a row of the table fails a pin of every read of the table.
+// failing is the condition that a row of the table fails a pin or a link of every read of the table.
 func (p *pinTest) failing(table string) string {
 	var all []string
 	for _, read := range p.stmt.Reads {
@@ -371,6 +371,12 @@ func (p *pinTest) failing(table string) string {
 			}
 			terms = append(terms, fmt.Sprintf("%s IN (%s)", pin.Column, strings.Join(values, ", ")))
 		}
+		for _, link := range read.Links {
+			other := p.stmt.Reads[link.To].Table
+			if p.class(table, link.Column) == p.class(other, link.Other) {
+				terms = append(terms, fmt.Sprintf("EXISTS (SELECT 1 FROM %s AS other WHERE other.%s = %s.%s)", other, link.Other, table, link.Column))
+			}
+		}
 		all = append(all, "("+strings.Join(terms, " AND ")+") IS NOT TRUE")
 	}
 	return strings.Join(append(all, "TRUE"), " AND ")
@@ -378,13 +384,16 @@ func (p *pinTest) failing(table string) string {
 
 // holds reports whether all columns through which a pin was found compare as its own does.
 func (p *pinTest) holds(table string, pin moneyclip.Pin) bool {
-	class := p.catalog.Tables[table].Column(pin.Column).Class
 	for _, via := range pin.Via {
-		if p.catalog.Tables[via.Table].Column(via.Column).Class != class {
+		if p.class(via.Table, via.Column) != p.class(table, pin.Column) {
 			return false
 		}
 	}
 	return true
+}
+
+func (p *pinTest) class(table, column string) string {
+	return p.catalog.Tables[table].Column(column).Class
 }
 
 // tryTable takes the failing rows of a table away, puts others there, and looks at the result.

@@ -123,6 +123,15 @@ func TestReads(t *testing.T) {
 		{"SELECT 1 FROM a JOIN b USING (id) WHERE id = ?", "a(id) id=$1; b(id) id=$1~a.id"},
 		{"SELECT 1 FROM a NATURAL JOIN b WHERE x = ?", "a(id,x) x=$1; b(id,x) x=$1~a.x"},
 		{"SELECT 1 FROM a FULL JOIN b USING (id) WHERE id = ?", "a(id); b(id)"},
+		{"SELECT 1 FROM a LEFT JOIN (b JOIN d ON b.w = d.n AND d.n = ?) ON b.a_id = a.id WHERE a.id = ?",
+			"a(id) id=$2; b(*) a_id=$2~a.id w=$1~d.n; d(*) n=$1"},
+		{"SELECT 1 FROM (b JOIN c ON c.b_id = a.y), a WHERE a.y = ?", "b(); c(b_id) b_id=$1~a.y; a(y) y=$1"},
+		{
+			"SELECT 1 FROM a AS q WHERE q.y = ? AND EXISTS (SELECT 1 FROM a, (b JOIN c ON b.w = y) WHERE a.y = ?)",
+			"a(y) y=$1; a(y) y=$2; b(*) w=$1~a.y; c(*)",
+		},
+		{"SELECT q.w FROM (a JOIN b USING (id)) AS q WHERE q.w = ?", "a(*); b(*)"},
+		{"SELECT r.x FROM b, ((a) AS q) AS r WHERE r.id = ?", "b(); a(id,x) id=$1"},
 
 		// Subqueries.
 		{"SELECT 1 FROM a WHERE a.id = ? AND EXISTS (SELECT 1 FROM b WHERE a_id = a.id)", "a(id) id=$1; b(a_id) a_id=$1~a.id"},

@@ -85,14 +85,28 @@ func (g *generator) result(depth int) string {
 }
 
 func (g *generator) from(depth int) string {
-	text := g.table(depth)
+	text := g.item(depth)
 	for range g.rand.IntN(3) {
 		join := pick(g.rand, " JOIN ", " JOIN ", ", ", " LEFT JOIN ", " LEFT JOIN ", " RIGHT JOIN ", " FULL JOIN ", " CROSS JOIN ")
-		text += join + g.table(depth)
+		text += join + g.item(depth)
 		if join != ", " {
 			text += " ON " + g.atoms(depth)
 		}
 	}
+	return text
+}
+
+// item is a table, or two that are joined in parentheses: these see only themselves.
+func (g *generator) item(depth int) string {
+	if g.rand.IntN(5) > 0 {
+		return g.table(depth)
+	}
+	outside := g.columns
+	g.columns = nil
+	join := pick(g.rand, " JOIN ", " LEFT JOIN ", " LEFT JOIN ", " RIGHT JOIN ")
+	text := "(" + g.table(2) + join + g.table(2)
+	text += " ON " + g.atoms(2) + ")"
+	g.columns = append(outside, g.columns...)
 	return text
 }
 

@@ -15,6 +15,9 @@ func (dialect) Begin() []string { return []string{"BEGIN IMMEDIATE"} }
 // Aborts implements [moneyclip.Dialect].
 func (dialect) Aborts() bool { return false }
 
+// Holds implements [moneyclip.Dialect].
+func (dialect) Holds() bool { return true }
+
 // Ends implements [moneyclip.Dialect]. SQLite rolls back by itself when a disk is full, for example; a driver may say
 // whether it has.
 func (dialect) Ends(error) bool { return true }

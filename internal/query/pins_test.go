@@ -202,6 +202,17 @@ func TestPinsDialect(t *testing.T) {
 		{"CAST(y AS int) = $1", sel("a", eq(cast("y", "int"), 1)), "a(y)"},
 		{"q = CAST($1 AS int), of a table that is not known", sel("bare", eq("q", cast(1, "int"))), "bare(q)"},
 		{"ON sees items further on", sel(joinOf(InnerJoin, joinOf(LeftJoin, "a", "b", eq("b.w", "d.n")), "d", nil), eq("d.n", 1)), "a(); b(w) w=$1~d.n; d(n) n=$1"},
+		{"ON sees nothing beside a subquery in disguise",
+			sel("a AS q", and(eq("q.y", 1), exists(sel(joinOf(InnerJoin, "a", whole(joinOf(InnerJoin, "b", "d", eq("b.w", "y"))), nil), eq("a.y", 2))))),
+			"a(y) y=$1; a(y) y=$2; b(*) w=$1~a.y; d(*)"},
+		{"ON sees all of a subquery in disguise",
+			sel(joinOf(InnerJoin, "a", whole(joinOf(InnerJoin, joinOf(LeftJoin, "b", "b AS p", eq("p.w", "d.n")), "d", nil)), nil), eq("d.n", 2)),
+			"a(); b(*); b(*) w=$2~d.n; d(*) n=$2"},
+		{"a subquery in disguise with a function, a FULL JOIN and USING", sel(joinOf(InnerJoin, "b",
+			whole(joinOf(OutwardJoin, using(InnerJoin, "a", "o", "id"), &Item{Call: &Call{Name: "f", Args: exs([]any{"b.w"}), Columns: []string{}}}, eq("a.y", 1))), nil), eq("y", 2)),
+			"b(w); a(*) y=$2; o(*)"},
+		{"a FULL JOIN in a subquery in disguise, and USING", sel(joinOf(InnerJoin, "c",
+			whole(joinOf(OutwardJoin, using(InnerJoin, "a", "o", "id"), "d", nil)), nil), eq("id", 2)), "c(); a(*); o(*); d(*)"},
 		{"ON sees items further on, and pins none", sel(joinOf(InnerJoin, joinOf(InnerJoin, "a", "b", eq("d.n", 1)), "d", nil), nil), "a(); b(); d(n)"},
 	}
 	for _, tt := range tests {

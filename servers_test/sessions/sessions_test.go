@@ -1,0 +1,315 @@
+// Package sessions tests, on real servers, connections that do not stay as they were: settings, search paths, functions of
+// which nothing is known, transactions that begin and end by themselves.
+package sessions
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"log/slog"
+	"testing"
+
+	_ "github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/mysql"
+	"github.com/moneyclip/moneyclip/postgres"
+	"github.com/moneyclip/moneyclip/servers_test/servers"
+)
+
+func TestMain(m *testing.M) { servers.Main(m) }
+
+// A site is a database with a cache in front of it.
+type site struct {
+	*sql.DB
+	t     *testing.T
+	cache *moneyclip.Cache
+	bare  *sql.DB
+	base  string
+	dsn   string
+}
+
+var rules = []moneyclip.Rule{
+	{Name: "user", Key: "user::%d", Table: "users", By: []string{"id"}},
+	{Name: "city", Key: "city::%s", Table: "users", By: []string{"city"}},
+}
+
+func open(t *testing.T, base, dsn string, schema ...string) *site {
+	t.Helper()
+	s := &site{t: t, base: base, dsn: dsn}
+	var err error
+	if s.bare, err = sql.Open(base, dsn); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.bare.Close() })
+	for _, text := range schema {
+		if _, err := s.bare.Exec(text); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+	}
+	var dialect moneyclip.Dialect = postgres.Dialect
+	if base == "mysql" {
+		dialect = mysql.Dialect
+	}
+	if s.cache, err = moneyclip.New(dialect, moneyclip.Config{Rules: rules, Logger: slog.New(slog.DiscardHandler)}); err != nil {
+		t.Fatal(err)
+	}
+	s.DB = s.through(dsn)
+	return s
+}
+
+// through opens a DSN through the cache.
+func (s *site) through(dsn string) *sql.DB {
+	s.t.Helper()
+	connector, err := s.cache.Driver(s.bare.Driver()).(driver.DriverContext).OpenConnector(dsn)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	db := sql.OpenDB(connector)
+	s.t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func (s *site) conn(db *sql.DB) *sql.Conn {
+	s.t.Helper()
+	c, err := db.Conn(context.Background())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { c.Close() })
+	return c
+}
+
+type session interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func (s *site) exec(db session, query string, args ...any) {
+	s.t.Helper()
+	if _, err := db.ExecContext(context.Background(), query, args...); err != nil {
+		s.t.Fatalf("%s: %v", query, err)
+	}
+}
+
+// name reads the name of user 1, and reports whether the cache has answered.
+func (s *site) name(db session) (name string, hit bool) {
+	s.t.Helper()
+	query := "SELECT name FROM users WHERE id = $1"
+	if s.base == "mysql" {
+		query = "SELECT name FROM users WHERE id = ?"
+	}
+	before := s.cache.Stats().Hits
+	if err := db.QueryRowContext(context.Background(), query, 1).Scan(&name); err != nil {
+		s.t.Fatal(err)
+	}
+	return name, s.cache.Stats().Hits > before
+}
+
+func (s *site) want(db session, name string, hit bool) {
+	s.t.Helper()
+	if got, asked := s.name(db); got != name || asked != hit {
+		s.t.Errorf("got %q, from the cache %t, want %q, %t", got, asked, name, hit)
+	}
+}
+
+// warm reads until the cache answers.
+func (s *site) warm(db session, name string) {
+	s.t.Helper()
+	s.name(db)
+	s.name(db)
+	s.want(db, name, true)
+}
+
+// dropped runs a write and reports how often all keys of a rule were dropped by it.
+func (s *site) dropped(write func()) uint64 {
+	before := s.cache.Stats().RuleWide
+	write()
+	return s.cache.Stats().RuleWide - before
+}
+
+const users = "CREATE TABLE users (id BIGINT PRIMARY KEY, name VARCHAR(20), city VARCHAR(20))"
+
+func postgresSite(t *testing.T) *site {
+	return open(t, "pgx", servers.Postgres(t), users, "INSERT INTO users VALUES (1, 'Ann', 'Rome'), (2, 'Bob', 'Oslo')",
+		"CREATE SCHEMA b", "CREATE TABLE b.users (id BIGINT PRIMARY KEY, name VARCHAR(20), city VARCHAR(20))",
+		"INSERT INTO b.users VALUES (1, 'Bea', 'Bonn')",
+		"CREATE FUNCTION renames() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN UPDATE users SET name = 'Eve' WHERE id = 1; RETURN 1; END $$",
+		"CREATE FUNCTION moves() RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('search_path', 'b', false); RETURN 'b'; END $$",
+		"CREATE FUNCTION opaque() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'UPDATE users SET name = ''Odd'' WHERE id = 1'; RETURN 1; END $$")
+}
+
+func mysqlSite(t *testing.T) *site {
+	return open(t, "mysql", servers.MariaDB(t), users, "INSERT INTO users VALUES (1, 'Ann', 'Rome'), (2, 'Bob', 'Oslo')")
+}
+
+// Two search paths are two sets of tables. A write through one that names a table of the other drops what the other has.
+func TestSearchPaths(t *testing.T) {
+	s := postgresSite(t)
+	b := s.through(s.dsn + "&search_path=b")
+	s.warm(s.DB, "Ann")
+	s.warm(b, "Bea")
+	s.want(s.DB, "Ann", true)
+	s.exec(s.DB, "UPDATE b.users SET name = 'Bim' WHERE id = 1")
+	s.want(b, "Bim", false)
+	s.warm(s.DB, "Ann")
+	s.exec(b, "UPDATE public.users SET name = 'Amy' WHERE id = 1")
+	s.want(s.DB, "Amy", false)
+	s.warm(b, "Bim")
+	s.exec(b, "DELETE FROM users WHERE city = 'Rome'") // no row of b's
+	s.want(b, "Bim", true)
+}
+
+// A connection whose session was changed is not served, and what it writes drops everything, until it is put back.
+func TestSettings(t *testing.T) {
+	for _, reset := range []string{"RESET ALL", "DISCARD ALL"} {
+		t.Run(reset, func(t *testing.T) {
+			s := postgresSite(t)
+			db := s.through(s.dsn + "&default_query_exec_mode=exec") // pgx does not know that DISCARD drops what it has prepared
+			s.warm(db, "Ann")
+			c := s.conn(db)
+			s.want(c, "Ann", true)
+			s.exec(c, "SET search_path = b")
+			s.want(c, "Bea", false)
+			s.want(c, "Bea", false)
+			s.want(db, "Ann", true)
+			if n := s.dropped(func() { s.exec(c, "UPDATE users SET name = 'Bim' WHERE id = 1") }); n == 0 {
+				t.Errorf("a write on a changed session drops one key")
+			}
+			s.exec(c, reset)
+			s.name(c)
+			s.want(c, "Ann", true)
+			if n := s.dropped(func() { s.exec(c, "UPDATE users SET city = 'Bari' WHERE id = 1") }); n != 0 {
+				t.Errorf("after %s a write by key drops all of %d rules", reset, n)
+			}
+		})
+	}
+}
+
+// A setting of one transaction ends with it. Settings that change no answer change nothing.
+func TestLocalSettings(t *testing.T) {
+	s := postgresSite(t)
+	s.warm(s.DB, "Ann")
+	for query, wide := range map[string]bool{
+		"SET LOCAL search_path = b":                   true,
+		"SET LOCAL app.tenant = '7'":                  false,
+		"SET LOCAL statement_timeout = 999":           false,
+		"SELECT set_config('search_path', 'b', true)": true,
+	} {
+		c := s.conn(s.DB)
+		tx, err := c.BeginTx(context.Background(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.exec(tx, query)
+		s.exec(tx, "UPDATE users SET name = name WHERE id = 1")
+		n := s.dropped(func() {
+			if err := tx.Commit(); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if n > 0 != wide {
+			t.Errorf("%s: %d times all keys of a rule were dropped, want some: %t", query, n, wide)
+		}
+		s.name(c)
+		s.want(c, "Ann", true)
+		c.Close()
+	}
+}
+
+// A function whose body is known drops what it writes, one of which nothing is known drops everything, and one that
+// changes the session is noticed.
+func TestFunctions(t *testing.T) {
+	s := postgresSite(t)
+	c := s.conn(s.DB)
+	s.warm(c, "Ann")
+	s.exec(c, "SELECT renames()")
+	s.want(c, "Eve", false)
+	s.want(c, "Eve", true)
+	s.exec(c, "SELECT opaque()")
+	s.want(c, "Odd", false)
+	s.want(c, "Odd", true)
+	s.exec(c, "SELECT moves()")
+	s.want(c, "Bea", false)
+	s.want(c, "Bea", false)
+	s.want(s.conn(s.DB), "Odd", true)
+	s.exec(c, "UPDATE users SET name = 'Bim' WHERE id = 1")
+	s.want(c, "Bim", false)
+}
+
+// Without autocommit a write is not over before its COMMIT.
+func TestAutocommit(t *testing.T) {
+	s := mysqlSite(t)
+	s.warm(s.DB, "Ann")
+	c := s.conn(s.DB)
+	s.exec(c, "SET autocommit = 0")
+	s.exec(c, "UPDATE users SET name = 'Amy' WHERE id = 1")
+	other := s.conn(s.DB)
+	s.name(other)
+	s.want(other, "Ann", true) // not committed
+	s.exec(c, "COMMIT")
+	s.want(other, "Amy", false)
+	s.warm(other, "Amy")
+	s.exec(c, "UPDATE users SET name = 'Abe' WHERE id = 1")
+	s.want(other, "Amy", true)
+	s.exec(c, "SET autocommit = 1") // commits
+	s.want(other, "Abe", false)
+	s.warm(other, "Abe")
+	s.exec(c, "UPDATE users SET name = 'Ada' WHERE id = 1")
+	s.want(other, "Ada", false)
+}
+
+// With the setting in the DSN it is the same.
+func TestAutocommitOfDSN(t *testing.T) {
+	s := mysqlSite(t)
+	other := s.conn(s.DB)
+	s.warm(other, "Ann")
+	c := s.conn(s.through(s.dsn + "?autocommit=0"))
+	s.exec(c, "UPDATE users SET name = 'Amy' WHERE id = 1")
+	s.want(other, "Ann", true)
+	s.exec(c, "COMMIT")
+	s.want(other, "Amy", false)
+}
+
+// Some statements commit the transaction that is open.
+func TestImplicitCommit(t *testing.T) {
+	for _, commits := range []string{"CREATE TABLE other (id INT)", "TRUNCATE gone", "START TRANSACTION", "LOCK TABLES users READ"} {
+		t.Run(commits, func(t *testing.T) {
+			s := mysqlSite(t)
+			s.exec(s.bare, "CREATE TABLE gone (id INT)")
+			other := s.conn(s.DB)
+			s.warm(other, "Ann")
+			c := s.conn(s.DB)
+			s.exec(c, "BEGIN")
+			s.exec(c, "UPDATE users SET name = 'Amy' WHERE id = 1")
+			s.want(other, "Ann", true)
+			s.exec(c, commits)
+			if name, _ := s.name(other); name != "Amy" {
+				t.Errorf("after %s: %q", commits, name)
+			}
+		})
+	}
+}
+
+// Another database of the server is not this one.
+func TestUse(t *testing.T) {
+	s, elsewhere := mysqlSite(t), mysqlSite(t)
+	s.warm(s.DB, "Ann")
+	var name string
+	if err := elsewhere.bare.QueryRow("SELECT database()").Scan(&name); err != nil {
+		t.Fatal(err)
+	}
+	s.exec(elsewhere.bare, "UPDATE users SET name = 'Zoe'")
+	c := s.conn(s.DB)
+	s.exec(c, "USE `"+name+"`")
+	s.want(c, "Zoe", false)
+	s.want(c, "Zoe", false)
+	s.want(s.DB, "Ann", true)
+
+	// Its tables can be written from here.
+	there := s.conn(s.through(elsewhere.dsn))
+	s.warm(there, "Zoe")
+	s.exec(s.DB, "UPDATE `"+name+"`.users SET name = 'Zed' WHERE id = 1")
+	s.want(there, "Zed", false)
+}

@@ -75,7 +75,7 @@ func TestKinds(t *testing.T) {
 		{query: "SET statement_timeout TO 5", kind: moneyclip.KindInert},
 		{query: "SET LOCAL enable_seqscan TO off", kind: moneyclip.KindInert},
 		{query: "SET app.user_id TO 5", kind: moneyclip.KindInert},
-		{query: "RESET ALL", kind: moneyclip.KindSession, change: "resets"},
+		{query: "RESET ALL", kind: moneyclip.KindSession, change: "resets", reach: moneyclip.Reset},
 		{query: "DISCARD ALL", kind: moneyclip.KindSession, change: "resets", reach: moneyclip.Reset},
 		{query: "DISCARD PLANS", kind: moneyclip.KindInert},
 		{query: "DISCARD TEMP", kind: moneyclip.KindSession, change: "temporary"},

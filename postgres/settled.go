@@ -67,6 +67,9 @@ func isRolledBack(err error) bool {
 	return false
 }
 
+// Holds implements [moneyclip.Dialect]. A connection has the rows of one statement open at a time.
+func (dialect) Holds() bool { return false }
+
 // Ends implements [moneyclip.Dialect]. A transaction in which a statement has failed stays open, unless the session ends.
 func (dialect) Ends(err error) bool {
 	state := sqlState(err)

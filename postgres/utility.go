@@ -217,8 +217,8 @@ func set(v *pg.VariableSetStmt, s *moneyclip.Statement) {
 	name := v.Name
 	switch v.Kind {
 	case pg.VariableSetKind_VAR_RESET_ALL:
-		// It leaves the role and the time of dialing as they are, so that it is no full reset.
-		s.Kind, s.Change = moneyclip.KindSession, "resets all settings"
+		// It leaves the role as it is. That is no harm: the session is asked again who it is.
+		s.Kind, s.Change, s.Reach = moneyclip.KindSession, "resets all settings", moneyclip.Reset
 		return
 	case pg.VariableSetKind_VAR_SET_MULTI:
 		s.Kind, s.Change = moneyclip.KindSession, "sets the characteristics of transactions"

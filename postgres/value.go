@@ -277,9 +277,9 @@ func canonicalTime(t columnType, value driver.Value) (moneyclip.Datum, bool) {
 }
 
 var (
-	isoDay      = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
-	isoClock    = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?$`)
-	isoInstant  = regexp.MustCompile(
+	isoDay     = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
+	isoClock   = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?$`)
+	isoInstant = regexp.MustCompile(
 		`^([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?)(Z|[+-][0-9]{2}(?::[0-9]{2})?)$`)
 	zoneOfHours = regexp.MustCompile(`^[+-][0-9]{2}$`)
 )

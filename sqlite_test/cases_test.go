@@ -2,11 +2,11 @@ package sqlite_test
 
 import (
 	"math"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/internal/propertytest"
 )
 
 // TestCases are scripts that random ones come upon too seldom.
@@ -248,18 +248,7 @@ func TestCases(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			sc := script{schema: &schema{ddl: test.ddl}}
-			sc.caching[0].rules = []moneyclip.Rule{test.rule}
-			for _, arg := range test.args {
-				sc.caching[0].probes = append(sc.caching[0].probes, probe{query: test.probe, args: []any{arg}})
-			}
-			for _, query := range test.writes {
-				sc.steps = append(sc.steps, step{query: query})
-			}
-			r, err := carryOut(t, sc, newRecorder())
-			if err != nil {
-				t.Errorf("%v\n%s", err, strings.Join(r.trace, "\n"))
-			}
+			propertytest.Case(t, newDatabase(t), test.ddl, test.rule, test.probe, test.args, test.writes)
 		})
 	}
 }

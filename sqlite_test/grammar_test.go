@@ -1,204 +1,94 @@
 package sqlite_test
 
 import (
-	"database/sql"
 	"fmt"
 	"strings"
+
+	"github.com/moneyclip/moneyclip/internal/propertytest"
 )
 
-// text builds a statement. Its values become literals or parameters of one of SQLite's forms.
-type text struct {
-	strings.Builder
-	d    dice
-	form int
-	args []any
-}
-
-const (
-	literals = iota
-	positional
-	numbered
-	named
-	mixed
-)
-
-func newText(d dice) *text {
-	return &text{d: d, form: pick(d, positional, literals, numbered, named, mixed, positional)}
-}
-
-func (b *text) add(parts ...string) {
-	for _, part := range parts {
-		b.WriteString(part)
-	}
-}
-
-func (b *text) value(v any) {
-	form := b.form
-	if form == mixed {
-		form = pick(b.d, literals, positional)
-	}
-	n := len(b.args) + 1
-	if again := b.d.n(12); again < len(b.args) && (form == numbered || form == named) {
-		// One parameter in two places.
-		if form == numbered {
-			b.add(fmt.Sprintf("?%d", again+1))
-		} else {
-			b.add(fmt.Sprintf(":p%d", again+1))
-		}
-		return
-	}
-	switch form {
-	case literals:
-		b.add(literal(v))
-		return
-	case positional:
-		b.add("?")
-		b.args = append(b.args, v)
-	case numbered:
-		b.add(fmt.Sprintf("?%d", n))
-		b.args = append(b.args, v)
-	case named:
-		b.add(fmt.Sprintf(":p%d", n))
-		b.args = append(b.args, sql.Named(fmt.Sprintf("p%d", n), v))
-	}
-}
-
-// A step is one thing that a script does.
-type step struct {
-	kind    stepKind
-	form    string // of a statement, for the table at the end
-	query   string
-	args    []any
-	session int
-	force   bool // although another session has a transaction
-	way     way
-}
-
-type stepKind int
-
-const (
-	statement stepKind = iota
-	begin
-	beginText
-	savepoint
-	rollbackTo
-	release
-	commit
-	rollback
-	again // the statement that the session has prepared last, with the same arguments
-)
-
-func (k stepKind) String() string {
-	return [...]string{"statement", "begin", "BEGIN", "SAVEPOINT", "ROLLBACK TO", "RELEASE", "commit", "rollback",
-		"again"}[k]
-}
-
-// way is how a statement is run.
-type way int
-
-const (
-	byExec way = iota
-	byQuery
-	byQueryOneRow
-	byQueryClosed
-	byPrepared
-	byPreparedTwice
-	byPreparedQuery
-	byKept      // as it was prepared before
-	byQueryOpen // its rows are closed when the session does something else
-)
-
-func (s step) String() string {
-	if s.kind != statement {
-		return fmt.Sprintf("[%d] %v", s.session, s.kind)
-	}
-	return fmt.Sprintf("[%d way %d] %s %s", s.session, s.way, s.query, showArgs(s.args))
-}
-
-func drawStep(d dice, s *schema) step {
-	st := step{session: pick(d, 0, 0, 1, 2, 3, 4), force: d.one(8)}
-	switch d.n(17) {
-	case 16:
-		st.kind = again
-		return st
-	case 13:
-		st.kind = pick(d, begin, beginText, beginText)
-		return st
-	case 14:
-		st.kind = pick(d, savepoint, rollbackTo, release)
-		return st
-	case 15:
-		st.kind = pick(d, commit, rollback, commit)
-		return st
-	}
-	b := newText(d)
+// Statement draws a step that is a statement.
+func (language) Statement(d propertytest.Dice, of *propertytest.Schema) propertytest.Step {
+	s := &schema{of}
+	b := propertytest.NewText(d, language{})
+	st := propertytest.Step{}
 	returns := false
-	switch n := d.n(40); {
+	switch n := d.N(40); {
 	case n == 39:
-		st.form = s.change(d, b, true)
+		st.Form = s.change(d, b, true)
+		st.Schema, st.Pinned = true, st.Form == "TEMP"
 	case n == 37:
-		st.form, st.way = "SELECT", byQueryOpen
-		b.add("SELECT * FROM ", s.tables[d.n(len(s.tables))].name, ", ", s.tables[0].name)
-		st.query = b.String()
-		return st
+		return propertytest.Step{Form: "SELECT", Way: propertytest.ByQueryOpen,
+			Query: "SELECT * FROM " + s.Any(d).Name + ", " + s.Tables[0].Name}
 	case n == 38:
-		st.form = "script"
-		if b.form == numbered {
-			b.form = positional
-		}
-		for i := range 2 + d.n(2) {
-			if i > 0 {
-				b.add("; ")
-			}
-			if d.one(6) {
-				form := b.form
-				s.change(d, b, false)
-				b.form = form
-				continue
-			}
-			s.write(d, b)
-		}
+		st.Form, st.Schema, st.Unkept = "script", true, true
+		s.script(d, b)
 	default:
-		st.form = s.write(d, b)
+		st.Form = s.write(d, b)
 		returns = strings.Contains(b.String(), " RETURNING ")
 	}
-	st.query, st.args = b.String(), b.args
-	st.way = pick(d, byExec, byExec, byExec, byPrepared, byPreparedTwice, byQuery)
+	st.Query, st.Args = b.String(), b.Args
+	st.Way = propertytest.DrawWay(d)
 	if returns {
-		st.way = pick(d, byQuery, byQuery, byQueryOneRow, byQueryClosed, byPreparedQuery, byExec, byQueryOpen,
-			byQueryOpen)
+		st.Way = propertytest.Returns(d)
 	}
 	return st
 }
 
-// fill draws an INSERT that is likely to succeed.
-func (s *schema) fill(d dice, b *text, t *table) {
-	var names []string
-	plain := t.plain()
-	for _, c := range plain {
-		names = append(names, c.name)
+// script draws a text of several statements.
+func (s *schema) script(d propertytest.Dice, b *propertytest.Text) {
+	if b.Style == propertytest.Numbered {
+		b.Style = propertytest.Positional
 	}
-	b.add("INSERT OR IGNORE INTO ", t.name, " (", strings.Join(names, ", "), ") VALUES (")
-	for i, c := range plain {
+	for i := range 2 + d.N(2) {
 		if i > 0 {
-			b.add(", ")
+			b.Add("; ")
 		}
-		if c.refers != nil && c.of == t {
-			b.add("NULL")
+		if d.One(6) {
+			style := b.Style
+			s.change(d, b, false)
+			b.Style = style
 			continue
 		}
-		b.value(smallValue(d, c, true))
+		s.write(d, b)
 	}
-	b.add(")")
+}
+
+// Fill draws an INSERT that is likely to succeed.
+func (language) Fill(d propertytest.Dice, of *propertytest.Schema, t *propertytest.Table) propertytest.Step {
+	b := propertytest.NewText(d, language{})
+	s := &schema{of}
+	s.fill(d, b, t)
+	return propertytest.Step{Form: "INSERT", Query: b.String(), Args: b.Args}
+}
+
+func (s *schema) fill(d propertytest.Dice, b *propertytest.Text, t *propertytest.Table) {
+	var names []string
+	plain := t.Plain()
+	for _, c := range plain {
+		names = append(names, c.Name)
+	}
+	b.Add("INSERT OR IGNORE INTO ", t.Name, " (", strings.Join(names, ", "), ") VALUES (")
+	for i, c := range plain {
+		if i > 0 {
+			b.Add(", ")
+		}
+		if c.Refers != nil && c.Of == t {
+			b.Add("NULL")
+			continue
+		}
+		b.Draw(c, true)
+	}
+	b.Add(")")
 }
 
 // write draws one INSERT, UPDATE or DELETE and returns the name of its form.
-func (s *schema) write(d dice, b *text) string {
-	t := s.tables[d.n(len(s.tables))]
-	if len(s.views) > 0 && d.one(12) {
-		t = s.views[0]
+func (s *schema) write(d propertytest.Dice, b *propertytest.Text) string {
+	t := s.Any(d)
+	if len(s.Views) > 0 && d.One(12) {
+		t = s.Views[0]
 	}
-	switch n := d.n(20); {
+	switch n := d.N(20); {
 	case n < 9:
 		return s.insert(d, b, t)
 	case n < 16:
@@ -208,420 +98,420 @@ func (s *schema) write(d dice, b *text) string {
 }
 
 // written is a column as the target of a value: an INTEGER PRIMARY KEY has other names too.
-func written(d dice, t *table, c *column) string {
-	if c.name == "id" && t.rowid && c.kind == "INTEGER" && c.unique && d.one(6) {
-		return pick(d, "rowid", "oid", "_rowid_")
+func written(d propertytest.Dice, t *propertytest.Table, c *propertytest.Column) string {
+	if c.Name == "id" && hasRowid(t) && c.Kind == "INTEGER" && c.Unique && d.One(6) {
+		return propertytest.Pick(d, "rowid", "oid", "_rowid_")
 	}
-	return spelled(d, c.name)
+	return spelled(d, c.Name)
 }
 
 // spelled is a name in one of the ways that SQLite reads alike.
-func spelled(d dice, name string) string {
-	if !d.one(5) {
+func spelled(d propertytest.Dice, name string) string {
+	if !d.One(5) {
 		return name
 	}
-	return pick(d, strings.ToUpper(name), `"`+name+`"`, "["+name+"]", "`"+name+"`", "/* the */ "+name)
+	return propertytest.Pick(d, strings.ToUpper(name), `"`+name+`"`, "["+name+"]", "`"+name+"`", "/* the */ "+name)
 }
 
-func (s *schema) returning(d dice, b *text, t *table) {
-	if d.one(4) {
-		b.add(" RETURNING ", pick(d, "*", t.columns[0].name, t.columns[0].name+", 1 AS one"))
+func (s *schema) returning(d propertytest.Dice, b *propertytest.Text, t *propertytest.Table) {
+	if d.One(4) {
+		b.Add(" RETURNING ", propertytest.Pick(d, "*", t.Columns[0].Name, t.Columns[0].Name+", 1 AS one"))
 	}
 }
 
-func (s *schema) insert(d dice, b *text, t *table) string {
+func (s *schema) insert(d propertytest.Dice, b *propertytest.Text, t *propertytest.Table) string {
 	form := "INSERT"
-	with := d.one(12)
+	with := d.One(12)
 	if with {
-		b.add("WITH w (x, y) AS (SELECT ")
-		b.value(smallValue(d, t.columns[0], true))
-		b.add(", ")
-		b.value(smallValue(d, t.columns[len(t.columns)-1], true))
-		b.add(") ")
+		b.Add("WITH w (x, y) AS (SELECT ")
+		b.Draw(t.Columns[0], true)
+		b.Add(", ")
+		b.Draw(t.Columns[len(t.Columns)-1], true)
+		b.Add(") ")
 	}
-	switch d.n(9) {
+	switch d.N(9) {
 	case 0, 1, 2, 3, 4:
-		b.add("INSERT INTO ")
+		b.Add("INSERT INTO ")
 	case 5:
-		b.add("REPLACE INTO ")
+		b.Add("REPLACE INTO ")
 		form = "REPLACE"
 	case 6:
-		b.add("INSERT OR REPLACE INTO ")
+		b.Add("INSERT OR REPLACE INTO ")
 		form = "REPLACE"
 	default:
-		or := pick(d, "IGNORE", "FAIL", "ABORT", "ROLLBACK")
-		b.add("INSERT OR ", or, " INTO ")
+		or := propertytest.Pick(d, "IGNORE", "FAIL", "ABORT", "ROLLBACK")
+		b.Add("INSERT OR ", or, " INTO ")
 		form = "INSERT OR ..."
 	}
-	b.add(spelled(d, t.name))
-	plain := t.plain()
-	columns := subset(d, plain, 1)
-	named := !d.one(6)
-	if named && d.one(10) && len(columns) > 1 {
+	b.Add(spelled(d, t.Name))
+	plain := t.Plain()
+	columns := propertytest.Some(d, plain, 1)
+	named := !d.One(6)
+	if named && d.One(10) && len(columns) > 1 {
 		columns[0], columns[1] = columns[1], columns[0]
 	}
 	if !named {
 		columns = plain
 	}
-	if !with && d.one(15) {
-		b.add(" DEFAULT VALUES")
+	if !with && d.One(15) {
+		b.Add(" DEFAULT VALUES")
 		s.returning(d, b, t)
 		return form + " DEFAULT VALUES"
 	}
 	if named {
-		b.add(" (")
+		b.Add(" (")
 		for i, c := range columns {
 			if i > 0 {
-				b.add(", ")
+				b.Add(", ")
 			}
-			b.add(written(d, t, c))
+			b.Add(written(d, t, c))
 		}
-		b.add(")")
+		b.Add(")")
 	}
 	switch {
-	case with || d.one(6):
+	case with || d.One(6):
 		form += " SELECT"
-		b.add(" SELECT ")
-		from := s.tables[d.n(len(s.tables))]
+		b.Add(" SELECT ")
+		from := s.Any(d)
 		for i, c := range columns {
 			if i > 0 {
-				b.add(", ")
+				b.Add(", ")
 			}
 			switch {
-			case with && d.one(2):
-				b.add(pick(d, "x", "y"))
-			case !with && !d.one(3):
-				b.add(from.columns[d.n(len(from.columns))].name, pick(d, "", "", " + 1"))
+			case with && d.One(2):
+				b.Add(propertytest.Pick(d, "x", "y"))
+			case !with && !d.One(3):
+				b.Add(from.Any(d).Name, propertytest.Pick(d, "", "", " + 1"))
 			default:
-				b.value(smallValue(d, c, true))
+				b.Draw(c, true)
 			}
 		}
 		if with {
-			b.add(" FROM w WHERE 1")
+			b.Add(" FROM w WHERE 1")
 		} else {
-			b.add(" FROM ", from.name, " WHERE ")
+			b.Add(" FROM ", from.Name, " WHERE ")
 			s.where(d, b, from, "")
 		}
 	default:
-		b.add(" VALUES ")
-		rows := pick(d, 1, 1, 1, 2, 3)
+		b.Add(" VALUES ")
+		rows := propertytest.Pick(d, 1, 1, 1, 2, 3)
 		if rows > 1 {
 			form += " rows"
 		}
 		for i := range rows {
 			if i > 0 {
-				b.add(", ")
+				b.Add(", ")
 			}
-			b.add("(")
+			b.Add("(")
 			for j, c := range columns {
 				if j > 0 {
-					b.add(", ")
+					b.Add(", ")
 				}
-				if d.one(15) {
-					b.add(pick(d, "1 + 1", "upper('a')", "(SELECT max(id) FROM "+s.tables[0].name+")", "abs(-2)"))
+				if d.One(15) {
+					b.Add(propertytest.Pick(d, "1 + 1", "upper('a')", "(SELECT max(id) FROM "+s.Tables[0].Name+")", "abs(-2)"))
 					continue
 				}
-				b.value(smallValue(d, c, !d.one(5)))
+				b.Draw(c, !d.One(5))
 			}
-			b.add(")")
+			b.Add(")")
 		}
 	}
-	if d.one(4) {
+	if d.One(4) {
 		form += s.upsert(d, b, t)
 	}
 	s.returning(d, b, t)
 	return form
 }
 
-func (s *schema) upsert(d dice, b *text, t *table) string {
+func (s *schema) upsert(d propertytest.Dice, b *propertytest.Text, t *propertytest.Table) string {
 	form := " DO NOTHING"
 	for last := false; !last; {
-		last = !d.one(6)
-		b.add(" ON CONFLICT")
-		if len(t.unique) > 0 && !d.one(5) {
-			b.add(" (", strings.Join(t.unique[d.n(len(t.unique))], ", "), ")")
+		last = !d.One(6)
+		b.Add(" ON CONFLICT")
+		if len(t.Unique) > 0 && !d.One(5) {
+			b.Add(" (", strings.Join(t.Unique[d.N(len(t.Unique))], ", "), ")")
 		} else if !last {
-			b.add(" (id)")
+			b.Add(" (id)")
 		}
-		if d.one(4) {
-			b.add(" DO NOTHING")
+		if d.One(4) {
+			b.Add(" DO NOTHING")
 			continue
 		}
 		form = " DO UPDATE"
-		b.add(" DO UPDATE SET ")
-		plain := t.plain()
-		some := subset(d, plain, 1)
-		for i, c := range some[:min(len(some), 1+d.n(2))] {
+		b.Add(" DO UPDATE SET ")
+		plain := t.Plain()
+		some := propertytest.Some(d, plain, 1)
+		for i, c := range some[:min(len(some), 1+d.N(2))] {
 			if i > 0 {
-				b.add(", ")
+				b.Add(", ")
 			}
-			other := plain[d.n(len(plain))]
-			b.add(c.name, " = ")
-			switch d.n(6) {
+			other := plain[d.N(len(plain))]
+			b.Add(c.Name, " = ")
+			switch d.N(6) {
 			case 0, 1:
-				b.value(smallValue(d, c, true))
+				b.Draw(c, true)
 			case 2:
-				b.add("excluded.", c.name)
+				b.Add("excluded.", c.Name)
 			case 3:
-				b.add("excluded.", other.name)
+				b.Add("excluded.", other.Name)
 			case 4:
-				b.add(t.name, ".", other.name)
+				b.Add(t.Name, ".", other.Name)
 			default:
-				b.add(c.name, " + 1")
+				b.Add(c.Name, " + 1")
 			}
 		}
-		if d.one(4) {
-			b.add(" WHERE ", plain[d.n(len(plain))].name, " <> ")
-			b.value(int64(2))
+		if d.One(4) {
+			b.Add(" WHERE ", plain[d.N(len(plain))].Name, " <> ")
+			b.Add("2")
 		}
 	}
 	return form
 }
 
 // where draws a condition on the rows of a table and returns the name of its form.
-func (s *schema) where(d dice, b *text, t *table, qualifier string) string {
-	c := t.columns[d.n(len(t.columns))]
-	if len(t.unique) > 0 && d.one(2) {
-		c = t.column(t.unique[0][0])
+func (s *schema) where(d propertytest.Dice, b *propertytest.Text, t *propertytest.Table, qualifier string) string {
+	c := t.Any(d)
+	if len(t.Unique) > 0 && d.One(2) {
+		c = t.Column(t.Unique[0][0])
 	}
-	other := t.columns[d.n(len(t.columns))]
-	name, second := qualifier+c.name, qualifier+other.name
-	switch d.n(16) {
+	other := t.Any(d)
+	name, second := qualifier+c.Name, qualifier+other.Name
+	switch d.N(16) {
 	case 0, 1, 2, 3:
-		b.add(name, " = ")
-		b.value(smallValue(d, c, !d.one(4)))
+		b.Add(name, " = ")
+		b.Draw(c, !d.One(4))
 		return "pinned"
 	case 4:
-		b.add(name, " = ")
-		b.value(smallValue(d, c, true))
-		b.add(" AND ", second, pick(d, " = ", " > ", " IS NOT "))
-		b.value(smallValue(d, other, true))
+		b.Add(name, " = ")
+		b.Draw(c, true)
+		b.Add(" AND ", second, propertytest.Pick(d, " = ", " > ", " IS NOT "))
+		b.Draw(other, true)
 		return "pinned"
 	case 5, 6:
-		b.add(name, " IN (")
-		for i := range 1 + d.n(3) {
+		b.Add(name, " IN (")
+		for i := range 1 + d.N(3) {
 			if i > 0 {
-				b.add(", ")
+				b.Add(", ")
 			}
-			b.value(smallValue(d, c, true))
+			b.Draw(c, true)
 		}
-		b.add(")")
+		b.Add(")")
 		return "IN"
 	case 7:
-		b.add("(", name, ", ", second, ") = (")
-		b.value(smallValue(d, c, true))
-		b.add(", ")
-		b.value(smallValue(d, other, true))
-		b.add(")")
+		b.Add("(", name, ", ", second, ") = (")
+		b.Draw(c, true)
+		b.Add(", ")
+		b.Draw(other, true)
+		b.Add(")")
 		return "row value"
 	case 8:
-		from := s.tables[d.n(len(s.tables))]
-		b.add(name, " IN (SELECT ", from.columns[d.n(len(from.columns))].name, " FROM ", from.name,
-			pick(d, "", " WHERE id > 1"), ")")
+		from := s.Any(d)
+		b.Add(name, " IN (SELECT ", from.Any(d).Name, " FROM ", from.Name,
+			propertytest.Pick(d, "", " WHERE id > 1"), ")")
 		return "subquery"
 	case 9:
-		b.add(name, pick(d, " > ", " <> ", " >= "))
-		b.value(smallValue(d, c, true))
+		b.Add(name, propertytest.Pick(d, " > ", " <> ", " >= "))
+		b.Draw(c, true)
 		return "range"
 	case 10:
-		b.add(name, " = ")
-		b.value(smallValue(d, c, true))
-		b.add(" OR ", second, " = ")
-		b.value(smallValue(d, other, true))
+		b.Add(name, " = ")
+		b.Draw(c, true)
+		b.Add(" OR ", second, " = ")
+		b.Draw(other, true)
 		return "OR"
 	case 11:
-		if t.rowid {
-			b.add(qualifier, "rowid = ")
-			b.value(int64(1 + d.n(3)))
+		if hasRowid(t) {
+			b.Add(qualifier, "rowid = ")
+			b.Value(t.Columns[0], int64(1+d.N(3)))
 			return "rowid"
 		}
-		b.add(name, " IS NULL")
+		b.Add(name, " IS NULL")
 		return "range"
 	case 12:
-		b.add(name, " = ", second)
-		if d.one(2) {
-			b.add(" AND ", pick(d, name, second), " = ")
-			b.value(smallValue(d, c, true))
+		b.Add(name, " = ", second)
+		if d.One(2) {
+			b.Add(" AND ", propertytest.Pick(d, name, second), " = ")
+			b.Draw(c, true)
 		}
 		return "column = column"
 	case 13:
-		if d.one(2) {
-			b.add(pick(d, "", "+"), name, " = ")
-			b.value(smallValue(d, c, true))
-			b.add(pick(d, " COLLATE NOCASE", " COLLATE RTRIM", " COLLATE BINARY"))
+		if d.One(2) {
+			b.Add(propertytest.Pick(d, "", "+"), name, " = ")
+			b.Draw(c, true)
+			b.Add(propertytest.Pick(d, " COLLATE NOCASE", " COLLATE RTRIM", " COLLATE BINARY"))
 			return "collated"
 		}
-		b.add(name, " COLLATE NOCASE = ")
-		b.value(smallValue(d, c, true))
+		b.Add(name, " COLLATE NOCASE = ")
+		b.Draw(c, true)
 		return "collated"
 	case 14:
-		b.add(name, " IS ")
-		b.value(smallValue(d, c, true))
+		b.Add(name, " IS ")
+		b.Draw(c, true)
 		return "IS"
 	}
-	b.add("1")
+	b.Add("1")
 	return "all"
 }
 
-func (s *schema) update(d dice, b *text, t *table) string {
-	with := d.one(15)
+func (s *schema) update(d propertytest.Dice, b *propertytest.Text, t *propertytest.Table) string {
+	with := d.One(15)
 	if with {
-		b.add("WITH w (x) AS (SELECT ", "id FROM ", s.tables[d.n(len(s.tables))].name, ") ")
+		b.Add("WITH w (x) AS (SELECT ", "id FROM ", s.Any(d).Name, ") ")
 	}
 	form := "UPDATE "
-	b.add("UPDATE ")
-	if d.one(6) {
-		or := pick(d, "REPLACE", "IGNORE", "FAIL", "ROLLBACK", "ABORT")
+	b.Add("UPDATE ")
+	if d.One(6) {
+		or := propertytest.Pick(d, "REPLACE", "IGNORE", "FAIL", "ROLLBACK", "ABORT")
 		form = "UPDATE OR ... "
 		if or == "REPLACE" {
 			form = "UPDATE OR REPLACE "
 		}
-		b.add("OR ", or, " ")
+		b.Add("OR ", or, " ")
 	}
 	qualifier := ""
-	b.add(spelled(d, t.name))
-	if d.one(10) {
-		b.add(" AS u")
+	b.Add(spelled(d, t.Name))
+	if d.One(10) {
+		b.Add(" AS u")
 		qualifier = "u."
 	}
-	b.add(" SET ")
-	plain := t.plain()
-	columns := subset(d, plain, 1)
-	columns = columns[:min(len(columns), pick(d, 1, 1, 2))]
-	from := s.tables[d.n(len(s.tables))]
-	useFrom := d.one(10)
-	expression := func(c *column) {
-		switch d.n(9) {
+	b.Add(" SET ")
+	plain := t.Plain()
+	columns := propertytest.Some(d, plain, 1)
+	columns = columns[:min(len(columns), propertytest.Pick(d, 1, 1, 2))]
+	from := s.Any(d)
+	useFrom := d.One(10)
+	expression := func(c *propertytest.Column) {
+		switch d.N(9) {
 		case 0, 1, 2, 3:
-			b.value(smallValue(d, c, !d.one(5)))
+			b.Draw(c, !d.One(5))
 		case 4, 5:
-			b.add(qualifier, c.name, " + 1")
+			b.Add(qualifier, c.Name, " + 1")
 		case 6:
 			if useFrom {
-				b.add("f.", from.columns[d.n(len(from.columns))].name)
+				b.Add("f.", from.Any(d).Name)
 				return
 			}
-			b.add(plain[d.n(len(plain))].name)
+			b.Add(plain[d.N(len(plain))].Name)
 		case 7:
-			b.add("(SELECT ", pick(d, "max", "count", "min"), "(", from.columns[0].name, ") FROM ", from.name, ")")
+			b.Add("(SELECT ", propertytest.Pick(d, "max", "count", "min"), "(", from.Columns[0].Name, ") FROM ", from.Name, ")")
 		default:
-			b.add("coalesce(", plain[d.n(len(plain))].name, ", 1)")
+			b.Add("coalesce(", plain[d.N(len(plain))].Name, ", 1)")
 		}
 	}
 	if useFrom {
 		// Columns of two tables have the same names.
-		qualifier = pick(d, t.name+".", t.name+".")
+		qualifier = propertytest.Pick(d, t.Name+".", t.Name+".")
 		if strings.Contains(b.String(), " AS u") {
 			qualifier = "u."
 		}
-		expression = func(c *column) {
-			if d.one(2) {
-				b.add("f.", from.columns[d.n(len(from.columns))].name)
+		expression = func(c *propertytest.Column) {
+			if d.One(2) {
+				b.Add("f.", from.Any(d).Name)
 				return
 			}
-			b.value(smallValue(d, c, true))
+			b.Draw(c, true)
 		}
 	}
-	if len(columns) == 2 && d.one(4) {
-		b.add("(", columns[0].name, ", ", columns[1].name, ") = (")
+	if len(columns) == 2 && d.One(4) {
+		b.Add("(", columns[0].Name, ", ", columns[1].Name, ") = (")
 		expression(columns[0])
-		b.add(", ")
+		b.Add(", ")
 		expression(columns[1])
-		b.add(")")
+		b.Add(")")
 	} else {
 		for i, c := range columns {
 			if i > 0 {
-				b.add(", ")
+				b.Add(", ")
 			}
-			if d.one(20) {
-				b.add(c.name, " = ")
+			if d.One(20) {
+				b.Add(c.Name, " = ")
 				expression(c)
-				b.add(", ") // the last assignment counts
+				b.Add(", ") // the last assignment counts
 			}
-			b.add(written(d, t, c), " = ")
+			b.Add(written(d, t, c), " = ")
 			expression(c)
 		}
 	}
 	if useFrom {
 		form += "FROM "
-		b.add(" FROM ", from.name, " AS f WHERE ", qualifier, t.columns[d.n(len(t.columns))].name, " = f.",
-			from.columns[d.n(len(from.columns))].name)
-		if d.one(2) {
-			b.add(" AND (")
+		b.Add(" FROM ", from.Name, " AS f WHERE ", qualifier, t.Any(d).Name, " = f.",
+			from.Any(d).Name)
+		if d.One(2) {
+			b.Add(" AND (")
 			s.where(d, b, t, qualifier)
-			b.add(")")
+			b.Add(")")
 		}
 		return strings.TrimSpace(form)
 	}
-	b.add(" WHERE ")
+	b.Add(" WHERE ")
 	if with {
-		b.add(qualifier, t.columns[0].name, " IN (SELECT x FROM w) AND (")
+		b.Add(qualifier, t.Columns[0].Name, " IN (SELECT x FROM w) AND (")
 		form += "WITH "
 	}
 	form += s.where(d, b, t, qualifier)
 	if with {
-		b.add(")")
+		b.Add(")")
 	}
 	s.returning(d, b, t)
 	return form
 }
 
-func (s *schema) delete(d dice, b *text, t *table) string {
+func (s *schema) delete(d propertytest.Dice, b *propertytest.Text, t *propertytest.Table) string {
 	form := "DELETE "
-	with := d.one(15)
+	with := d.One(15)
 	if with {
-		b.add("WITH w (x) AS (SELECT id FROM ", s.tables[d.n(len(s.tables))].name, ") ")
+		b.Add("WITH w (x) AS (SELECT id FROM ", s.Any(d).Name, ") ")
 		form += "WITH "
 	}
-	b.add("DELETE FROM ", spelled(d, t.name))
+	b.Add("DELETE FROM ", spelled(d, t.Name))
 	qualifier := ""
-	if d.one(10) {
-		b.add(" AS u")
+	if d.One(10) {
+		b.Add(" AS u")
 		qualifier = "u."
 	}
-	if d.one(20) {
+	if d.One(20) {
 		return "DELETE everything"
 	}
-	b.add(" WHERE ")
+	b.Add(" WHERE ")
 	if with {
-		b.add(qualifier, t.columns[0].name, " IN (SELECT x FROM w) AND (")
+		b.Add(qualifier, t.Columns[0].Name, " IN (SELECT x FROM w) AND (")
 	}
 	form += s.where(d, b, t, qualifier)
 	if with {
-		b.add(")")
+		b.Add(")")
 	}
 	s.returning(d, b, t)
 	return form
 }
 
 // change draws a change of the schema.
-func (s *schema) change(d dice, b *text, alone bool) string {
-	t := s.tables[d.n(len(s.tables))]
-	b.form = literals
-	n := d.n(4) // in the names: what is made is likely to be met again
+func (s *schema) change(d propertytest.Dice, b *propertytest.Text, alone bool) string {
+	t := s.Any(d)
+	b.Style = propertytest.Literals
+	n := d.N(4) // in the names: what is made is likely to be met again
 	changes := 7
 	if alone {
 		changes = 10 // what is temporary belongs to one connection
 	}
-	switch d.n(changes) {
+	switch d.N(changes) {
 	case 7:
-		b.add(strings.Replace(s.trigger(d, "tr"), "CREATE TRIGGER", "CREATE TEMP TRIGGER", 1))
+		b.Add(strings.Replace(s.trigger(d, "tr"), "CREATE TRIGGER", "CREATE TEMP TRIGGER", 1))
 		return "TEMP"
 	case 8:
-		b.add("CREATE TEMP TABLE ", t.name, " (id, a, b, k)")
+		b.Add("CREATE TEMP TABLE ", t.Name, " (id, a, b, k)")
 		return "TEMP"
 	case 0, 1:
-		b.add("ALTER TABLE ", t.name, " ADD COLUMN ", fmt.Sprintf("x%d", n),
-			pick(d, " INT", " TEXT DEFAULT 'a'", " INT NOT NULL DEFAULT 2"))
+		b.Add("ALTER TABLE ", t.Name, " ADD COLUMN ", fmt.Sprintf("x%d", n),
+			propertytest.Pick(d, " INT", " TEXT DEFAULT 'a'", " INT NOT NULL DEFAULT 2"))
 	case 2, 3:
-		b.add(s.trigger(d, fmt.Sprintf("r%d", n)))
+		b.Add(s.trigger(d, fmt.Sprintf("r%d", n)))
 	case 4:
-		b.add("DROP TRIGGER IF EXISTS ", fmt.Sprintf("r%d", n))
+		b.Add("DROP TRIGGER IF EXISTS ", fmt.Sprintf("r%d", n))
 	case 5:
 		copied := *t // the key is not there before the index is
-		b.add(indexText(d, fmt.Sprintf("i%d", n), &copied))
+		b.Add(indexText(d, fmt.Sprintf("i%d", n), &copied))
 	default:
-		b.add("DROP INDEX IF EXISTS ", fmt.Sprintf("i%d", n))
+		b.Add("DROP INDEX IF EXISTS ", fmt.Sprintf("i%d", n))
 	}
 	return "DDL"
 }

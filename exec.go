@@ -96,7 +96,9 @@ func (c *conn) returning(ctx context.Context, p *plan, args []driver.NamedValue,
 				rows, err = w.queryInstead(ctx)
 				return err
 			}
-			rows, err = run(ctx)
+			if rows, err = run(ctx); err == nil {
+				rows = w.counted(rows)
+			}
 			return err
 		})
 	})

@@ -210,7 +210,11 @@ func (p *writePlan) texts(b *bound) []string {
 		if !slices.ContainsFunc(r.recipes, func(one recipe) bool { return one.rule == b }) {
 			continue
 		}
-		for _, text := range []string{r.Mark.Text, r.Before.Text, r.Instead, r.After.Text} {
+		add(r.Mark.Text)
+		for _, lock := range r.Locks {
+			add(lock.Text)
+		}
+		for _, text := range []string{r.Before.Text, r.Instead, r.After.Text} {
 			add(text)
 		}
 		if r.Again != nil {

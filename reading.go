@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 )
 
 // What is read of the rows that a statement touches: before it, by it, and after it, in its own transaction. If anything
@@ -25,6 +27,7 @@ type rowsOf struct {
 	mark    driver.Value
 	rows    [][]driver.Value
 	before  int            // how many of them Before has found
+	count   int64          // how many the write must affect, if the reading is Counted
 	seen    map[string]int // :: identity of a row of Before → its index, where it is to be known again
 }
 
@@ -167,6 +170,19 @@ func (w *writing) readBefore(ctx context.Context, read *rowsRead) error {
 			}
 			one.mark = rows[0][0]
 		}
+		for n := range one.reading.Locks {
+			rows, err := w.askFor(ctx, &one.reading.Locks[n])
+			if err != nil {
+				return err
+			}
+			count, ok := countOf(rows)
+			if !ok {
+				return errors.New("a lock is one number")
+			}
+			if n == 0 {
+				one.count = count
+			}
+		}
 		if one.reading.Before.Text == "" {
 			continue
 		}
@@ -175,6 +191,9 @@ func (w *writing) readBefore(ctx context.Context, read *rowsRead) error {
 			return err
 		}
 		one.rows, one.before = rows, len(rows)
+		if one.reading.Locks == nil {
+			one.count = int64(len(rows))
+		}
 		for n, row := range rows {
 			if one.seen != nil {
 				one.seen[one.identity(row)] = n
@@ -182,6 +201,21 @@ func (w *writing) readBefore(ctx context.Context, read *rowsRead) error {
 		}
 	}
 	return nil
+}
+
+// countOf is the one number of an answer.
+func countOf(rows [][]driver.Value) (int64, bool) {
+	if len(rows) != 1 || len(rows[0]) != 1 {
+		return 0, false
+	}
+	switch v := rows[0][0].(type) {
+	case int64:
+		return v, true
+	case []byte:
+		n, err := strconv.ParseInt(string(v), 10, 64)
+		return n, err == nil
+	}
+	return 0, false
 }
 
 // identity is what a row is known by again; empty: it can not be.
@@ -201,7 +235,7 @@ func (w *writing) changed() bool { return w.read != nil && w.read.instead != nil
 
 // queryInstead runs the statement with the columns that are wanted besides its own. They are taken from the rows before
 // the caller sees them.
-func (w *writing) queryInstead(ctx context.Context) (*insteadRows, error) {
+func (w *writing) queryInstead(ctx context.Context) (*touchedRows, error) {
 	one := w.read.instead
 	rows, err := w.conn.base.query(ctx, one.reading.Instead, w.args)
 	if err != nil {
@@ -213,7 +247,7 @@ func (w *writing) queryInstead(ctx context.Context) (*insteadRows, error) {
 		rows.Close()
 		return nil, errors.New("moneyclip: the database has not returned the columns that were asked for")
 	}
-	return &insteadRows{described: described{base: rows}, one: one, most: w.conn.cache.maxKeys, row: make([]driver.Value, all), visible: all - added}, nil
+	return &touchedRows{described: described{base: rows}, writing: w, one: one, row: make([]driver.Value, all), visible: all - added}, nil
 }
 
 // execInstead is queryInstead for a caller who wants no rows: the database has touched as many as it returns.
@@ -222,8 +256,7 @@ func (w *writing) execInstead(ctx context.Context) (driver.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := int64(0)
-	for ; err == nil; n++ {
+	for err == nil {
 		err = rows.next()
 	}
 	closeErr := rows.Close()
@@ -233,24 +266,35 @@ func (w *writing) execInstead(ctx context.Context) (driver.Result, error) {
 	case closeErr != nil:
 		return nil, closeErr
 	}
-	return driver.RowsAffected(n - 1), nil
+	return driver.RowsAffected(w.affected), nil
 }
 
-// insteadRows are the rows of a statement that returns more than its caller has asked for. It is used by one goroutine.
-type insteadRows struct {
+// counted are the rows of a statement with a row for each that it touches, if somebody has to know how many there are.
+func (w *writing) counted(rows driver.Rows) driver.Rows {
+	if w.read == nil || !w.plan.statement.Returns || !slices.ContainsFunc(w.read.readings, func(one rowsOf) bool { return one.reading.Counted }) {
+		return rows
+	}
+	n := len(rows.Columns())
+	return &touchedRows{described: described{base: rows}, writing: w, row: make([]driver.Value, n), visible: n}
+}
+
+// touchedRows are the rows that a statement returns for those which it touches, perhaps with more columns than its caller
+// has asked for. It is used by one goroutine.
+type touchedRows struct {
 	described
-	one     *rowsOf
-	most    int
+	writing *writing
+	one     *rowsOf // takes what was added; nil: nothing was
 	row     []driver.Value
 	visible int
+	count   int64
 	ended   bool
 }
 
-var _ driver.Rows = (*insteadRows)(nil)
+var _ driver.Rows = (*touchedRows)(nil)
 
-func (r *insteadRows) Columns() []string { return r.base.Columns()[:r.visible] }
+func (r *touchedRows) Columns() []string { return r.base.Columns()[:r.visible] }
 
-func (r *insteadRows) Next(dest []driver.Value) error {
+func (r *touchedRows) Next(dest []driver.Value) error {
 	err := r.next()
 	for err == nil && r.visible == 0 {
 		err = r.next() // the statement itself returns no rows
@@ -262,19 +306,27 @@ func (r *insteadRows) Next(dest []driver.Value) error {
 }
 
 // next reads a row, and takes what was added to it.
-func (r *insteadRows) next() error {
+func (r *touchedRows) next() error {
 	err := r.base.Next(r.row)
-	if err != nil {
+	switch {
+	case err == io.EOF: //nolint:errorlint // as database/sql compares it
+		r.ended, r.writing.affected = true, r.count
+	case err != nil:
 		r.ended = true
-		r.one.failed = r.one.failed || err != io.EOF //nolint:errorlint // as database/sql compares it
-		return err
+		if r.one != nil {
+			r.one.failed = true
+		}
+	default:
+		r.count++
+		if r.one != nil {
+			r.one.take(r.row[r.visible:], r.writing.conn.cache.maxKeys)
+		}
 	}
-	r.one.take(r.row[r.visible:], r.most)
-	return nil
+	return err
 }
 
 // Close reads what the caller has left unread: those rows were touched too.
-func (r *insteadRows) Close() error {
+func (r *touchedRows) Close() error {
 	for !r.ended {
 		r.next()
 	}
@@ -360,6 +412,10 @@ func (w *writing) readLast(ctx context.Context, err error) {
 			return
 		}
 	}
+	for i := range w.read.readings {
+		one := &w.read.readings[i]
+		one.failed = one.failed || one.reading.Counted && w.affected != one.count
+	}
 	if w.wantsMore() {
 		if aborts && c.base.run(ctx, "SAVEPOINT "+savepoint) != nil {
 			w.read = nil
@@ -395,10 +451,6 @@ func (w *writing) readAfter(ctx context.Context) error {
 	for i := range w.read.readings {
 		one := &w.read.readings[i]
 		if one.failed {
-			continue
-		}
-		if one.reading.Counted && w.affected != int64(one.before) {
-			one.failed = true
 			continue
 		}
 		if one.reading.After.Text != "" {

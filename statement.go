@@ -216,6 +216,9 @@ const (
 type Reading struct {
 	// Mark runs before the write. Its one value is the last argument of After.
 	Mark Query
+	// Locks run before Before, one after the other, so that each sees what was committed until then. The one value of each
+	// is how many rows it has locked.
+	Locks []Query
 	// Before runs before the write.
 	Before Query
 	// Instead is the text of the write itself, with the columns of this reading added behind those that it returns. It
@@ -229,7 +232,8 @@ type Reading struct {
 	// each; then the two are one row. A row that Before does not have was not seen before it changed: the reading has
 	// failed.
 	Ident int
-	// Counted says that the reading has failed unless the write affects as many rows as Before has found.
+	// Counted says that the reading has failed unless the write affects as many rows as the first of Locks has locked or,
+	// without Locks, as Before has found.
 	Counted bool
 	// Ranges says that the reading is sound only in a transaction that keeps others out of the ranges it has read.
 	Ranges bool

@@ -63,7 +63,9 @@ func (c *conn) implicit(s *session) bool {
 }
 
 // commits reports whether a statement commits an open transaction before anything else.
-func (s *Statement) commits() bool { return s.Commits || s.Kind == KindSession && s.Reach == AutocommitOn }
+func (s *Statement) commits() bool {
+	return s.Commits || s.Kind == KindSession && s.Reach == AutocommitOn
+}
 
 // commitFirst runs a statement that commits an open transaction before anything else.
 func (c *conn) commitFirst(ctx context.Context, p *plan, args []driver.NamedValue, run func() error) error {

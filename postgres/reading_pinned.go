@@ -143,43 +143,6 @@ func (r *rows) mark(w *moneyclip.Write, def *moneyclip.Table) (moneyclip.Query, 
 	return numbered(fmt.Sprintf("SELECT 1 FROM %s AS t WHERE %s FOR UPDATE", quoteTable(def.Name), where))
 }
 
-// children reads the rows that refer to the one which another write touches.
-func (r *rows) children() (moneyclip.Reading, bool) {
-	parent, key := plainTable(r.catalog, r.w.Parent.Table), r.w.Key
-	if parent == nil || key == nil || len(key.Columns) != len(key.ParentColumns) || len(key.Columns) == 0 ||
-		r.w.Parent.Parent != nil || r.w.Parent.Op == moneyclip.Insert || len(parent.Kin) > 0 || !isOneRow(r.w.Parent, parent) {
-		return moneyclip.Reading{}, false
-	}
-	for _, pin := range r.w.Parent.Pins {
-		// The pins of a statement hold for what it touches, but it may touch less than they say: that is more to drop.
-		if slices.ContainsFunc(pin.Values, func(v moneyclip.Value) bool { return v.Kind == moneyclip.ValueElement }) {
-			return moneyclip.Reading{}, false
-		}
-	}
-	mark, ok := r.mark(r.w.Parent, parent)
-	if !ok {
-		return moneyclip.Reading{}, false
-	}
-	where, ok := r.where("p", r.w.Parent, parent)
-	if !ok {
-		return moneyclip.Reading{}, false
-	}
-	for i, name := range key.Columns {
-		where += fmt.Sprintf(" AND c.%s = p.%s", quote(name), quote(key.ParentColumns[i]))
-	}
-	columns := r.results("c", r.old)
-	for _, name := range r.new {
-		value, ok := r.afterAction(name)
-		if !ok {
-			return moneyclip.Reading{}, false
-		}
-		columns = append(columns, value)
-	}
-	before, ok := numbered(fmt.Sprintf("SELECT %s FROM %s AS c, %s AS p WHERE %s FOR UPDATE OF c",
-		strings.Join(columns, ", "), quoteTable(r.def.Name), quoteTable(parent.Name), where))
-	return moneyclip.Reading{Mark: mark, Before: before}, ok
-}
-
 // afterAction is what a foreign key action gives a column of a row that refers to another.
 func (r *rows) afterAction(name string) (string, bool) {
 	action := r.w.Key.OnUpdate

@@ -76,7 +76,7 @@ func TestForms(t *testing.T) {
 						if diff := cmp.Diff(after, look(t, e, db)); diff != "" {
 							t.Errorf("cached selects (-database +cache):\n%s", diff)
 						}
-						if !f.alone || !way.inTx {
+						if (!f.alone || !way.inTx) && (!way.asQuery || f.returns) { // a query does not say how many rows it has touched
 							checkMisses(t, cache, fresh, before, after, e, f)
 						}
 					})

@@ -3,10 +3,10 @@
 // touches. It goes under sqlc-generated code without a change to it.
 //
 //	import (
-//		_ "github.com/mattn/go-sqlite3"
+//		_ "github.com/lib/pq"
 //
 //		"github.com/moneyclip/moneyclip"
-//		_ "github.com/moneyclip/moneyclip/sqlite"
+//		_ "github.com/moneyclip/moneyclip/postgres"
 //	)
 //
 //	func init() {
@@ -16,7 +16,7 @@
 //		)
 //	}
 //
-//	db, err := sql.Open("moneyclip+sqlite3", dsn)
+//	db, err := sql.Open("moneyclip+postgres", dsn)
 //
 // # What is promised
 //
@@ -46,6 +46,6 @@
 //
 // The words: rules.go, keyfmt.go, statement.go, catalog.go, dialect.go, store.go, row.go. What a text means: bind.go,
 // effect.go, value.go, consequence.go, drops.go, plan.go, database.go, hub.go. The flow: driver.go and connector.go, then
-// conn.go and stmt.go, read.go for a hit and a miss, exec.go, write.go and returning.go for a write, tx.go for
-// transactions, reload.go and outage.go for what comes after. ARCHITECTURE.md walks through them.
+// conn.go and stmt.go, read.go for a hit and a miss, exec.go, reading.go, path.go, write.go and returning.go for a write,
+// tx.go for transactions, reload.go and outage.go for what comes after. ARCHITECTURE.md walks through them.
 package moneyclip

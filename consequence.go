@@ -94,6 +94,20 @@ func (c *consequences) change(w *Write, table *Table) bool {
 	})
 }
 
+// hidden reports whether rows that a write touches may look otherwise after the statement than before it, in these
+// columns, or be gone: by its consequences, or by another write in its text.
+func (e *effects) hidden(w *Write, old []string) bool {
+	step := w
+	if w.Source != nil {
+		step = nil // what the statement itself assigns is no consequence
+	}
+	if e.disturbed.written[tableOp{w.Table, Delete}] ||
+		slices.ContainsFunc(old, func(column string) bool { return assignedBy(e.disturbed.assigned, w.Table, column, step) }) {
+		return true
+	}
+	return slices.ContainsFunc(e.own, func(other *Write) bool { return other != w && other.Table == w.Table })
+}
+
 // collisions follows what an INSERT does to rows that are there already: it deletes them (REPLACE) or updates them
 // instead (ON CONFLICT DO UPDATE). An UPDATE OR REPLACE deletes rows that it does not name at all.
 func (e *effects) collisions(s step, table *Table) {

@@ -51,9 +51,6 @@ type Dialect interface {
 	// Added reports whether an error of a statement may come of what a [Reading] has added: of the columns that it
 	// returns besides, or of the locks that were taken before it. The statement is then undone and run as it was.
 	Added(err error) bool
-	// Shared is a SELECT that also keeps the rows it finds from being changed until the transaction is over, where the
-	// database does not do so by itself. It reports false for one to which that can not be added.
-	Shared(query string) (string, bool)
 	// Quote makes an identifier of a name of the catalog, of a table or a column.
 	Quote(name string) string
 	// Placeholder is the text of a bind parameter, by number from 1.

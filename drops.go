@@ -50,11 +50,11 @@ func (d *drops) fill(b *bound, data []Datum) {
 	d.put(drop{b, string(key)}, data)
 }
 
-// addFound puts in the keys that a recipe's path has led to.
-func (d *drops) addFound(r *recipe, dialect Dialect, rows [][]driver.Value) {
+// addFound puts in the keys that a path has led to.
+func (d *drops) addFound(b *bound, dialect Dialect, rows [][]driver.Value) {
 	for _, row := range rows {
 		data := make([]Datum, len(row))
-		whole := len(row) == len(r.rule.template.verbs)
+		whole := len(row) == len(b.template.verbs)
 		for i, value := range row {
 			if value == nil {
 				whole = true
@@ -63,15 +63,15 @@ func (d *drops) addFound(r *recipe, dialect Dialect, rows [][]driver.Value) {
 			}
 			ok := whole
 			if ok {
-				data[i], ok = canonical(dialect, r.rule.columns[i], value)
+				data[i], ok = canonical(dialect, b.columns[i], value)
 			}
 			if !ok {
-				d.wide[r.rule] = true
+				d.wide[b] = true
 				return
 			}
 		}
 		if whole && data != nil {
-			d.fill(r.rule, data)
+			d.fill(b, data)
 		}
 	}
 }
@@ -105,13 +105,13 @@ func (src *source) data(dialect Dialect, args []driver.NamedValue, names []strin
 		values = row[src.index : src.index+1]
 	case fromArgument:
 		value, ok := argument(args, src.index, names)
-		if !ok {
+		if !ok || len(args) != len(names) { // some drivers take options among the arguments
 			return nil, false
 		}
 		values = []driver.Value{value}
 	case fromElement:
 		var ok bool
-		if values, ok = elements(args, src.index, names); !ok {
+		if values, ok = elements(args, src.index, names); !ok || len(args) != len(names) {
 			return nil, false
 		}
 	}

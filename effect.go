@@ -110,6 +110,7 @@ type effects struct {
 	seen    map[string]bool // steps taken, by signature
 	order   []*Write        // of units
 	units   map[*Write]*unit
+	own     []*Write // the statement's
 	direct  []recipe
 	found   map[*bound]*touch
 	rules   []*bound
@@ -170,6 +171,7 @@ func (e *effects) statement(s *Statement) {
 				e.anything(cmp.Or(s.Doubtful, "it may write anything"))
 				continue
 			}
+			e.own = append(e.own, w)
 			e.follow(step{write: w, unit: w, replace: w.Replace})
 		}
 	case KindScript:
@@ -430,6 +432,9 @@ func (e *effects) plan() *writePlan {
 	for _, w := range e.order {
 		u := e.units[w]
 		how, ok := e.meaning.database.dialect.Reading(w, e.meaning.catalog, u.old, u.new)
+		if ok && how.After.Text != "" && w.Op != Insert {
+			ok = !e.hidden(w, u.old)
+		}
 		if !ok || e.disturbed.change(w, e.meaning.catalog.Tables[w.Table]) {
 			for _, r := range u.recipes {
 				e.touch(r.rule, RuleWide, fmt.Sprintf("the rows of %q that it touches can not be read soundly", w.Table))

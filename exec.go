@@ -121,6 +121,11 @@ func (c *conn) returning(ctx context.Context, p *plan, args []driver.NamedValue,
 	}}
 	if w.own {
 		c.own = r
+		if !c.cache.dialect.Holds() {
+			// By itself the statement would be over by now. Its caller may go on to write what it has locked, on another
+			// connection, while its rows are open.
+			r.fetch()
+		}
 	}
 	return r, nil
 }
@@ -269,6 +274,7 @@ func (w *writing) commitOwn(ctx context.Context, err error) error {
 	if commitErr != nil {
 		c.base.run(cleanCtx, "ROLLBACK") // fails if the statement has rolled back by itself
 	}
+	w.work.lookAgain(ctx, c.base, commitErr)
 	w.work.release(ctx, commitErr) // the COMMIT has settled what the statement's own error may have left open
 	switch {
 	case err != nil:
@@ -358,6 +364,8 @@ func changesSchema(s *Statement) bool {
 	switch s.Kind {
 	case KindSchema, KindUnknown:
 		return true
+	case KindWrite:
+		return slices.ContainsFunc(s.Writes, func(w Write) bool { return w.Op == AnyOp })
 	case KindScript:
 		for i := range s.Parts {
 			if changesSchema(&s.Parts[i]) {

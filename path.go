@@ -11,11 +11,12 @@ import (
 
 // A path is the SELECT that leads from a written row to the keys it touches, where the row does not hold them itself.
 //
-// It runs after the statement, in its transaction. The rows on the way are locked, so that none of them can be moved to
-// another key unseen before the statement is committed. A link that the statement itself has broken is no loss: the rule
-// watches every table on the way, and the row that was the link tells the key.
+// It is gone twice. After the statement, in its transaction: a link that the statement itself has broken is no loss, since
+// the rule watches every table on the way, and the row that was the link tells the key. And once more after the COMMIT: by
+// then others may have moved a row on the way to another key, or brought a new one. They have dropped that key when they
+// committed, but somebody may have read and stored it since, without what was still to be committed here.
 type path struct {
-	text    string    // with the lock
+	text    string
 	columns []*Column // :: parameter → the column of the written row that fills it
 }
 
@@ -46,11 +47,7 @@ func (b *bound) bindPath(m *meaning, t *Table, on *On) (*path, error) {
 			return fail("reads table %q, which no On watches: add On{Table: %[1]q, ...}, since a change of it leads to other keys", name)
 		}
 	}
-	text, ok := m.database.dialect.Shared(on.Path)
-	if !ok {
-		return fail("can not lock the rows that it finds: make it a plain SELECT without DISTINCT, GROUP BY, aggregates or UNION")
-	}
-	p := &path{text: text}
+	p := &path{text: on.Path}
 	for _, name := range on.Columns {
 		c, err := t.keyColumn(m.database.dialect, name)
 		if err != nil {
@@ -123,9 +120,8 @@ func pathTo(r *rule, s *Statement, to int, via []hop, dialect Dialect, catalog *
 			dialect.Quote(h.link.Other), name(i+1), dialect.Quote(h.link.Column))
 	}
 	text += " WHERE " + name(1) + "." + dialect.Quote(first.Other) + " = " + dialect.Placeholder(1)
-	text, ok := dialect.Shared(text)
 	column := catalog.column(ColumnName{s.Reads[via[0].read].Table, first.Column})
-	if !ok || column == nil || dialect.Keyable(column) != "" {
+	if column == nil || dialect.Keyable(column) != "" {
 		return nil
 	}
 	read := &s.Reads[via[0].read]
@@ -147,8 +143,18 @@ func quoteTable(dialect Dialect, catalog *Catalog, name string) string {
 	return dialect.Quote(schema) + "." + dialect.Quote(table)
 }
 
-// maxLookups bounds the paths of one statement that are gone: each is a query.
+// maxLookups bounds the paths of one statement or transaction that are gone: each is a query.
 const maxLookups = 1000
+
+// A lookup of a path: where it begins.
+type lookedUp struct {
+	rule *bound
+	path *path
+	args []driver.Value
+}
+
+// id tells lookups apart.
+func (l *lookedUp) id() string { return fmt.Sprintf("%p %q %#v", l.rule, l.path.text, l.args) }
 
 // lookUp goes the paths of a statement's keys.
 func (w *writing) lookUp(ctx context.Context) error {
@@ -162,22 +168,22 @@ func (w *writing) lookUp(ctx context.Context) error {
 			}
 		}
 		for _, choice := range choices(lists) {
-			id := r.path.text
-			args := make([]driver.Value, len(choice))
-			for i, datum := range choice {
-				args[i] = datum.value()
-				id += fmt.Sprintf("\x00%#v", datum)
+			l := lookedUp{rule: r.rule, path: r.path}
+			for _, datum := range choice {
+				l.args = append(l.args, datum.value())
 			}
+			id := l.id()
 			rows, done := asked[id]
 			if !done {
 				var err error
 				if len(asked) >= maxLookups {
 					return errTooMany
 				}
-				if rows, err = w.ask(ctx, r.path.text, args...); err != nil {
+				if rows, err = w.ask(ctx, r.path.text, l.args...); err != nil {
 					return err
 				}
 				asked[id] = rows
+				w.work.again(l)
 			}
 			w.read.found[r] = append(w.read.found[r], rows...)
 		}
@@ -207,4 +213,32 @@ func (w *writing) lookUp(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// again notes a path that is to be gone again after the COMMIT.
+func (w *work) again(l lookedUp) {
+	if w.lookups == nil {
+		w.lookups = map[string]lookedUp{}
+	}
+	w.lookups[l.id()] = l
+}
+
+// lookAgain goes the paths again, after the COMMIT and before the caller hears of it.
+func (w *work) lookAgain(ctx context.Context, base *baseConn, outcome error) {
+	ctx = context.WithoutCancel(ctx)
+	gone := outcome == nil && len(w.lookups) <= maxLookups
+	for _, l := range w.lookups {
+		if w.drops.wide[l.rule] {
+			continue
+		}
+		rows, err := [][]driver.Value(nil), errTooMany
+		if gone {
+			rows, err = base.askUpTo(ctx, l.rule.owner.maxKeys, l.path.text, l.args...)
+		}
+		if err != nil {
+			w.drops.wide[l.rule] = true
+			continue
+		}
+		w.drops.addFound(l.rule, w.dialect, rows)
+	}
 }

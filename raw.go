@@ -94,7 +94,7 @@ func (w *work) name(b *bound, args []any) error {
 		named[i] = driver.NamedValue{Ordinal: i + 1, Value: value}
 		r.sources = append(r.sources, source{kind: fromArgument, index: i + 1, column: column})
 	}
-	w.drops.add(&r, w.dialect, named, nil, nil)
+	w.drops.add(&r, w.dialect, named, make([]string, len(named)), nil)
 	return nil
 }
 

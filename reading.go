@@ -58,8 +58,9 @@ func newRowsRead(p *writePlan, own, ranges bool) *rowsRead {
 	return read
 }
 
-// savepoint is the name of the savepoint that we set in a caller's transaction.
-const savepoint = "moneyclip"
+// savepoint is the name of the savepoint that we set in a caller's transaction. One that a caller may have set too would
+// hide the caller's, if it stays behind after an error.
+var savepoint = fmt.Sprintf("moneyclip_%x", processToken)
 
 // readFirst prepares the reading of rows, and reads those that are to be read before the statement. The error is for the
 // caller: the transaction is over.
@@ -138,7 +139,7 @@ func (w *writing) askFor(ctx context.Context, q *Query, more ...driver.Value) ([
 	values := make([]driver.Value, 0, len(q.Params)+len(more))
 	for _, param := range q.Params {
 		v, ok := argument(w.args, param, w.plan.statement.Params)
-		if !ok {
+		if !ok || len(w.args) != len(w.plan.statement.Params) {
 			return nil, fmt.Errorf("parameter %d is not understood", param)
 		}
 		values = append(values, v)

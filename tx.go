@@ -138,6 +138,7 @@ func (c *conn) commit(ctx context.Context, run, undo func() error) error {
 	if err == nil || undo != nil {
 		c.tx = nil
 	}
+	t.work.lookAgain(ctx, c.base, err)
 	c.settleSchema(ctx, t.work, err)
 	t.work.release(ctx, err)
 	if err == nil {

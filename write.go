@@ -39,6 +39,8 @@ type work struct {
 	drops   *drops
 	blind   bool // not even the database is known: everything is dropped
 
+	lookups map[string]lookedUp // :: id → paths that are to be gone again after the COMMIT
+
 	marks   Marks
 	suspect bool // the store did not take the quarantine
 
@@ -94,7 +96,7 @@ func (w *work) touchOne(r *recipe, args []driver.NamedValue, names []string, row
 			w.drops.wide[r.rule] = true
 			return
 		}
-		w.drops.addFound(r, w.dialect, read.found[r])
+		w.drops.addFound(r.rule, w.dialect, read.found[r])
 		return
 	}
 	if rows == nil && !r.fromRow() {
@@ -159,6 +161,9 @@ func (w *work) join(other *work) {
 	}
 	for b := range other.drops.wide {
 		w.drops.wide[b] = true
+	}
+	for _, l := range other.lookups {
+		w.again(l)
 	}
 }
 

@@ -36,9 +36,6 @@ func (dialect) Ends(err error) bool {
 // Lock implements [moneyclip.Dialect]. A SELECT with a lock waits for it as a write does.
 func (dialect) Lock(string) string { return "" }
 
-// Shared implements [moneyclip.Dialect]. MariaDB does not know FOR SHARE; MySQL knows both.
-func (dialect) Shared(query string) (string, bool) { return query + " LOCK IN SHARE MODE", true }
-
 // Quote implements [moneyclip.Dialect].
 func (dialect) Quote(name string) string { return quote(name) }
 

@@ -144,7 +144,9 @@ func (c *converter) statement(node *pg.Node, s *moneyclip.Statement, text string
 // own fills in the meaning of an INSERT, UPDATE or DELETE.
 func (c *converter) own(s *moneyclip.Statement, w *query.Write, src *source) {
 	s.Kind, s.Returns = moneyclip.KindWrite, len(w.Returning) > 0
-	w.Native = src
+	if !c.through(w, src.name()) {
+		w.Native = src
+	}
 	c.means(s, meanings.Writes([]*query.Write{w}, nil, c.catalog))
 }
 

@@ -348,14 +348,12 @@ func (b *builder) foreignKey(t thing) {
 
 // kin hangs on each table those with which it shares rows: all above and all below it.
 func (b *builder) kin() {
-	above, below := map[string][]string{}, map[string][]string{}
-	for _, t := range b.things["kin"] {
-		child, parent := b.tables[t.str(0)], b.tables[t.str(1)]
-		if child == nil || parent == nil {
-			continue
+	above := b.above()
+	below := map[string][]string{}
+	for child, parents := range above {
+		for _, parent := range parents {
+			below[parent] = append(below[parent], child)
 		}
-		above[child.Name] = append(above[child.Name], parent.Name)
-		below[parent.Name] = append(below[parent.Name], child.Name)
 	}
 	for _, def := range b.tables {
 		kin := map[string]bool{}
@@ -367,6 +365,18 @@ func (b *builder) kin() {
 		}
 		slices.Sort(def.Kin)
 	}
+}
+
+// above are the tables right above others. :: table → those whose partition it is, or of which it inherits
+func (b *builder) above() map[string][]string {
+	above := map[string][]string{}
+	for _, t := range b.things["kin"] {
+		child, parent := b.tables[t.str(0)], b.tables[t.str(1)]
+		if child != nil && parent != nil {
+			above[child.Name] = append(above[child.Name], parent.Name)
+		}
+	}
+	return above
 }
 
 // partitions says of each table that has partitions what an update does which assigns what parts it: it may take a row out

@@ -92,6 +92,9 @@ func (b *builder) views() {
 				continue
 			}
 			b.view(b.catalog.Tables[name], c, m)
+			if below := b.plainView(b.catalog.Tables[name], s); below != "" {
+				b.facts.plain[name] = below
+			}
 			delete(waiting, name)
 			again = true
 		}

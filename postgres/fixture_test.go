@@ -32,6 +32,10 @@ func testCatalog() *moneyclip.Catalog {
 		Name: "public.titles", View: true, Columns: []*moneyclip.Column{column("title", "text", false)},
 		Reads: []moneyclip.TableRead{{Table: "public.books", All: true}},
 	}
+	lengths := &moneyclip.Table{
+		Name: "public.lengths", View: true, Columns: []*moneyclip.Column{column("title", "text", false), column("n", "integer", false)},
+		Reads: []moneyclip.TableRead{{Table: "public.books", All: true}},
+	}
 	secret := &moneyclip.Table{
 		Name: "public.secret", Columns: []*moneyclip.Column{column("id", "integer", true)}, Guarded: "it has row security",
 		Unique: []moneyclip.UniqueKey{{Columns: []string{"id"}}},
@@ -56,8 +60,9 @@ func testCatalog() *moneyclip.Catalog {
 	f.types["public.mood"] = "enum public.mood"
 	f.types["public.short"] = "character varying(5)"
 	f.system["pg_class"] = true
+	f.plain["public.titles"] = "public.books"
 	tables := map[string]*moneyclip.Table{}
-	for _, t := range []*moneyclip.Table{authors, books, titles, secret, other} {
+	for _, t := range []*moneyclip.Table{authors, books, titles, lengths, secret, other} {
 		tables[t.Name] = t
 	}
 	return &moneyclip.Catalog{Tables: tables, Path: []string{"public"}, Own: f}

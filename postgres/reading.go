@@ -96,12 +96,14 @@ func (r *rows) results(table string, names []string) []string {
 
 // returning is the text of the statement with columns added to those that it returns.
 func returning(src *source, has bool, columns []string) string {
-	word := "RETURNING "
+	word := " RETURNING "
 	if has {
 		word = ", "
 	}
-	// The text may end in a comment.
-	return src.text + "\n" + word + strings.Join(columns, ", ")
+	if strings.Contains(src.text, "--") {
+		word = "\n" + word // the text may end in a comment; without one its errors name the same place as before
+	}
+	return src.text + word + strings.Join(columns, ", ")
 }
 
 // target is how the statement calls the table that it writes.

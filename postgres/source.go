@@ -9,3 +9,14 @@ type source struct {
 	update *pg.UpdateStmt
 	delete *pg.DeleteStmt
 }
+
+// name is the name in the text of the table that is written.
+func (s *source) name() string {
+	switch {
+	case s.insert != nil:
+		return s.insert.Relation.GetRelname()
+	case s.update != nil:
+		return s.update.Relation.GetRelname()
+	}
+	return s.delete.Relation.GetRelname()
+}

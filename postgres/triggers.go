@@ -58,8 +58,32 @@ func (b *builder) triggers() {
 			}
 		}
 	}
+	b.inherit()
 	for _, def := range b.catalog.Tables {
 		slices.SortStableFunc(def.Triggers, func(x, y moneyclip.Trigger) int { return int(x.Op) - int(y.Op) })
+	}
+}
+
+// inherit says of a table what the triggers of its partitions do to rows that are written by its name.
+func (b *builder) inherit() {
+	above := b.above()
+	own := map[string][]moneyclip.Trigger{}
+	for name, def := range b.catalog.Tables {
+		own[name] = slices.Clone(def.Triggers)
+	}
+	for _, name := range b.names() {
+		ancestors := map[string]bool{}
+		reach(above, name, ancestors)
+		for _, t := range own[name] {
+			if len(t.Sets) == 0 && !t.SetsAll {
+				continue
+			}
+			for ancestor := range ancestors {
+				def := b.catalog.Tables[ancestor]
+				// What it writes is found by way of the partition.
+				def.Triggers = append(def.Triggers, moneyclip.Trigger{Op: t.Op, Of: t.Of, Sets: t.Sets, SetsAll: t.SetsAll})
+			}
+		}
 	}
 }
 

@@ -1,6 +1,68 @@
 package postgres
 
-import "github.com/moneyclip/moneyclip"
+import (
+	"slices"
+	"strings"
+
+	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/internal/query"
+	pg "github.com/sqlc-dev/oliphant"
+)
+
+// plainView is the table below a view that shows columns of it by their own names: what is said of a row of the view is
+// said of a row of the table. Empty: the view is another one.
+func (b *builder) plainView(def *moneyclip.Table, s *pg.SelectStmt) string {
+	if s.Op != pg.SetOperation_SETOP_NONE || s.WithClause != nil || len(s.DistinctClause) > 0 || len(s.GroupClause) > 0 ||
+		s.HavingClause != nil || s.LimitCount != nil || s.LimitOffset != nil || len(s.FromClause) != 1 ||
+		len(s.TargetList) != len(def.Columns) {
+		return ""
+	}
+	from := s.FromClause[0].GetRangeVar()
+	if from == nil || len(from.GetAlias().GetColnames()) > 0 {
+		return ""
+	}
+	below := b.catalog.Lookup(from.Schemaname, from.Relname)
+	if below != nil && below.View {
+		below = b.catalog.Tables[b.facts.plain[below.Name]]
+	}
+	if below == nil || below.Opaque != "" {
+		return ""
+	}
+	for i, node := range s.TargetList {
+		ref := node.GetResTarget().GetVal().GetColumnRef()
+		column := def.Columns[i]
+		if ref == nil || columnName(node.GetResTarget().GetVal()) != column.Name || below.Column(column.Name) == nil ||
+			column.Default.Kind != moneyclip.ValueConst || column.Default.Const != nil {
+			return ""
+		}
+	}
+	return below.Name
+}
+
+// through lets a write to a plain view be one to the table below. It reports false for any other.
+func (c *converter) through(w *query.Write, name string) bool {
+	if c.facts == nil {
+		return false
+	}
+	def := c.catalog.Lookup(w.Schema, w.Table)
+	if def == nil || c.facts.plain[def.Name] == "" || def.Opaque != "" || isReplaced(def, w.Op) ||
+		w.Op == moneyclip.Insert && isReplaced(def, moneyclip.Update) {
+		return false
+	}
+	w.Schema, w.Table, _ = strings.Cut(c.facts.plain[def.Name], ".")
+	if w.Alias == "" {
+		w.Alias = name
+	}
+	if w.Op == moneyclip.Insert && len(w.Columns) == 0 && !w.Defaults {
+		for _, column := range def.Columns {
+			w.Columns = append(w.Columns, column.Name)
+		}
+		for _, row := range w.Rows {
+			w.Columns = slices.Clone(w.Columns[:min(len(row), len(w.Columns))])
+		}
+	}
+	return true
+}
 
 // throughViews turns writes to views that have no triggers of their own, which PostgreSQL turns into writes to the table
 // below, into writes to that table. Which rows of it they touch is not followed.

@@ -25,9 +25,6 @@ func (dialect) Ends(error) bool { return true }
 // Added implements [moneyclip.Dialect]. A statement is never changed, and the lock that is taken first is its own.
 func (dialect) Added(error) bool { return false }
 
-// Shared implements [moneyclip.Dialect]. Nobody else writes while a transaction does.
-func (dialect) Shared(query string) (string, bool) { return query, true }
-
 // Quote implements [moneyclip.Dialect].
 func (dialect) Quote(name string) string { return quote(name) }
 

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/moneyclip/moneyclip"
@@ -79,6 +80,28 @@ func TestOracle(t *testing.T) {
 		}
 		if len(read) > 0 && len(written) == 0 && s.Kind != moneyclip.KindRead {
 			t.Errorf("Analyze(%q) is of the kind %v, and the server only reads", query, s.Kind)
+		}
+	}
+}
+
+// A write to a view that shows columns of one table as they are is one to the table.
+func TestViews(t *testing.T) {
+	conn := connect(t, open(t, "pgx"))
+	exec(t, conn, rich,
+		"CREATE VIEW over_simple AS SELECT title, id FROM simple WHERE id > 1",
+		"CREATE VIEW renamed AS SELECT id AS title, title AS id FROM books",
+		"CREATE VIEW computed AS SELECT id, upper(title) AS title FROM books",
+		"CREATE VIEW distinct_titles AS SELECT DISTINCT id, title FROM books",
+		"CREATE VIEW defaults AS SELECT id, title FROM books", "ALTER VIEW defaults ALTER title SET DEFAULT 'x'",
+	)
+	catalog := catalogOf(t, conn)
+	for view, want := range map[string]int{
+		"simple": 1, "over_simple": 1, "renamed": 0, "computed": 0, "distinct_titles": 0, "defaults": 0, "titles": 0, "books": 1,
+	} {
+		query := "UPDATE " + view + " SET title = $1 WHERE id = $2"
+		s := postgres.Dialect.Analyze(query, catalog)
+		if len(s.Writes) == 0 || len(s.Writes[0].Pins) != want || !strings.HasPrefix(s.Writes[0].Table, "public.") {
+			t.Errorf("Analyze(%q) writes %+v, want %d pins", query, s.Writes, want)
 		}
 	}
 }

@@ -182,39 +182,6 @@ func run(t *testing.T, conn *sql.Conn, reading moneyclip.Reading, arg int64) str
 	return strings.Join(got, "; ")
 }
 
-// The dialect says of a SELECT whether the rows that it finds can be kept from being changed.
-func TestShared(t *testing.T) {
-	conn := connect(t, open(t, "pgx"))
-	exec(t, conn, shop)
-	for query, want := range map[string]bool{
-		"SELECT name FROM authors WHERE id = $1 -- x":                              true,
-		"SELECT a.name, b.title FROM authors a JOIN books b ON b.author_id = a.id": true,
-		"SELECT lower(name) FROM authors ORDER BY id;":                             true,
-		"SELECT count(*) FROM books":                                               false,
-		"SELECT DISTINCT title FROM books":                                         false,
-		"SELECT title FROM books GROUP BY title":                                   false,
-		"SELECT 1 FROM books UNION SELECT 2":                                       false,
-		"SELECT id FROM books LIMIT 1":                                             false,
-		"SELECT a.id FROM authors a LEFT JOIN books b ON true":                     false,
-		"SELECT (SELECT count(*) FROM books) FROM authors":                         false,
-		"SELECT 1": false,
-	} {
-		text, ok := postgres.Dialect.Shared(query)
-		if ok != want {
-			t.Errorf("Shared(%q) = %v, want %v", query, ok, want)
-		}
-		if !ok {
-			continue
-		}
-		stmt, err := conn.PrepareContext(t.Context(), text)
-		if err != nil {
-			t.Errorf("Prepare(%q): %v", text, err)
-			continue
-		}
-		stmt.Close()
-	}
-}
-
 // The session says what it is.
 func TestIdentity(t *testing.T) {
 	for _, driver := range drivers {

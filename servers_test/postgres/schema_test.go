@@ -160,6 +160,8 @@ CREATE TABLE parent (id int); CREATE TABLE child (extra int) INHERITS (parent);
 CREATE TABLE truncated (id int);
 CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN TRUNCATE log; RETURN NULL; END $$;
 CREATE TRIGGER t AFTER TRUNCATE ON truncated EXECUTE FUNCTION t();
+CREATE FUNCTION stamps() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := 1; RETURN NEW; END $$;
+CREATE TRIGGER stamps BEFORE INSERT ON events_c FOR EACH ROW EXECUTE FUNCTION stamps();
 CREATE CONSTRAINT TRIGGER late AFTER INSERT ON truncated DEFERRABLE FOR EACH ROW EXECUTE FUNCTION note();
 `
 
@@ -391,8 +393,9 @@ func testTriggers(t *testing.T, catalog *moneyclip.Catalog) {
 		"public.truncated": "1 opaque; 3 3 public.log",
 		"public.defaulted": "1 3 public.log",
 		"public.authors":   "",
-		"public.events":    "2 of [at] 3 public.events_a 1 public.events_a 3 public.events_b 1 public.events_b",
-		"public.events_b":  "2 of [id] 3 public.events_c 1 public.events_c",
+		"public.events":    "1 sets [id] false; 2 of [at] 3 public.events_a 1 public.events_a 3 public.events_b 1 public.events_b",
+		"public.events_b":  "1 sets [id] false; 2 of [id] 3 public.events_c 1 public.events_c",
+		"public.events_c":  "1 sets [id] false",
 	} {
 		if got := describe(name); got != want {
 			t.Errorf("triggers of %s:\n%q, want\n%q", name, got, want)

@@ -150,7 +150,8 @@ func assignsUnique(w *Write, table *Table) bool {
 
 // collision follows a write to the rows that equal a new row in a unique key.
 func (e *effects) collision(s step, table *Table, key *UniqueKey, w Write, via string) {
-	if s.write.Columns != nil && slices.Contains(key.Columns, table.Serial) && !slices.Contains(s.write.Columns, table.Serial) {
+	if s.write.Columns != nil && slices.Contains(key.Columns, table.Serial) && !slices.Contains(s.write.Columns, table.Serial) &&
+		!table.sets(Insert, table.Serial) {
 		return // a number that the database makes is new
 	}
 	if len(s.write.Rows) == 0 || len(s.write.Rows) > maxRows || key.Odd {

@@ -111,6 +111,9 @@ func (e *effects) isDisturbed(s step, table *Table, column string) bool {
 // inserted returns the value of a column in an inserted row.
 func (e *effects) inserted(s step, table *Table, column string, row int) Value {
 	w := s.write
+	if table.sets(Insert, column) {
+		return s.read(column, true)
+	}
 	i := slices.Index(w.Columns, column)
 	if i >= 0 && slices.Contains(w.Columns[i+1:], column) {
 		return Value{} // given twice: which of them counts is the database's affair

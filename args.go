@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,10 +17,33 @@ import (
 // that only the base driver understands.
 func argument(args []driver.NamedValue, param int, names []string) (driver.Value, bool) {
 	given := given(args, param, names)
-	if given == nil {
+	if given == nil || isKept(given.Value) {
 		return nil, false
 	}
 	return resolve(given.Value)
+}
+
+// isKept reports whether a value that is on its way to a base driver is of a type that the program has defined with
+// methods. database/sql would have turned it into one of its own; so the driver sees to it itself, and may send what a
+// method says (pgx sends String() to a text).
+func isKept(value any) bool {
+	switch value.(type) {
+	case nil, int64, string, []byte, bool, float64, time.Time, int, int32, driver.Valuer:
+		return false
+	}
+	t := reflect.TypeOf(value)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		if t.PkgPath() != "" && reflect.PointerTo(t).NumMethod() > 0 {
+			return true
+		}
+		t = t.Elem()
+	}
+	return t != reflect.TypeFor[time.Time]() && t.PkgPath() != "" && reflect.PointerTo(t).NumMethod() > 0
+}
+
+// hasKept reports whether one of the values is kept.
+func hasKept(args []driver.NamedValue) bool {
+	return slices.ContainsFunc(args, func(arg driver.NamedValue) bool { return isKept(arg.Value) })
 }
 
 // given returns the argument for a bind parameter. It is nil if there is none, or more than one: which of them a driver
@@ -101,7 +125,7 @@ func resolve(value any) (driver.Value, bool) {
 // reports false if they are not known.
 func elements(args []driver.NamedValue, param int, names []string) ([]driver.Value, bool) {
 	arg := given(args, param, names)
-	if arg == nil {
+	if arg == nil || isKept(arg.Value) {
 		return nil, false
 	}
 	rv := reflect.ValueOf(arg.Value)

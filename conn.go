@@ -87,6 +87,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if err != nil {
 		return nil, err
 	}
+	c.connector.kept(converted)
 	var rows driver.Rows
 	switch {
 	case r != nil:
@@ -145,7 +146,7 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 		return nil
 	}
 	r := c.recall(s.database.knowledge(), query).read(c.cache)
-	if r == nil || !r.slot(&c.room, s, args, st != nil || c.connector.queries.prepares(args)) {
+	if r == nil || c.connector.keeps.Load() && hasKept(args) || !r.slot(&c.room, s, args, st != nil || c.connector.queries.prepares(args)) {
 		return nil
 	}
 	row := r.hit(ctx, c.cache.hub, &c.room)
@@ -199,7 +200,7 @@ func (c *conn) missed(ctx context.Context, r *readPlan, args []driver.NamedValue
 	if m == bypass || c.rowsOut && c.cache.dialect.Holds() || !c.mayServe(c.session) {
 		return r.bypass(ctx, run)
 	}
-	if !r.slot(&c.room, c.session, args, prepared) {
+	if c.connector.keeps.Load() && hasKept(args) || !r.slot(&c.room, c.session, args, prepared) {
 		return r.bypass(ctx, run)
 	}
 	return r.miss(ctx, c.cache.hub, &c.room, m == renewal, run)

@@ -26,6 +26,10 @@ type connector struct {
 	reloads reloads
 
 	queries, execs habit
+
+	// keeps says that the base has taken a value of a type that the program has defined with methods as it is. What it
+	// makes of such values nobody else knows.
+	keeps atomic.Bool
 }
 
 // A habit is whether a base runs texts with arguments without preparing them, as far as it was seen.
@@ -64,6 +68,13 @@ func (h *habit) ran(args []driver.NamedValue, err error) {
 // of our own, or a lease, that would find it out each time; and a read finds the row of the prepared statement.
 func (h *habit) prepares(args []driver.NamedValue) bool {
 	return len(args) > 0 && h.skips.Load() && !h.atOnce.Load()
+}
+
+// kept notes what the base has left as it is.
+func (c *connector) kept(converted []driver.NamedValue) {
+	if !c.keeps.Load() && hasKept(converted) {
+		c.keeps.Store(true)
+	}
 }
 
 // wrap makes the connector for a DSN.

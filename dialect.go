@@ -51,6 +51,8 @@ type Dialect interface {
 	// Added reports whether an error of a statement may come of what a [Reading] has added: of the columns that it
 	// returns besides, or of the locks that were taken before it. The statement is then undone and run as it was.
 	Added(err error) bool
+	// Waited reports whether an error says that a statement has waited too long for a lock, or was told not to wait.
+	Waited(err error) bool
 	// Quote makes an identifier of a name of the catalog, of a table or a column.
 	Quote(name string) string
 	// Placeholder is the text of a bind parameter, by number from 1.

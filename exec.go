@@ -160,7 +160,8 @@ func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*w
 		c.began(driver.TxOptions{})
 	}
 	w := &writing{conn: c, plan: p, args: args, work: newWork(c.cache, c.session, c.known), in: c.tx, affected: -1}
-	reads := p.write != nil && (len(p.write.readings) > 0 || p.write.hasPaths) && c.taint() == "" && (c.outs == 0 || w.in != nil)
+	reads := p.write != nil && (len(p.write.readings) > 0 || p.write.hasPaths) && c.taint() == "" && (c.outs == 0 || w.in != nil) &&
+		len(args) == len(p.statement.Params) // or else the base has something to say
 	if reads {
 		if err := w.readFirst(ctx); err != nil {
 			c.doubt(err)
@@ -184,7 +185,7 @@ func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*w
 }
 
 // ends reports whether a text of which not everything is known may end a transaction.
-func ends(s *Statement) bool { return s.Kind == KindUnknown || s.Kind == KindScript }
+func ends(s *Statement) bool { return s.Kind == KindUnknown || s.Kind == KindScript || s.MayCommit }
 
 // collect adds the keys of the statement to its work.
 func (w *writing) collect() {
@@ -297,7 +298,7 @@ func (w *writing) guess(err error) {
 	if s.Kind == KindUnknown {
 		c.tainted = "it has run a statement that is not understood"
 	}
-	control := s.Kind == KindUnknown
+	control := s.Kind == KindUnknown || s.MayCommit
 	for i := range s.Parts {
 		control = control || s.Parts[i].Kind == KindControl || s.Parts[i].Kind == KindUnknown
 		if s.Parts[i].Kind == KindSession {

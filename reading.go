@@ -72,14 +72,14 @@ func (w *writing) readFirst(ctx context.Context) error {
 	}
 	switch {
 	case w.in == nil:
-		if c.base.runAll(ctx, c.cache.dialect.Begin()) != nil {
-			return nil
+		if err := c.base.runAll(ctx, c.cache.dialect.Begin()); err != nil {
+			return lost(ctx, err)
 		}
 		w.own = true
 	default:
 		if c.cache.dialect.Aborts() {
-			if c.base.run(ctx, "SAVEPOINT "+savepoint) != nil {
-				return nil
+			if err := c.base.run(ctx, "SAVEPOINT "+savepoint); err != nil {
+				return lost(ctx, err)
 			}
 			w.saved = true
 		}
@@ -93,9 +93,20 @@ func (w *writing) readFirst(ctx context.Context) error {
 			return err
 		}
 		w.undo(ctx)
-		return nil
+		if w.own || w.saved || c.cache.dialect.Waited(err) {
+			return err // it could not be undone; or the statement would have waited for the same
+		}
+		return lost(ctx, err)
 	}
 	w.read = read
+	return nil
+}
+
+// lost is the error, if it says that the statement need not be tried: its context is over, or its connection.
+func lost(ctx context.Context, err error) error {
+	if ctx.Err() != nil || errors.Is(err, driver.ErrBadConn) {
+		return err
+	}
 	return nil
 }
 
@@ -195,10 +206,15 @@ func (w *writing) readBefore(ctx context.Context, read *rowsRead) error {
 		if one.reading.Locks == nil {
 			one.count = int64(len(rows))
 		}
+		if one.seen == nil {
+			continue
+		}
 		for n, row := range rows {
-			if one.seen != nil {
-				one.seen[one.identity(row)] = n
+			id, ok := one.identity(row)
+			if !ok {
+				return errors.New("a row has too long a key")
 			}
+			one.seen[id] = n
 		}
 	}
 	return nil
@@ -219,16 +235,16 @@ func countOf(rows [][]driver.Value) (int64, bool) {
 	return 0, false
 }
 
-// identity is what a row is known by again; empty: it can not be.
-func (one *rowsOf) identity(row []driver.Value) string {
+// identity is what a row is known by again. It reports false for one that is too long for that.
+func (one *rowsOf) identity(row []driver.Value) (string, bool) {
 	var id []byte
 	for _, v := range row[max(0, len(row)-one.reading.Ident):] {
 		var ok bool
 		if id, ok = appendArgument(id, "", v); !ok {
-			return ""
+			return "", false
 		}
 	}
-	return string(id)
+	return string(id), true
 }
 
 // changed reports whether a text runs that is not the caller's own.
@@ -356,8 +372,9 @@ func (one *rowsOf) take(row []driver.Value, most int) {
 // again adds to a row of Before what is known of it now: one has the old values, the other the new ones. It reports false
 // for a row that Before does not have.
 func (one *rowsOf) again(row []driver.Value) bool {
-	n, ok := one.seen[one.identity(row)]
-	if !ok {
+	id, known := one.identity(row)
+	n, ok := one.seen[id]
+	if !ok || !known {
 		return false
 	}
 	for i, v := range row {

@@ -44,6 +44,8 @@ type Statement struct {
 	Reach  Reach
 	// Commits marks a statement that ends an open transaction by committing it before anything else.
 	Commits bool
+	// MayCommit marks a statement that may end the transaction that is open, or begin one: it calls a procedure.
+	MayCommit bool
 	// Doubtful, unless it is empty, says why the statement may have changed the session besides what else it does: it
 	// calls a function of which nothing is known. The session is then asked again who it is.
 	Doubtful string

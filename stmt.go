@@ -79,6 +79,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	if err != nil {
 		return nil, err
 	}
+	c.connector.kept(converted)
 	if r != nil {
 		return c.read(ctx, r, args, true, func(ctx context.Context) (driver.Rows, error) {
 			return c.unwrapped(s.watched.(driver.StmtQueryContext).QueryContext(ctx, converted))

@@ -248,7 +248,7 @@ func (a *analysis) finish(s *moneyclip.Statement) {
 		s.Doubtful = a.sets
 	}
 	if a.calls != "" {
-		s.Kind, s.Doubtful = moneyclip.KindWrite, a.calls
+		s.Kind, s.Doubtful, s.MayCommit = moneyclip.KindWrite, a.calls, true
 		s.Writes = append(s.Writes, moneyclip.Write{Op: moneyclip.AnyOp})
 	}
 }

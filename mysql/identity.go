@@ -15,7 +15,7 @@ const (
 	// A server lacks some of these. What it lacks can not be set.
 	variablesQuery = `SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'server_uid', 'feedback_server_uid', 'lower_case_table_names',
 		'read_only', 'super_read_only', 'autocommit', 'foreign_key_checks', 'transaction_isolation', 'tx_isolation',
-		'innodb_locks_unsafe_for_binlog', 'sql_auto_is_null',
+		'innodb_locks_unsafe_for_binlog', 'sql_auto_is_null', 'completion_type',
 		'sql_mode', 'old_mode', 'time_zone', 'system_time_zone', 'character_set_client', 'character_set_connection',
 		'character_set_results', 'collation_connection', 'lc_time_names', 'group_concat_max_len', 'div_precision_increment',
 		'sql_select_limit', 'default_week_format', 'max_sort_length', 'block_encryption_mode', 'default_regex_flags',
@@ -89,6 +89,8 @@ func taint(vars map[string]string) string {
 		return "foreign_key_checks is off"
 	case isOn(vars["read_only"]), isOn(vars["super_read_only"]):
 		return "a replica, or a server that is read-only"
+	case vars["completion_type"] != "" && vars["completion_type"] != "NO_CHAIN" && vars["completion_type"] != "0":
+		return "completion_type is set: the end of a transaction begins another"
 	case isOn(vars["sql_auto_is_null"]):
 		return "sql_auto_is_null is on"
 	case vars["system_versioning_asof"] != "" && vars["system_versioning_asof"] != "DEFAULT":

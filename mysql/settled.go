@@ -33,6 +33,12 @@ func (dialect) Ends(err error) bool {
 	return n == errServerShutdown || n == errConnectionKilled || n >= errNoConnection && n <= errClientsLast || n >= errGroupReplication
 }
 
+// Waited implements [moneyclip.Dialect].
+func (dialect) Waited(err error) bool {
+	n, ok := number(err)
+	return ok && (n == errLockWaitTimeout || n == errInterrupted || n == errTimeout || n == errStatementTimeout)
+}
+
 // Lock implements [moneyclip.Dialect]. A SELECT with a lock waits for it as a write does.
 func (dialect) Lock(string) string { return "" }
 
@@ -50,6 +56,9 @@ const (
 	errTableAccess      = 1142
 	errColumnAccess     = 1143
 	errLockWaitTimeout  = 1205
+	errInterrupted      = 1317
+	errStatementTimeout = 1969 // MariaDB's max_statement_time
+	errTimeout          = 3024 // MySQL's max_execution_time
 	errLockTableFull    = 1206
 	errDeadlock         = 1213
 	errCheckRead        = 1020 // MariaDB: a row has changed since the transaction's snapshot
@@ -65,7 +74,7 @@ const (
 func (dialect) Added(err error) bool {
 	n, _ := number(err)
 	switch n {
-	case errDeadlock, errLockWaitTimeout, errLockTableFull, errCheckRead, errTableAccess, errColumnAccess:
+	case errDeadlock, errLockTableFull, errCheckRead, errTableAccess, errColumnAccess:
 		return true
 	}
 	return false

@@ -18,21 +18,22 @@ func (e *mysqlError) Error() string { return fmt.Sprintf("Error %d: %s", e.Numbe
 
 func TestErrors(t *testing.T) {
 	for _, tt := range []struct {
-		err                  error
-		settled, added, ends bool
+		err                          error
+		settled, added, ends, waited bool
 	}{
-		{&mysqlError{1062, "Duplicate entry"}, true, false, false},
-		{fmt.Errorf("saving: %w", &mysqlError{1062, "Duplicate entry"}), true, false, false},
-		{errors.Join(io.EOF, &mysqlError{1062, "Duplicate entry"}), true, false, false},
-		{&mysqlError{1213, "Deadlock"}, true, true, true},
-		{&mysqlError{1205, "Lock wait"}, true, true, true},
-		{&mysqlError{1020, "Record has changed"}, true, true, false},
-		{&mysqlError{1142, "SELECT command denied"}, true, true, false},
-		{&mysqlError{1053, "Server shutdown"}, false, false, true},
-		{&mysqlError{2013, "Lost connection"}, false, false, true},
-		{context.Canceled, false, false, true},
-		{errors.New("Error 1062: not the server's"), false, false, true},
-		{io.ErrUnexpectedEOF, false, false, true},
+		{&mysqlError{1062, "Duplicate entry"}, true, false, false, false},
+		{fmt.Errorf("saving: %w", &mysqlError{1062, "Duplicate entry"}), true, false, false, false},
+		{errors.Join(io.EOF, &mysqlError{1062, "Duplicate entry"}), true, false, false, false},
+		{&mysqlError{1213, "Deadlock"}, true, true, true, false},
+		{&mysqlError{1205, "Lock wait"}, true, false, true, true},
+		{&mysqlError{1317, "Query execution was interrupted"}, true, false, false, true},
+		{&mysqlError{1020, "Record has changed"}, true, true, false, false},
+		{&mysqlError{1142, "SELECT command denied"}, true, true, false, false},
+		{&mysqlError{1053, "Server shutdown"}, false, false, true, false},
+		{&mysqlError{2013, "Lost connection"}, false, false, true, false},
+		{context.Canceled, false, false, true, false},
+		{errors.New("Error 1062: not the server's"), false, false, true, false},
+		{io.ErrUnexpectedEOF, false, false, true, false},
 	} {
 		if got := Dialect.Settled(tt.err); got != tt.settled {
 			t.Errorf("Settled(%v) = %v", tt.err, got)
@@ -42,6 +43,9 @@ func TestErrors(t *testing.T) {
 		}
 		if got := Dialect.Ends(tt.err); got != tt.ends {
 			t.Errorf("Ends(%v) = %v", tt.err, got)
+		}
+		if got := Dialect.Waited(tt.err); got != tt.waited {
+			t.Errorf("Waited(%v) = %v", tt.err, got)
 		}
 	}
 }

@@ -64,10 +64,28 @@ func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (m
 		id.Tainted = "there are temporary tables, views or functions"
 	case row[4] != "origin":
 		id.Tainted = "session_replication_role is not origin: triggers and foreign keys do not act"
+	case instants(dsn) && !isUTC(row[9]):
+		id.Tainted = "times without a zone are sent as instants, in a session whose TimeZone is not UTC"
 	case row[5] != "off":
 		id.Tainted = `transform_null_equals is on: "x = NULL" means "x IS NULL"`
 	}
 	return id, nil
+}
+
+// instants reports whether a dsn makes pgx send its arguments as text, and so a time as an instant.
+func instants(dsn string) bool {
+	list := options(dsn)
+	return strings.Contains(list, "default_query_exec_mode") && (strings.Contains(list, "exec\"") || strings.Contains(list, "=exec") || strings.Contains(list, "simple_protocol"))
+}
+
+// isUTC reports whether settings have a TimeZone that never differs from UTC.
+func isUTC(settings string) bool {
+	for line := range strings.Lines(settings) {
+		if zone, ok := strings.CutPrefix(strings.TrimSpace(line), "TimeZone="); ok {
+			return slices.Contains([]string{"UTC", "Etc/UTC", "GMT", "Etc/GMT", "Zulu", "Etc/Zulu", "UCT", "Etc/UCT", "Universal"}, zone)
+		}
+	}
+	return false
 }
 
 // options are those of a dsn that may change how values are read. Its text is not to be read back from what they are used

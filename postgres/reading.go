@@ -216,9 +216,9 @@ func (r *rows) before(src *source, ident []string) (moneyclip.Query, bool) {
 	}
 	lock := " FOR NO KEY UPDATE OF "
 	if slices.ContainsFunc(r.def.Unique, func(key moneyclip.UniqueKey) bool {
-		return key.Odd || slices.ContainsFunc(key.Columns, func(name string) bool { return r.assigns(r.w.Set, name) })
+		return !key.Odd && slices.ContainsFunc(key.Columns, func(name string) bool { return r.assigns(r.w.Set, name) })
 	}) {
-		lock = " FOR UPDATE OF " // as an update of a key does
+		lock = " FOR UPDATE OF " // as an update of a key does, if the key could be referred to
 	}
 	return numbered(text + lock + table)
 }

@@ -117,8 +117,9 @@ func qualified(table string, names []string) []string {
 // are its own names, or "1".
 func (r *rows) found(w *moneyclip.Write, columns []string) (string, bool) {
 	src, _ := w.Source.(*source)
-	if src == nil {
-		return "", false
+	def := plainTable(r.catalog, w.Table)
+	if src == nil || def == nil || slices.ContainsFunc(def.Triggers, func(t moneyclip.Trigger) bool { return t.Op == w.Op || t.Op == moneyclip.AnyOp }) {
+		return "", false // a trigger may keep a row from being touched, and then the numbers say nothing
 	}
 	var relation *pg.RangeVar
 	var where *pg.Node

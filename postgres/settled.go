@@ -30,8 +30,14 @@ func (dialect) Added(err error) bool {
 	return strings.HasPrefix(state, "42") || strings.HasPrefix(state, "0A") || slices.Contains(lockStates, state)
 }
 
-// lockStates are the errors that come of a lock: a failure to serialize, a deadlock, a lock that is not available.
-var lockStates = []string{"40001", "40P01", "55P03"}
+// lockStates are the errors that come of an order of locks: a failure to serialize, a deadlock.
+var lockStates = []string{"40001", "40P01"}
+
+// Waited implements [moneyclip.Dialect]: a lock that is not available, a statement that was cancelled.
+func (dialect) Waited(err error) bool {
+	state := sqlState(err)
+	return state == "55P03" || state == "57014"
+}
 
 // Settled implements [moneyclip.Dialect].
 func (dialect) Settled(err error) bool {

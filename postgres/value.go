@@ -233,13 +233,16 @@ func canonicalUUID(value driver.Value) (moneyclip.Datum, bool) {
 	return moneyclip.Text(digits.String()), digits.Len() == 32
 }
 
-// canonicalTime is a day, a time on the wall, or an instant. Drivers send a time.Time to the first two as its clock shows
-// it, whatever its zone.
+// canonicalTime is a day, a time on the wall, or an instant. What drivers send to the first two for a time.Time of another
+// zone than UTC depends on how they send it: as its clock shows it, or as an instant.
 func canonicalTime(t columnType, value driver.Value) (moneyclip.Datum, bool) {
 	var at time.Time
 	switch v := value.(type) {
 	case time.Time:
 		at = v
+		if _, offset := v.Zone(); offset != 0 && t.kind != timestamptzType {
+			return moneyclip.Datum{}, false
+		}
 		if t.kind == dateType {
 			at = time.Date(v.Year(), v.Month(), v.Day(), 0, 0, 0, 0, time.UTC)
 		}

@@ -25,6 +25,9 @@ func (dialect) Ends(error) bool { return true }
 // Added implements [moneyclip.Dialect]. A statement is never changed, and the lock that is taken first is its own.
 func (dialect) Added(error) bool { return false }
 
+// Waited implements [moneyclip.Dialect]. The lock is waited for by BEGIN, and then by the statement in its place.
+func (dialect) Waited(error) bool { return false }
+
 // Quote implements [moneyclip.Dialect].
 func (dialect) Quote(name string) string { return quote(name) }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -106,10 +107,14 @@ func resolve(value any) (driver.Value, bool) {
 			return nil, true
 		}
 		return resolve(rv.Elem().Interface())
+	case reflect.Float32:
+		// Some drivers send what it says in 32 bits, others the same number in 64.
+		wide := rv.Float()
+		return wide, strconv.FormatFloat(wide, 'g', -1, 32) == strconv.FormatFloat(wide, 'g', -1, 64)
 	case reflect.Bool, reflect.String,
 		reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
 		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64,
-		reflect.Float32, reflect.Float64:
+		reflect.Float64:
 		resolved, err := driver.DefaultParameterConverter.ConvertValue(value)
 		return resolved, err == nil
 	case reflect.Slice:

@@ -30,7 +30,7 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 	switch {
 	case p.statement.Kind == KindRead:
 		return run(ctx)
-	case p.statement.Kind == KindControl, p.statement.Kind == KindSession, p.statement.commits() && c.tx != nil:
+	case p.statement.Kind == KindControl, p.statement.Kind == KindSession, c.commits(p.statement):
 		c.rowsOut = true
 		err = c.perform(ctx, p, args, func(ctx context.Context, _ *writing) (err error) {
 			rows, err = run(ctx)
@@ -44,7 +44,7 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 // perform runs a statement and does around it what its kind asks for.
 func (c *conn) perform(ctx context.Context, p *plan, args []driver.NamedValue, run func(context.Context, *writing) error) error {
 	s := p.statement
-	if s.commits() && c.tx != nil {
+	if c.commits(s) {
 		return c.commitFirst(ctx, p, args, func() error { return run(ctx, nil) })
 	}
 	switch s.Kind {

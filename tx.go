@@ -62,9 +62,10 @@ func (c *conn) implicit(s *session) bool {
 	return s != nil && s.implicit
 }
 
-// commits reports whether a statement commits an open transaction before anything else.
-func (s *Statement) commits() bool {
-	return s.Commits || s.Kind == KindSession && s.Reach == AutocommitOn
+// commits reports whether a statement commits the open transaction before anything else. To switch autocommit on does so
+// only where it was off.
+func (c *conn) commits(s *Statement) bool {
+	return c.tx != nil && (s.Commits || s.Kind == KindSession && s.Reach == AutocommitOn && c.implicit(c.session))
 }
 
 // commitFirst runs a statement that commits an open transaction before anything else.

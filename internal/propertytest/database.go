@@ -65,6 +65,8 @@ type Database interface {
 type Traits struct {
 	// Cursors says that a connection can do other things while it has rows open.
 	Cursors bool
+	// Shuffled says that rows come in no order that could be told beforehand.
+	Shuffled bool
 	// Savepoints says that a savepoint begins a transaction where none is open.
 	Savepoints bool
 	// Aborts says that after an error a transaction can do nothing but roll back.

@@ -193,5 +193,8 @@ func (p performer) answer(rows *sql.Rows, err error) (text string, failed bool) 
 	if o.Err != "" {
 		return o.Err, true
 	}
+	if p.db.Traits().Shuffled {
+		o.Rows = sorted(o.Rows)
+	}
 	return fmt.Sprintf("%#v %q %s", o.Rows, o.Columns, types), false
 }

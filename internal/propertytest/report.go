@@ -122,11 +122,12 @@ func (r *Report) Add(other *Report) {
 // String is the report as a table.
 func (r *Report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, up to seed %d: %d steps in %d scripts, %d of them failing statements (%d%%); %d cached reads, %d hits (%d%%); %d comparisons; "+
-		"%d mirrors lost\n", r.Database, r.Seed, r.Steps, r.Scripts, r.Failing, 100*r.Failing/max(r.Steps, 1), r.Reads, r.Hits,
+	fmt.Fprintf(&b, "%s, up to seed %d: %d steps in %d scripts, %d of them failing statements (%d%%); "+
+		"%d cached reads, %d hits (%d%%); %d comparisons; %d mirrors lost\n",
+		r.Database, r.Seed, r.Steps, r.Scripts, r.Failing, 100*r.Failing/max(r.Steps, 1), r.Reads, r.Hits,
 		100*r.Hits/max(r.Reads, 1), r.Compared, r.Lost)
-	fmt.Fprintf(&b, "%-40s %6s %6s %6s | %6s %6s %6s %6s | %8s %8s %6s\n", "form", "n", "fail", "unknown", "exact", "read", "wide", "none",
-		"dropped", "changed", "over")
+	fmt.Fprintf(&b, "%-40s %6s %6s %6s | %6s %6s %6s %6s | %8s %8s %6s\n",
+		"form", "n", "fail", "unknown", "exact", "read", "wide", "none", "dropped", "changed", "over")
 	total := &Form{}
 	for _, name := range slices.Sorted(maps.Keys(r.Forms)) {
 		f := r.Forms[name]

@@ -24,7 +24,8 @@ func TestReport(t *testing.T) {
 	two.form("UPDATE").Dropped, two.form("UPDATE").Needed = 5, 2
 	one.Steps, two.Steps = 1, 2
 	one.Add(two)
-	want := &Form{Statements: 2, Failing: 1, Unknown: 1, Exact: 1, AfterReading: 1, RuleWide: 2, None: 1, Dropped: 5, Needed: 2, Example: "short"}
+	want := &Form{Statements: 2, Failing: 1, Unknown: 1, Exact: 1, AfterReading: 1, RuleWide: 2, None: 1,
+		Dropped: 5, Needed: 2, Example: "short"}
 	if diff := cmp.Diff(want, one.Forms["UPDATE"]); diff != "" {
 		t.Error(diff)
 	}

@@ -177,7 +177,7 @@ func (q *ruling) ofQuery(t *Table) {
 			q.rule.On = []moneyclip.On{{Table: t.Name, Columns: []string{k.Name}}}
 		}
 	default:
-		chosen = query{fmt.Sprintf("SELECT %s FROM %s WHERE %s = {0} ORDER BY 1 LIMIT 2", what, t.Name, k.Name), []*Column{k}}
+		chosen = query{fmt.Sprintf("SELECT %s FROM %s WHERE %s = {0} ORDER BY 1 LIMIT 20", what, t.Name, k.Name), []*Column{k}}
 		q.verb(k)
 	}
 	q.use(chosen)

@@ -249,7 +249,7 @@ func (r *run) step(st Step) error {
 	for i, other := range r.sessions {
 		switch {
 		case other == s || !other.busy():
-		case st.Force || st.Meet && s.waits && other.inside():
+		case st.Force || st.Meet && s.waits && other.inside() && other.open == nil:
 			r.overlap = true
 			beside = other
 		default:
@@ -273,7 +273,8 @@ func (r *run) step(st Step) error {
 		st.Inside && !s.inside() || st.Way == ByCopy && s.tx == nil {
 		return nil
 	}
-	if st.Kind == Statement && st.Meet && s.waits && beside != nil && beside.inside() && st.Way != ByQueryOpen && st.Way != ByKept {
+	meets := st.Kind == Statement && st.Meet && s.waits && st.Way != ByQueryOpen && st.Way != ByKept
+	if meets && beside != nil && beside.inside() && beside.open == nil {
 		return r.meet(st, s, beside)
 	}
 	return r.take(st, s)

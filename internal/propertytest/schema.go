@@ -9,10 +9,10 @@ type Schema struct {
 	// Options are what else the database of the script is to be like, in words of its Language: how it is opened, for
 	// example. They are part of the script.
 	Options []string
+	// Calm leaves statements out after which a cache takes a connection no longer at its word.
+	Calm bool
 	// Clock says that what statements leave behind depends on when they ran, so that there is no mirror.
 	Clock bool
-	// Own is what the Language wants to find again.
-	Own any
 }
 
 // A Table is a table or a view.

@@ -85,7 +85,7 @@ func (src *source) has(name string) answer {
 	switch {
 	case slices.Contains(src.shape.names, name):
 		return yes
-	case !src.shape.whole(), src.table != "" && src.hidden(name):
+	case !src.shape.whole(), src.hidden(name):
 		return maybe
 	}
 	return no
@@ -122,9 +122,6 @@ func (src *source) column(name string) string {
 
 // touch notes that a column is read.
 func (src *source) touch(name string) {
-	if src.table == "" {
-		return // what it is made of has been visited
-	}
 	column := src.column(name)
 	if column == "" {
 		src.all = true

@@ -172,7 +172,7 @@ func (a *analysis) rowValues(row []Expr, w *moneyclip.Write, def *moneyclip.Tabl
 
 // defaultOf is what the word DEFAULT puts into a column.
 func defaultOf(column *moneyclip.Column, def *moneyclip.Table) moneyclip.Value {
-	if column == nil || column.Generated || column.Name == def.Serial || column.Default.Kind != moneyclip.ValueConst {
+	if column == nil || column.Generated || column.Name == def.Serial {
 		return moneyclip.Value{}
 	}
 	return column.Default
@@ -193,7 +193,7 @@ func (a *analysis) stored(e Expr, column *moneyclip.Column, sc *scope) moneyclip
 
 // conflict is what the clauses ON CONFLICT of an INSERT do: nil if they update nothing.
 func (a *analysis) conflict(clauses []Conflict, src *source, sc *scope) *moneyclip.Conflict {
-	excluded := &source{name: "excluded", table: src.table, def: src.def, shape: src.shape, Dialect: a.Dialect}
+	excluded := &source{name: "excluded", shape: src.shape, Dialect: a.Dialect}
 	inner := &scope{ctes: sc.ctes, sources: slices.Concat(sc.sources, []*source{excluded})}
 	var conflict *moneyclip.Conflict
 	for _, clause := range clauses {
@@ -226,7 +226,7 @@ func (a *analysis) conflictTarget(list []Expr, def *moneyclip.Table) []string {
 	var target []string
 	for _, e := range list {
 		c, ok := e.(Column)
-		if !ok || c.Table != "" {
+		if !ok {
 			return nil
 		}
 		target = append(target, a.real(def, c.Name))

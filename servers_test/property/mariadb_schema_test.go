@@ -25,7 +25,8 @@ var mariadbClass = map[string]string{
 
 var mariadbKinds = []string{
 	"INT", "INT", "VARCHAR(20)", "VARCHAR(20)", "BIGINT", "VARCHAR(20) COLLATE utf8mb4_bin", "DECIMAL(6,2)", "DATETIME", "CHAR(5)", "TINYINT",
-	"INT UNSIGNED", "ENUM('x','y','z')", "VARBINARY(20)", "DOUBLE", "DATE", "VARCHAR(20) CHARACTER SET latin1", "BINARY(3)", "TIMESTAMP NULL", "UUID",
+	"INT UNSIGNED", "ENUM('x','y','z')", "VARBINARY(20)", "DOUBLE", "DATE", "VARCHAR(20) CHARACTER SET latin1", "BINARY(3)",
+	"TIMESTAMP NULL", "UUID",
 }
 
 var mariadbKeys = []string{
@@ -50,9 +51,10 @@ type mariadbSchema struct {
 
 // Schema draws a schema.
 func (mariadb) Schema(d propertytest.Dice) *propertytest.Schema {
-	s := &mariadbSchema{&propertytest.Schema{}, d}
+	s := &mariadbSchema{&propertytest.Schema{Calm: d.One(2)}, d}
 	s.Options = append(s.Options, propertytest.Pick(d, "", "", "interpolateParams=true", "clientFoundRows=true", "parseTime=true",
-		"multiStatements=true", "multiStatements=true&interpolateParams=true", "sql_mode=''", "sql_mode='ANSI'", "sql_mode='NO_AUTO_VALUE_ON_ZERO'"))
+		"multiStatements=true", "multiStatements=true&interpolateParams=true", "sql_mode=''",
+		"sql_mode='ANSI'", "sql_mode='NO_AUTO_VALUE_ON_ZERO'"))
 	for i := range 2 + d.N(3) {
 		s.table(i)
 	}
@@ -107,7 +109,8 @@ func (s *mariadbSchema) table(number int) {
 		defs = append(defs, definition)
 		end = key + end
 	}
-	if last := t.Columns[len(t.Columns)-2:]; parts == "" && d.One(6) && len(t.Columns) > 2 && !last[0].Generated && !last[1].Generated && len(t.Unique) > 0 {
+	last := t.Columns[len(t.Columns)-2:]
+	if parts == "" && d.One(6) && len(t.Columns) > 2 && !last[0].Generated && !last[1].Generated && len(t.Unique) > 0 {
 		key := []string{last[0].Name, last[1].Name}
 		t.Unique = append(t.Unique, key)
 		end += ", UNIQUE (" + strings.Join(key, ", ") + ")"
@@ -138,7 +141,8 @@ func (s *mariadbSchema) column(t *propertytest.Table, name string, parted bool) 
 		c.Generated = true
 		def = " AS (" + expression + ") " + propertytest.Pick(d, "VIRTUAL", "PERSISTENT")
 	case c.Kind == "DATETIME" && d.One(2):
-		def = propertytest.Pick(d, " DEFAULT '2024-01-01 12:00:00' ON UPDATE CURRENT_TIMESTAMP", " DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP",
+		def = propertytest.Pick(d, " DEFAULT '2024-01-01 12:00:00' ON UPDATE CURRENT_TIMESTAMP",
+			" DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP",
 			" DEFAULT CURRENT_TIMESTAMP")
 		s.Clock = true
 	default:
@@ -216,8 +220,8 @@ func (s *mariadbSchema) view(name string) {
 		shown[last] = mariadb{}.computed(d, columns[last], shown[last]) + " AS " + columns[last].Name
 		v.Columns[last].Generated = true
 	}
-	text := fmt.Sprintf("CREATE %sVIEW %s AS SELECT %s FROM %s", propertytest.Pick(d, "", "", "ALGORITHM = MERGE ", "ALGORITHM = TEMPTABLE "), name,
-		strings.Join(shown, ", "), t.Name)
+	algorithm := propertytest.Pick(d, "", "", "ALGORITHM = MERGE ", "ALGORITHM = TEMPTABLE ")
+	text := fmt.Sprintf("CREATE %sVIEW %s AS SELECT %s FROM %s", algorithm, name, strings.Join(shown, ", "), t.Name)
 	if other := s.Any(d); d.One(4) && other != t {
 		k := t.Any(d)
 		if like := other.Like(d, k); like != nil {
@@ -334,8 +338,8 @@ func (b *mariadbBody) writes() []string {
 			for _, c := range columns {
 				values = append(values, b.value(c))
 			}
-			text = fmt.Sprintf("%s INTO %s (%s) VALUES (%s)", propertytest.Pick(d, "INSERT IGNORE", "INSERT IGNORE", "REPLACE"), w.Name, names(columns),
-				strings.Join(values, ", "))
+			verb := propertytest.Pick(d, "INSERT IGNORE", "INSERT IGNORE", "REPLACE")
+			text = fmt.Sprintf("%s INTO %s (%s) VALUES (%s)", verb, w.Name, names(columns), strings.Join(values, ", "))
 			if !strings.HasPrefix(text, "REPLACE") && d.One(3) {
 				text += fmt.Sprintf(" ON DUPLICATE KEY UPDATE %s = %s", c.Name, propertytest.Pick(d, b.value(c), "VALUES("+c.Name+")"))
 			}
@@ -362,7 +366,8 @@ func (s *mariadbSchema) function(name string) string {
 
 // Styles are the styles of values.
 func (mariadb) Styles() []propertytest.Style {
-	return []propertytest.Style{propertytest.Positional, propertytest.Positional, propertytest.Literals, propertytest.Positional, propertytest.Mixed}
+	return []propertytest.Style{propertytest.Positional, propertytest.Positional, propertytest.Literals, propertytest.Positional,
+		propertytest.Mixed}
 }
 
 // Param is the text of a parameter.
@@ -401,7 +406,8 @@ func (mariadb) Value(d propertytest.Dice, c *propertytest.Column, fit bool) any 
 	case "VARBINARY(20)", "BINARY(3)":
 		return odd([]any{[]byte("a"), []byte("b"), []byte("A")}, "a", []byte("a\x00"), []byte("a\x00\x00"), "a ")
 	case "DATETIME", "TIMESTAMP NULL":
-		return odd([]any{"2024-01-01 12:00:00", "2024-01-02 00:00:00"}, noon, "2024-01-01T12:00:00", "20240101120000", noon.Add(100*time.Millisecond), "2024-01-02")
+		return odd([]any{"2024-01-01 12:00:00", "2024-01-02 00:00:00"}, noon, "2024-01-01T12:00:00", "20240101120000",
+			noon.Add(100*time.Millisecond), "2024-01-02")
 	case "DATE":
 		return odd([]any{"2024-01-01", "2024-01-02"}, "20240101", "2024-1-1", "2024-01-01 00:00:00")
 	case "UUID":

@@ -22,7 +22,9 @@ const reader = "rows"
 
 func init() {
 	_ = mysql.SetLogger(&mysql.NopLogger{}) // of what is sent while rows are open
-	mysql.RegisterReaderHandler(reader, func() io.Reader { return strings.NewReader("1\t1\t1\t1\t1\t1\n2\ta\ta\ta\ta\ta\n7\tb\tb\tb\tb\tb\n") })
+	mysql.RegisterReaderHandler(reader, func() io.Reader {
+		return strings.NewReader("1\t1\t1\t1\t1\t1\n2\ta\ta\ta\ta\ta\n7\tb\tb\tb\tb\tb\n")
+	})
 }
 
 // mariadbDatabase is where scripts are carried out: two databases, which are emptied each time.
@@ -60,7 +62,7 @@ func (m *mariadbDatabase) Dialect() moneyclip.Dialect { return m.dialect }
 
 // Traits are MariaDB's.
 func (*mariadbDatabase) Traits() propertytest.Traits {
-	return propertytest.Traits{Overlap: 5, Levels: levels}
+	return propertytest.Traits{Shuffled: true, Overlap: 5, Levels: levels}
 }
 
 // Open empties both databases.
@@ -137,7 +139,8 @@ func (*mariadbDatabase) InTransaction(conn *sql.Conn, thought bool) bool {
 
 // Names lists the tables.
 func (*mariadbDatabase) Names(db *sql.DB) ([]string, error) {
-	return column(db, "SELECT table_name FROM information_schema.tables WHERE table_schema = database() AND table_type = 'BASE TABLE' ORDER BY 1")
+	return column(db, "SELECT table_name FROM information_schema.tables "+
+		"WHERE table_schema = database() AND table_type = 'BASE TABLE' ORDER BY 1")
 }
 
 // Judge says what to make of outcomes that are not equal.

@@ -35,11 +35,13 @@ var postgresClass = map[string]string{
 
 var postgresKinds = []string{
 	"integer", "integer", "text", "text", "bigint", "citext", "numeric", "uuid", "varchar(10)", "timestamptz", "boolean", "char(3)",
-	"text COLLATE folded", "timestamp", "date", "smallint", "numeric(6,2)", "double precision", "bytea", "mood", "positive", "integer[]", "jsonb",
+	"text COLLATE folded", "timestamp", "date", "smallint", "numeric(6,2)", "double precision", "bytea", "mood", "positive",
+	"integer[]", "jsonb",
 	`text COLLATE "C"`,
 }
 
-var postgresKeys = []string{"text", "uuid", "citext", "bigint", "numeric", "char(3)", "varchar(10)", "timestamptz", "text COLLATE folded", "date", "mood"}
+var postgresKeys = []string{"text", "uuid", "citext", "bigint", "numeric", "char(3)", "varchar(10)", "timestamptz",
+	"text COLLATE folded", "date", "mood"}
 
 func postgresColumn(name, kind string) *propertytest.Column {
 	c := &propertytest.Column{Name: name, Kind: kind, Class: postgresClass[kind]}
@@ -70,7 +72,7 @@ type postgresSchema struct {
 
 // Schema draws a schema.
 func (postgres) Schema(d propertytest.Dice) *propertytest.Schema {
-	s := &postgresSchema{&propertytest.Schema{}, d, map[string]bool{}}
+	s := &postgresSchema{&propertytest.Schema{Calm: d.One(2)}, d, map[string]bool{}}
 	s.Options = []string{propertytest.Pick(d, "pgx", "pq", "pgx", "pq", "pgx exec", "pgx cache_describe", "pgx simple_protocol", "pq binary")}
 	for i := range 2 + d.N(3) {
 		s.table(fmt.Sprintf("t%d", i))
@@ -293,7 +295,8 @@ func (s *postgresSchema) parted(t *propertytest.Table, text string, by *property
 	}
 	s.DDL = append(s.DDL, fmt.Sprintf("%s PARTITION BY %s (%s)", text, how, by.Name))
 	for i, bound := range bounds {
-		part := &propertytest.Table{Name: fmt.Sprintf("%s_%d", t.Name, i), Columns: t.Columns, Unique: t.Unique, Own: &postgresTable{parted: true}}
+		part := &propertytest.Table{Name: fmt.Sprintf("%s_%d", t.Name, i), Columns: t.Columns, Unique: t.Unique}
+		own(part).parted = true
 		s.DDL = append(s.DDL, fmt.Sprintf("CREATE TABLE %s PARTITION OF %s %s", part.Name, t.Name, bound))
 		s.Tables = append(s.Tables, part)
 	}
@@ -464,7 +467,8 @@ func (s *postgresSchema) statementTrigger(name, op string, t *propertytest.Table
 	if like == nil || own(t).parted {
 		return nil
 	}
-	body := fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s IN (SELECT %s FROM changed); RETURN NULL;", w.Name, c.Name, s.literal(c), k.Name, like.Name)
+	body := fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s IN (SELECT %s FROM changed); RETURN NULL;",
+		w.Name, c.Name, s.literal(c), k.Name, like.Name)
 	referencing := "NEW TABLE AS changed"
 	if op == "DELETE" {
 		referencing = "OLD TABLE AS changed"
@@ -548,11 +552,13 @@ func (b *postgresBody) writes() []string {
 			if own(w).always {
 				overriding = " OVERRIDING SYSTEM VALUE"
 			}
-			text = fmt.Sprintf("INSERT INTO %s (%s)%s VALUES (%s) ON CONFLICT DO NOTHING", w.Name, names(columns), overriding, strings.Join(values, ", "))
+			text = fmt.Sprintf("INSERT INTO %s (%s)%s VALUES (%s) ON CONFLICT DO NOTHING",
+				w.Name, names(columns), overriding, strings.Join(values, ", "))
 		case 8:
 			if len(w.Unique) > 0 && len(w.Unique[0]) == 1 && !own(w).always {
 				key := w.Column(w.Unique[0][0])
-				text = fmt.Sprintf("INSERT INTO %[1]s (%[2]s) VALUES (%[3]s) ON CONFLICT (%[2]s) DO UPDATE SET %[4]s = %[5]s", w.Name, key.Name, b.value(key), c.Name,
+				text = fmt.Sprintf("INSERT INTO %[1]s (%[2]s) VALUES (%[3]s) ON CONFLICT (%[2]s) DO UPDATE SET %[4]s = %[5]s",
+					w.Name, key.Name, b.value(key), c.Name,
 					propertytest.Pick(d, b.value(c), "excluded."+c.Name))
 				break
 			}
@@ -604,7 +610,8 @@ func (s *postgresSchema) rule(name string) {
 	if w == t {
 		return // it would come to itself without end
 	}
-	s.DDL = append(s.DDL, fmt.Sprintf("CREATE RULE %s AS ON %s TO %s DO ALSO DELETE FROM %s WHERE %s = %s", name, op, t.Name, w.Name, k.Name, value))
+	s.DDL = append(s.DDL, fmt.Sprintf("CREATE RULE %s AS ON %s TO %s DO ALSO DELETE FROM %s WHERE %s = %s",
+		name, op, t.Name, w.Name, k.Name, value))
 }
 
 // Styles are the styles of values.
@@ -625,11 +632,8 @@ func (postgres) Value(d propertytest.Dice, c *propertytest.Column, fit bool) any
 	if fit && !c.Needed && c.Refers != nil && d.One(4) {
 		return nil
 	}
-	if fit && d.One(3) {
-		fit = false
-		if c.Class == "text" || c.Class == "number" {
-			fit = true
-		}
+	if c.Class != "text" && c.Class != "number" && d.One(3) {
+		fit = false // other spellings fit as well
 	}
 	least := 5
 	if c.Refers != nil {

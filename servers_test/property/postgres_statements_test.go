@@ -51,7 +51,11 @@ func (w *writer) overriding(t *propertytest.Table) {
 func (postgres) Statement(d propertytest.Dice, s *propertytest.Schema) propertytest.Step {
 	w := newWriter(d, s, postgres{})
 	var st propertytest.Step
-	switch n := d.N(50); {
+	n := d.N(50)
+	if s.Calm {
+		n = d.N(40)
+	}
+	switch {
 	case n < 14:
 		st = w.pgInsert()
 	case n < 25:
@@ -62,6 +66,17 @@ func (postgres) Statement(d propertytest.Dice, s *propertytest.Schema) propertyt
 		st = w.pgMerge()
 	case n < 37:
 		st = w.pgWith()
+	case s.Calm && n == 39:
+		st = w.pgCopy(w.Any(d))
+		if st.Way == propertytest.ByCopy {
+			return st
+		}
+	case s.Calm:
+		t := w.Any(d)
+		w.Add("SELECT * FROM ", t.Name, " WHERE ")
+		w.where(t, "")
+		w.Add(" FOR UPDATE")
+		return w.step("SELECT FOR UPDATE")
 	default:
 		return w.pgElse()
 	}
@@ -558,11 +573,7 @@ func (w *writer) pgCopy(t *propertytest.Table) propertytest.Step {
 		st.Way = propertytest.ByPrepared
 		return st
 	}
-	var list []string
-	for _, c := range columns {
-		list = append(list, c.Name)
-	}
-	st := propertytest.Step{Form: "COPY", Way: propertytest.ByCopy, Query: pq.CopyIn(t.Name, list...)}
+	st := propertytest.Step{Form: "COPY", Way: propertytest.ByCopy, Query: "COPY " + t.Name + " (" + names(columns) + ") FROM STDIN"}
 	for range 1 + w.d.N(3) {
 		var row []any
 		for _, c := range columns {

@@ -48,7 +48,7 @@ func (p *postgresDatabase) Dialect() moneyclip.Dialect { return p.dialect }
 
 // Traits are PostgreSQL's.
 func (*postgresDatabase) Traits() propertytest.Traits {
-	return propertytest.Traits{Aborts: true, Overlap: 5, Levels: levels}
+	return propertytest.Traits{Shuffled: true, Aborts: true, Overlap: 5, Levels: levels}
 }
 
 // Open empties both databases.
@@ -116,9 +116,10 @@ func (*postgresDatabase) Error(err error) string {
 	return numbered.ReplaceAllString(place.ReplaceAllString(fmt.Sprintf("%T %s: %[1]v", err, state(err)), ""), "$1")
 }
 
-// Locked reports whether a lock was not to be had.
+// Locked reports whether a lock was not to be had, or a plan is out of date, which each connection finds out for itself.
 func (*postgresDatabase) Locked(text string) bool {
-	return strings.Contains(text, "55P03") || strings.Contains(text, "40P01") || strings.Contains(text, "40001")
+	return strings.Contains(text, "0A000: ERROR: cached plan") || strings.Contains(text, "55P03") || strings.Contains(text, "40P01") ||
+		strings.Contains(text, "40001")
 }
 
 // Stale reports whether a statement has to be planned again.

@@ -260,6 +260,21 @@ func TestAutocommit(t *testing.T) {
 	s.want(other, "Ada", false)
 }
 
+// To switch autocommit on where it is on ends no transaction.
+func TestAutocommitAlreadyOn(t *testing.T) {
+	s := mysqlSite(t)
+	other := s.conn(s.DB)
+	s.warm(other, "Ann")
+	c := s.conn(s.DB)
+	s.exec(c, "BEGIN")
+	s.exec(c, "UPDATE users SET name = 'Amy' WHERE id = 1")
+	s.exec(c, "SET autocommit = 1")
+	s.name(other)
+	s.want(other, "Ann", true)
+	s.exec(c, "COMMIT")
+	s.want(other, "Amy", false)
+}
+
 // With the setting in the DSN it is the same.
 func TestAutocommitOfDSN(t *testing.T) {
 	s := mysqlSite(t)

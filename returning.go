@@ -71,7 +71,8 @@ func (r *returning) fetch() {
 	r.over = true
 	failed := a.closeErr
 	if last != io.EOF { //nolint:errorlint // as database/sql compares it
-		failed = last
+		// A caller who does not read as far hears of it by Close, which reads the base's rows to their end.
+		failed, a.closeErr = last, last
 	}
 	if err := r.end(failed); last == io.EOF && err != nil { //nolint:errorlint // as database/sql compares it
 		last, a.closeErr = err, err

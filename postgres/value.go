@@ -55,14 +55,6 @@ func (d dialect) Canonical(column *moneyclip.Column, value driver.Value) (moneyc
 	return moneyclip.Datum{}, false
 }
 
-// limits :: integer type → its smallest and its greatest value
-var limits = map[string][2]int64{
-	"smallint": {math.MinInt16, math.MaxInt16},
-	"integer":  {math.MinInt32, math.MaxInt32},
-	"bigint":   {math.MinInt64, math.MaxInt64},
-	"oid":      {0, math.MaxUint32},
-}
-
 func canonicalInt(t columnType, value driver.Value) (moneyclip.Datum, bool) {
 	switch v := value.(type) {
 	case int64:

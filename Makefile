@@ -40,8 +40,9 @@ fuzz: tools ## run every fuzz target for FUZZTIME (30s) each
 			echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$p || exit 1; \
 		done; done
 
-property: tools ## the property test on SQLite for STEPS (10000) statements, from another SEED each time
+property: tools servers ## the property test on each database for STEPS (10000) statements, from another SEED each time
 	MONEYCLIP_STEPS=$(STEPS) MONEYCLIP_SEED=$(SEED) go test -v -timeout 60m -run 'TestProperty|TestControl' ./sqlite_test
+	MONEYCLIP_STEPS=$(STEPS) MONEYCLIP_SEED=$(SEED) go -C servers_test test -v -timeout 180m -run 'TestPostgres$$|TestMariaDB$$' ./property
 
 bench: tools ## the cost of a hit against the floor: database/sql over a driver that does nothing
 	go test -run '^$$' -bench . .

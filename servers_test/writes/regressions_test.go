@@ -1,0 +1,148 @@
+package writes
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+)
+
+// Writes that have once left something stale, or behaved otherwise than by themselves.
+
+// start opens an engine's database, filled, through a cache that has everything.
+func start(t *testing.T, name string) (*engine, *place, *sql.DB) {
+	t.Helper()
+	i := slices.IndexFunc(engines, func(e engine) bool { return e.name == name })
+	e := &engines[i]
+	p := e.open(t)
+	p.fill(t)
+	_, db := p.through(t)
+	look(t, e, db)
+	return e, p, db
+}
+
+func (p *place) wantFresh(t *testing.T, db *sql.DB) {
+	t.Helper()
+	if diff := cmp.Diff(look(t, p.engine, p.DB), look(t, p.engine, db)); diff != "" {
+		t.Errorf("cached selects (-database +cache):\n%s", diff)
+	}
+}
+
+func do(t *testing.T, s session, query string, args ...any) {
+	t.Helper()
+	if _, err := s.ExecContext(t.Context(), query, args...); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+}
+
+// A row that leads to a key can come to be after a path was gone in vain, and somebody store the key's row before the
+// transaction that has gone it is committed.
+func TestPathThatComesLater(t *testing.T) {
+	e, p, db := start(t, "pgx")
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(t, tx, "INSERT INTO items (order_id, what) VALUES (20, 'cap')") // order 20 is user 2's
+	do(t, db, "UPDATE orders SET user_id = 3 WHERE id = 20")           // and now user 3's
+	look(t, e, db)
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	p.wantFresh(t, db)
+}
+
+// Drivers take options among the arguments.
+func TestOptionsAmongArguments(t *testing.T) {
+	_, p, db := start(t, "pgx")
+	do(t, db, "UPDATE users SET name = 'x' WHERE id = $1", pgx.QueryExecModeExec, 1)
+	p.wantFresh(t, db)
+	do(t, db, "DELETE FROM orders WHERE id = $1", pgx.QueryExecModeSimpleProtocol, 10)
+	p.wantFresh(t, db)
+}
+
+// An address is an enumeration as programs have them. What pgx sends is its name.
+type address int
+
+func (c address) String() string { return []string{"a@x", "b@x", "z@x"}[c] }
+
+func TestStringer(t *testing.T) {
+	_, p, db := start(t, "pgx")
+	var id int64
+	var name string
+	if err := db.QueryRow("SELECT id, name FROM users WHERE email = $1", address(0)).Scan(&id, &name); err != nil || id != 1 {
+		t.Fatalf("got %d, %v", id, err)
+	}
+	do(t, db, "UPDATE users SET name = 'x' WHERE email = $1", address(0))
+	p.wantFresh(t, db)
+	do(t, db, "UPDATE users SET email = $1 WHERE id = 2", address(2))
+	p.wantFresh(t, db)
+}
+
+// A caller may go on to write what a statement has returned, on another connection, while its rows are open.
+func TestWritesWhileRowsAreOpen(t *testing.T) {
+	for _, name := range []string{"pgx", "pq"} {
+		t.Run(name, func(t *testing.T) {
+			_, p, db := start(t, name)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			rows, err := db.QueryContext(ctx, "UPDATE users SET name = 'x' WHERE city = $1 RETURNING id", "Rome")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer rows.Close()
+			n := 0
+			for ; rows.Next(); n++ {
+				var id int64
+				if err := rows.Scan(&id); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := db.ExecContext(ctx, "UPDATE users SET name = 'y' WHERE id = $1", id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := rows.Err(); err != nil || n != 2 {
+				t.Errorf("%d rows, %v", n, err)
+			}
+			p.wantFresh(t, db)
+		})
+	}
+}
+
+// A savepoint of ours does not hide one of the caller's.
+func TestSavepointOfTheCaller(t *testing.T) {
+	_, p, db := start(t, "pgx")
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	do(t, tx, "SAVEPOINT moneyclip")
+	do(t, tx, "UPDATE users SET name = 'y' WHERE id = 1")
+	if _, err := tx.Exec("UPDATE users SET email = 'b@x' WHERE city = 'Rome'"); err == nil {
+		t.Fatal("two users have one email")
+	}
+	do(t, tx, "ROLLBACK TO SAVEPOINT moneyclip")
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	var name string
+	if err := p.QueryRow("SELECT name FROM users WHERE id = 1").Scan(&name); err != nil || name != "one" {
+		t.Errorf("got %q, %v, want one", name, err)
+	}
+	p.wantFresh(t, db)
+}
+
+// A trigger may keep a row from being deleted while another one comes to be that is deleted.
+func TestNumbersAreNoRows(t *testing.T) {
+	e, p, db := start(t, "pgx")
+	p.exec(t, "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF OLD.id = 1 THEN RETURN NULL; END IF; RETURN OLD; END $$")
+	do(t, db, "CREATE TRIGGER keep BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION keep()")
+	look(t, e, db)
+	do(t, db, "DELETE FROM users WHERE city = 'Rome'")
+	p.wantFresh(t, db)
+}

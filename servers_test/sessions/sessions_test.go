@@ -328,3 +328,22 @@ func TestUse(t *testing.T) {
 	s.exec(s.DB, "UPDATE `"+name+"`.users SET name = 'Zed' WHERE id = 1")
 	s.want(there, "Zed", false)
 }
+
+// A procedure may commit the transaction that is open, or begin one.
+func TestProcedures(t *testing.T) {
+	s := mysqlSite(t)
+	s.exec(s.bare, "CREATE PROCEDURE commits() COMMIT")
+	s.exec(s.bare, "CREATE PROCEDURE begins() START TRANSACTION")
+	other := s.conn(s.DB)
+	s.warm(other, "Ann")
+	c := s.conn(s.DB)
+	s.exec(c, "BEGIN")
+	s.exec(c, "UPDATE users SET name = 'Amy' WHERE id = 1")
+	s.exec(c, "CALL commits()")
+	s.want(other, "Amy", false)
+	s.exec(c, "CALL begins()")
+	s.exec(c, "UPDATE users SET name = 'Abe' WHERE id = 1")
+	s.warm(other, "Amy")
+	s.exec(c, "COMMIT")
+	s.want(other, "Abe", false)
+}

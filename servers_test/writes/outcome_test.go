@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -65,17 +66,20 @@ func describeRows(rows *sql.Rows) string {
 		fmt.Fprintf(&b, "%s %s %v", c.Name(), c.DatabaseTypeName(), c.ScanType())
 	}
 	fmt.Fprintf(&b, " %s\n", describe(err))
+	var lines []string // sorted: without ORDER BY a table's rows come in the order that they happen to have
 	for rows.Next() {
 		values := make([]any, len(columns))
 		for i := range values {
 			values[i] = new(any)
 		}
-		err := rows.Scan(values...)
+		line := describe(rows.Scan(values...))
 		for _, v := range values {
-			fmt.Fprintf(&b, "%T %[1]v|", *v.(*any))
+			line += fmt.Sprintf("|%T %[1]v", *v.(*any))
 		}
-		fmt.Fprintf(&b, "%s\n", describe(err))
+		lines = append(lines, line)
 	}
+	slices.Sort(lines)
+	fmt.Fprintf(&b, "%s\n", strings.Join(lines, "\n"))
 	fmt.Fprintf(&b, "%s %s", describe(rows.Err()), describe(rows.Close()))
 	return b.String()
 }

@@ -66,7 +66,7 @@ func TestForms(t *testing.T) {
 							}
 							return seen + describe(tx.Commit())
 						}
-						if diff := cmp.Diff(act(bare.DB), act(db)); diff != "" {
+						if diff := cmp.Diff(act(bare.DB), act(db)); diff != "" && !f.plans {
 							t.Errorf("the caller sees (-base +cache):\n%s", diff)
 						}
 						if diff := cmp.Diff(bare.contents(t), wrapped.contents(t)); diff != "" {

@@ -28,6 +28,7 @@ type conn struct {
 
 	// autocommit is what the session was last told of it; nil: nothing.
 	autocommit *bool
+	chaining   bool // it was told that the end of each transaction begins another
 
 	// rowsOut says that rows of the base may be open. On SQLite a connection that has open rows goes on to read what
 	// was committed when they were opened: what it reads now may be older than a lease taken now (N6).
@@ -297,7 +298,7 @@ func (c *conn) dial(ctx context.Context) error {
 	}
 	c.base, c.watched = newBaseConn(base), watched
 	c.dials++
-	c.session, c.asked, c.tainted, c.doubtful, c.next, c.autocommit = nil, time.Time{}, "", "", "", nil
+	c.session, c.asked, c.tainted, c.doubtful, c.next, c.autocommit, c.chaining = nil, time.Time{}, "", "", "", nil, false
 	c.resetDue, c.rowsOut = false, false
 	return nil
 }

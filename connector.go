@@ -51,6 +51,7 @@ type session struct {
 	tainted  string   // why the connection can not be served from the cache
 	ranges   bool     // a transaction keeps others out of the ranges that it has read with a lock
 	implicit bool     // every statement begins a transaction unless one is open
+	chaining bool     // the end of each transaction may begin another
 }
 
 // ran notes whether the base has run a text with its arguments at once.
@@ -182,6 +183,7 @@ func (c *connector) identify(ctx context.Context, ask Asker) (*session, error) {
 		tainted:  identity.Tainted,
 		ranges:   identity.Ranges,
 		implicit: identity.Implicit,
+		chaining: identity.Chaining,
 	}
 	sum := sha256.Sum256([]byte(c.name + "\x00" + identity.Profile))
 	copy(s.profile[:], sum[:])

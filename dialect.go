@@ -90,4 +90,6 @@ type Identity struct {
 	Ranges bool
 	// Implicit says that every statement begins a transaction unless one is open.
 	Implicit bool
+	// Chaining says that the end of each transaction may begin another.
+	Chaining bool
 }

@@ -93,6 +93,7 @@ const (
 	Reset                      // it undoes what was changed since the connection was dialed
 	AutocommitOff              // every statement begins a transaction from now on
 	AutocommitOn               // no longer; an open transaction is committed
+	Chaining                   // until the connection is reset: the end of each transaction may begin another
 )
 
 // A TableRead is one appearance of a table in a SELECT.

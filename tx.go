@@ -108,13 +108,16 @@ func (c *conn) change(s *Statement, run func() error) error {
 		err := run()
 		if err == nil {
 			c.tainted, c.doubtful = "", s.Change // what it has become is asked
-			c.autocommit = nil
+			c.autocommit, c.chaining = nil, false
 		}
 		return err
 	case AutocommitOff, AutocommitOn:
 		c.tainted = s.Change
 		on := s.Reach == AutocommitOn
 		c.autocommit = &on
+	case Chaining:
+		c.tainted = s.Change
+		c.chaining = true
 	default:
 		c.tainted = s.Change
 	}
@@ -131,31 +134,40 @@ func (c *conn) commit(ctx context.Context, run, undo func() error) error {
 	if err := t.work.quarantine(ctx); err != nil {
 		if undo != nil {
 			undo()
-			c.tx = nil
+			c.over()
 		}
 		return err
 	}
 	err := t.work.guard(run)
 	if err == nil || undo != nil {
-		c.tx = nil
+		c.over()
 	}
 	t.work.lookAgain(ctx, c.base, err)
 	c.settleSchema(ctx, t.work, err)
 	t.work.release(ctx, err)
 	if err == nil {
 		c.reload(ctx, t.work)
-	} else if c.tx != nil {
+	} else if c.tx == t {
 		t.work = t.work.rest()
 		t.doubt = true
 	}
 	return err
 }
 
+// over notes that the transaction has ended. Where that may begin another, what follows may be visible at once, or not
+// before the next COMMIT.
+func (c *conn) over() {
+	c.tx = nil
+	if c.chaining || c.session != nil && c.session.chaining {
+		c.tx = &transaction{work: newWork(c.cache, c.session, c.known), doubt: true}
+	}
+}
+
 // rollback runs a ROLLBACK.
 func (c *conn) rollback(final bool, run func() error) error {
 	err := run()
 	if err == nil || final {
-		c.tx = nil
+		c.over()
 	}
 	return err
 }
@@ -218,7 +230,7 @@ func (c *conn) follow(s *Statement) {
 	case Begin:
 		c.began(driver.TxOptions{})
 	case Commit, Rollback:
-		c.tx = nil
+		c.over()
 	case Savepoint:
 		if c.tx == nil && s.Begins {
 			c.began(driver.TxOptions{})

@@ -58,6 +58,7 @@ func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (m
 		Profile:  digest(parts...)[:16],
 		Implicit: vars["autocommit"] == "OFF",
 		Ranges:   (level == "REPEATABLE-READ" || level == "SERIALIZABLE") && !isOn(vars["innodb_locks_unsafe_for_binlog"]),
+		Chaining: chains(vars["completion_type"]),
 		Tainted:  taint(vars),
 	}
 	server := cmp.Or(vars["server_uuid"], vars["server_uid"], vars["feedback_server_uid"])
@@ -89,7 +90,7 @@ func taint(vars map[string]string) string {
 		return "foreign_key_checks is off"
 	case isOn(vars["read_only"]), isOn(vars["super_read_only"]):
 		return "a replica, or a server that is read-only"
-	case vars["completion_type"] != "" && vars["completion_type"] != "NO_CHAIN" && vars["completion_type"] != "0":
+	case chains(vars["completion_type"]):
 		return "completion_type is set: the end of a transaction begins another"
 	case isOn(vars["sql_auto_is_null"]):
 		return "sql_auto_is_null is on"
@@ -99,6 +100,11 @@ func taint(vars map[string]string) string {
 		return "its character set is not UTF-8"
 	}
 	return ""
+}
+
+// chains reports whether the end of a transaction begins another.
+func chains(completion string) bool {
+	return completion != "" && completion != "NO_CHAIN" && completion != "0"
 }
 
 func isOn(value string) bool { return strings.EqualFold(value, "ON") || value == "1" }

@@ -24,6 +24,9 @@ const home = "shop|app@localhost|10.11.6-MariaDB"
 
 func TestIdentify(t *testing.T) {
 	plain := session(t, "", home)
+	if chained := session(t, "", home, "completion_type|CHAIN"); !chained.Chaining || chained.Tainted == "" || plain.Chaining {
+		t.Errorf("with completion_type: %+v, without: %+v", chained, plain)
+	}
 	if !strings.HasPrefix(plain.Scope, "mysql-") || plain.Tainted != "" || !plain.Ranges || plain.Implicit {
 		t.Fatalf("Identify = %+v", plain)
 	}

@@ -30,6 +30,7 @@ func (a *analysis) set(n *ast.SetStmt) moneyclip.Statement {
 		}
 	}
 	var autocommit *ast.VariableAssignment
+	chains := false
 	for _, v := range n.Variables {
 		a.visit(v.Value)
 		name := strings.ToLower(v.Name)
@@ -44,10 +45,16 @@ func (a *analysis) set(n *ast.SetStmt) moneyclip.Statement {
 			// Also that of the next transaction alone: a read-only transaction writes nothing.
 		case name == "autocommit" && !v.IsGlobal:
 			autocommit = v
+		case name == "completion_type" && !v.IsGlobal:
+			chains = true
 		case harmless[name] && !v.IsGlobal:
 		default:
 			change(name, moneyclip.UntilReset)
 		}
+	}
+	if chains {
+		change("completion_type", moneyclip.UntilReset)
+		s.Reach = moneyclip.Chaining // also of several changes: all of them last until the connection is reset
 	}
 	if autocommit == nil {
 		return s

@@ -287,6 +287,51 @@ func TestAutocommitOfDSN(t *testing.T) {
 	s.want(other, "Amy", false)
 }
 
+// Where the end of a transaction begins another, the next COMMIT ends that one.
+func TestChainedTransactions(t *testing.T) {
+	for name, dsn := range map[string]string{"SET": "", "DSN": "?completion_type=1"} {
+		t.Run(name, func(t *testing.T) {
+			s := mysqlSite(t)
+			other := s.conn(s.DB)
+			s.warm(other, "Ann")
+			c := s.conn(s.through(s.dsn + dsn))
+			if dsn == "" {
+				s.exec(c, "SET completion_type = 'CHAIN'")
+			}
+			s.exec(c, "UPDATE users SET name = 'Amy' WHERE id = 1") // no transaction has ended yet
+			s.want(other, "Amy", false)
+			for i, ends := range []string{"COMMIT", "ROLLBACK"} {
+				s.warm(other, []string{"Amy", "Abe"}[i])
+				s.exec(c, "BEGIN")
+				s.exec(c, ends)
+				s.exec(c, "UPDATE users SET name = 'Abe' WHERE id = 1")
+				if name, _ := s.name(other); name != []string{"Amy", "Abe"}[i] {
+					t.Fatalf("before the COMMIT: %q", name)
+				}
+				s.name(other)
+				s.exec(c, "COMMIT")
+				if name, _ := s.name(other); name != "Abe" {
+					t.Errorf("after the COMMIT: %q", name)
+				}
+			}
+			tx, err := c.BeginTx(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := tx.Commit(); err != nil {
+				t.Fatal(err)
+			}
+			s.exec(c, "UPDATE users SET name = 'Ada' WHERE id = 1")
+			s.name(other)
+			s.name(other)
+			s.exec(c, "COMMIT")
+			if name, _ := s.name(other); name != "Ada" {
+				t.Errorf("after the COMMIT that follows another: %q", name)
+			}
+		})
+	}
+}
+
 // Some statements commit the transaction that is open.
 func TestImplicitCommit(t *testing.T) {
 	for _, commits := range []string{"CREATE TABLE other (id INT)", "TRUNCATE gone", "START TRANSACTION", "LOCK TABLES users READ"} {

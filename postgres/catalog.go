@@ -31,7 +31,7 @@ UNION ALL SELECT 'system', json_build_array(relname)::text FROM pg_class WHERE r
 	AND relkind IN ('r', 'v')
 UNION ALL SELECT 'type', json_build_array(t.oid::text, s.name, t.typname, t.typtype::text, t.typbasetype::text,
 		t.typnotnull, t.typdefault IS NOT NULL, CASE WHEN b.typnamespace = 'pg_catalog'::regnamespace
-		THEN format_type(t.typbasetype, t.typtypmod) END)::text
+		THEN format_type(t.typbasetype, t.typtypmod) END, t.typelem::text)::text
 	FROM pg_type t JOIN spaces s ON s.oid = t.typnamespace LEFT JOIN pg_type b ON b.oid = t.typbasetype
 UNION ALL SELECT 'table', json_build_array(c.oid::text, c.space, c.relname, c.relkind::text, c.relrowsecurity)::text
 	FROM relations c
@@ -45,6 +45,10 @@ UNION ALL SELECT 'column', json_build_array(a.attrelid::text, lpad(a.attnum::tex
 UNION ALL SELECT '~default', json_build_array(d.adrelid::text, a.attname, pg_get_expr(d.adbin, d.adrelid))::text
 	FROM relations c JOIN pg_attrdef d ON d.adrelid = c.oid
 	JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+UNION ALL SELECT '~check', json_build_array(c.oid::text, k.conname, pg_get_expr(k.conbin, k.conrelid))::text
+	FROM relations c JOIN pg_constraint k ON k.conrelid = c.oid WHERE k.contype = 'c'
+UNION ALL SELECT '~domain', json_build_array(k.contypid::text, k.conname, pg_get_expr(k.conbin, 0))::text
+	FROM pg_constraint k WHERE k.contype = 'c' AND k.contypid <> 0
 UNION ALL SELECT 'unique', json_build_array(i.indrelid::text, (
 		SELECT json_agg(a.attname ORDER BY k.at) FROM unnest(i.indkey) WITH ORDINALITY k (attribute, at)
 		LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attribute AND k.attribute > 0
@@ -87,6 +91,9 @@ UNION ALL SELECT '~code', json_build_array(s.name, p.proname, l.lanname, p.prosr
 	FROM pg_proc p JOIN spaces s ON s.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
 	WHERE p.provolatile = 'v' AND p.prokind IN ('f', 'p') AND l.lanname IN ('sql', 'plpgsql')
 		AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+UNION ALL SELECT 'operator', json_build_array(o.oprname, n.nspname, p.proname)::text
+	FROM pg_operator o JOIN pg_proc p ON p.oid = o.oprcode JOIN pg_namespace n ON n.oid = p.pronamespace
+	WHERE p.provolatile <> 'i' AND n.nspname IN (SELECT name FROM spaces)
 UNION ALL SELECT 'ofrow', json_build_array(p.proname)::text FROM pg_proc p JOIN pg_type t ON t.oid = p.proargtypes[0]
 	WHERE p.pronargs = 1 AND t.typtype = 'c'
 UNION ALL SELECT 'harmless', json_build_array(p.proname)::text FROM pg_proc p
@@ -173,6 +180,8 @@ type ownType struct {
 	name      string
 	text      string // what a column has as its Type
 	base      string // oid of what a domain is made of
+	element   string // oid of what an array is made of
+	isRow     bool
 	notNull   bool
 	defaulted bool
 }
@@ -215,6 +224,7 @@ func (b *builder) build() {
 	for _, t := range b.things["~default"] {
 		b.defaultOf(t)
 	}
+	b.checks()
 	for _, t := range b.things["rule"] {
 		b.rule(t)
 	}
@@ -228,6 +238,9 @@ func (b *builder) functions() {
 			b.facts.add(t.str(0), name, volatilities[t.str(1)])
 		}
 	}
+	for _, t := range b.things["operator"] {
+		b.facts.operators[t.str(0)] = append(b.facts.operators[t.str(0)], name{t.str(1), t.str(2)})
+	}
 	for _, t := range b.things["ofrow"] {
 		b.facts.ofRows[t.str(0)] = true
 	}
@@ -238,13 +251,15 @@ func (b *builder) functions() {
 
 func (b *builder) ownTypes() {
 	for _, t := range b.things["type"] {
-		own := &ownType{name: t.str(1) + "." + t.str(2), notNull: t.is(5), defaulted: t.is(6)}
+		own := &ownType{name: t.str(1) + "." + t.str(2), notNull: t.is(5), defaulted: t.is(6), element: t.str(8)}
 		own.text = own.name
 		switch t.str(3) {
 		case "e":
 			own.text = enumPrefix + own.name
 		case "d":
 			own.text, own.base = t.str(7), t.str(4)
+		case "c":
+			own.isRow = true
 		}
 		b.types[t.str(0)] = own
 	}

@@ -40,6 +40,58 @@ func (b *builder) defaultOf(t thing) {
 	}
 }
 
+// checks notes what the conditions write that a new row has to meet: their functions may be any.
+func (b *builder) checks() {
+	for _, t := range b.things["~check"] {
+		if def := b.tables[t.str(0)]; def != nil {
+			b.check(def, t)
+		}
+	}
+	for _, t := range b.things["column"] {
+		def := b.tables[t.str(0)]
+		if def == nil {
+			continue
+		}
+		for _, condition := range b.things["~domain"] {
+			if b.holds(t.str(7), condition.str(0)) {
+				b.check(def, condition)
+			}
+		}
+	}
+}
+
+// holds reports whether a type is a domain, an array of it, another domain over it, or may hold it as a row type does.
+func (b *builder) holds(oid, domain string) bool {
+	for own := b.types[oid]; own != nil; own = b.types[oid] {
+		switch {
+		case oid == domain || own.isRow:
+			return true
+		case own.base != "":
+			oid = own.base
+		default:
+			oid = own.element
+		}
+	}
+	return false
+}
+
+// check hangs on a table what one of its conditions writes.
+func (b *builder) check(def *moneyclip.Table, condition thing) {
+	c := newConverter(b.catalog)
+	c.expression(condition.str(2))
+	if c.writes == "" && len(c.calls) == 0 {
+		return
+	}
+	trigger := moneyclip.Trigger{Writes: c.calls}
+	if c.writes != "" {
+		trigger.Opaque = fmt.Sprintf("the condition %s %s", condition.str(1), c.writes)
+	}
+	for _, op := range []moneyclip.Op{moneyclip.Insert, moneyclip.Update} {
+		trigger.Op = op
+		def.Triggers = append(def.Triggers, trigger)
+	}
+}
+
 // expression parses an expression by itself. Nil: it is not understood.
 func (c *converter) expression(text string) query.Expr {
 	s := selectOf("SELECT " + text)

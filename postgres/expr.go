@@ -175,9 +175,10 @@ func (c *converter) cast(t *pg.TypeCast) query.Expr {
 	return query.Cast{X: x, Type: typ}
 }
 
-// operator converts an operator with its operands. Those that a database defines besides are taken for pure.
+// operator converts an operator with its operands.
 func (c *converter) operator(e *pg.A_Expr) query.Expr {
 	isEqual := isNamed(e.Name, "=")
+	c.operates(texts(e.Name))
 	switch {
 	case e.Kind == pg.A_Expr_Kind_AEXPR_OP && isEqual && e.Lexpr != nil:
 		return query.Equal{X: c.expr(e.Lexpr), Y: c.expr(e.Rexpr)}
@@ -187,6 +188,17 @@ func (c *converter) operator(e *pg.A_Expr) query.Expr {
 		return c.anyOf(e)
 	}
 	return query.Other{Parts: append(c.operands(e.Lexpr), c.operands(e.Rexpr)...)}
+}
+
+// operates notes the functions of the database's own that an operator may call. Which of its namesakes is meant follows
+// from the types of the operands.
+func (c *converter) operates(names []string) {
+	if c.facts == nil || len(c.facts.operators) == 0 {
+		return
+	}
+	for _, f := range c.facts.operators[names[len(names)-1]] {
+		c.called(f.schema, f.name)
+	}
 }
 
 // operands are the expressions of one side; BETWEEN has two.

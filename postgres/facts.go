@@ -8,6 +8,7 @@ type facts struct {
 	schemas   map[string][]string   // :: function → the schemas that have one of that name
 	harmless  map[string]bool       // volatile functions of extensions that are known to write nothing
 	ofRows    map[string]bool       // functions whose only argument is a row
+	operators map[string][]name     // :: operator → the functions of its namesakes that are not immutable
 	types     map[string]string     // :: "schema.type" → what a column of that type has as its Type
 	system    map[string]bool       // tables and views in pg_catalog
 	writers   map[string]string     // :: view → why a SELECT from it may write anything
@@ -18,10 +19,13 @@ type facts struct {
 	effectOf func(name string) *effect
 }
 
+// A name is that of something in a schema.
+type name struct{ schema, name string }
+
 func newFacts() *facts {
 	return &facts{
 		functions: map[string]volatility{}, schemas: map[string][]string{}, harmless: map[string]bool{},
-		ofRows: map[string]bool{}, types: map[string]string{}, system: map[string]bool{}, writers: map[string]string{}, plain: map[string]string{},
+		ofRows: map[string]bool{}, operators: map[string][]name{}, types: map[string]string{}, system: map[string]bool{}, writers: map[string]string{}, plain: map[string]string{},
 		codes: map[string][]*code{}, effects: map[string]*effect{},
 	}
 }

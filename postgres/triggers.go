@@ -64,7 +64,8 @@ func (b *builder) triggers() {
 	}
 }
 
-// inherit says of a table what the triggers of its partitions do to rows that are written by its name.
+// inherit says of a table what the tables that inherit from it do to rows that are written by its name: their triggers,
+// and columns that only they compute.
 func (b *builder) inherit() {
 	above := b.above()
 	own := map[string][]moneyclip.Trigger{}
@@ -74,6 +75,9 @@ func (b *builder) inherit() {
 	for _, name := range b.names() {
 		ancestors := map[string]bool{}
 		reach(above, name, ancestors)
+		for ancestor := range ancestors {
+			b.computes(b.catalog.Tables[name], b.catalog.Tables[ancestor])
+		}
 		for _, t := range own[name] {
 			if len(t.Sets) == 0 && !t.SetsAll {
 				continue
@@ -83,6 +87,15 @@ func (b *builder) inherit() {
 				// What it writes is found by way of the partition.
 				def.Triggers = append(def.Triggers, moneyclip.Trigger{Op: t.Op, Of: t.Of, Sets: t.Sets, SetsAll: t.SetsAll})
 			}
+		}
+	}
+}
+
+// computes says of a table which of its columns one computes that inherits from it.
+func (b *builder) computes(heir, def *moneyclip.Table) {
+	for _, col := range heir.Columns {
+		if above := def.Column(col.Name); col.Generated && above != nil && !above.Generated {
+			def.Triggers = append(def.Triggers, moneyclip.Trigger{Op: moneyclip.Update, Sets: []string{col.Name}})
 		}
 	}
 }

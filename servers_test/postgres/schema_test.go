@@ -162,6 +162,16 @@ CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN TRUNCATE log; R
 CREATE TRIGGER t AFTER TRUNCATE ON truncated EXECUTE FUNCTION t();
 CREATE FUNCTION stamps() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := 1; RETURN NEW; END $$;
 CREATE TRIGGER stamps BEFORE INSERT ON events_c FOR EACH ROW EXECUTE FUNCTION stamps();
+CREATE FUNCTION holds(int) RETURNS boolean LANGUAGE sql AS 'DELETE FROM public.log; SELECT true';
+CREATE FUNCTION near(int, int) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT count(*) > 0 FROM public.log';
+CREATE FUNCTION marks(text, int) RETURNS boolean LANGUAGE sql AS 'DELETE FROM public.pairs; SELECT true';
+CREATE OPERATOR ~~~ (LEFTARG = int, RIGHTARG = int, FUNCTION = near);
+CREATE OPERATOR @@@ (LEFTARG = text, RIGHTARG = int, FUNCTION = marks);
+CREATE TABLE checked (id int CHECK (holds(id)));
+CREATE DOMAIN held AS int CHECK (holds(VALUE)); CREATE DOMAIN held2 AS held CHECK (VALUE > 0);
+CREATE TABLE checked2 (id held2 CHECK ('x' @@@ id));
+CREATE TABLE checked3 (id held2[]); CREATE TYPE inner_row AS (id held); CREATE TABLE checked4 (x inner_row);
+CREATE TABLE base (id int, twice int); CREATE TABLE heir (twice int GENERATED ALWAYS AS (id * 2) STORED) INHERITS (base);
 CREATE CONSTRAINT TRIGGER late AFTER INSERT ON truncated DEFERRABLE FOR EACH ROW EXECUTE FUNCTION note();
 `
 
@@ -230,6 +240,10 @@ CREATE FUNCTION mood_of(m shop.mood DEFAULT 'sad') RETURNS shop.mood LANGUAGE pl
 		"SELECT unclear()":                           "write 0 doubtful",
 		"SELECT clear()":                             "write 3 shop.authors",
 		"SELECT role()":                              "session change",
+		"SELECT 1 ~~~ 2":                             "read",
+		"SELECT 'x' @@@ 2":                           "write 3 public.pairs",
+		"SELECT 'x' OPERATOR(public.@@@) 2":          "write 3 public.pairs",
+		"SELECT 1 @@@ ANY (ARRAY[1])":                "write 3 public.pairs",
 		"SELECT id FROM writer":                      "write 0 doubtful",
 		"SELECT whole FROM books":                    "read",
 		"SELECT books.whole FROM books":              "write 3 public.log",
@@ -393,6 +407,12 @@ func testTriggers(t *testing.T, catalog *moneyclip.Catalog) {
 		"public.truncated": "1 opaque; 3 3 public.log",
 		"public.defaulted": "1 3 public.log",
 		"public.authors":   "",
+		"public.checked":   "1 3 public.log; 2 3 public.log",
+		"public.checked2":  "1 3 public.log; 1 3 public.pairs; 2 3 public.log; 2 3 public.pairs",
+		"public.checked3":  "1 3 public.log; 2 3 public.log",
+		"public.checked4":  "1 3 public.log; 2 3 public.log",
+		"public.base":      "2 sets [twice] false",
+		"public.heir":      "",
 		"public.events":    "1 sets [id] false; 2 of [at] 3 public.events_a 1 public.events_a 3 public.events_b 1 public.events_b",
 		"public.events_b":  "1 sets [id] false; 2 of [id] 3 public.events_c 1 public.events_c",
 		"public.events_c":  "1 sets [id] false",

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -29,8 +30,10 @@ func argument(args []driver.NamedValue, param int, names []string) (driver.Value
 // method says (pgx sends String() to a text).
 func isKept(value any) bool {
 	switch value.(type) {
-	case nil, int64, string, []byte, bool, float64, time.Time, int, int32, driver.Valuer:
+	case nil, int64, string, []byte, bool, float64, time.Time, int, int32:
 		return false
+	case driver.Valuer:
+		return speaksOtherwise(reflect.TypeOf(value))
 	}
 	t := reflect.TypeOf(value)
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
@@ -41,6 +44,29 @@ func isKept(value any) bool {
 	}
 	return t != reflect.TypeFor[time.Time]() && t.PkgPath() != "" && reflect.PointerTo(t).NumMethod() > 0
 }
+
+// speaksOtherwise reports whether a driver.Valuer has other methods that pgx asks for its value before that one: TextValue,
+// Int64Value and so on. Those of pgx's own types and of database/sql's say the same as Value does.
+func speaksOtherwise(t reflect.Type) bool {
+	if known, ok := otherwise.Load(t); ok {
+		return known.(bool)
+	}
+	own := t
+	for own.Kind() == reflect.Pointer {
+		own = own.Elem()
+	}
+	speaks := false
+	if path := own.PkgPath(); path != "database/sql" && !strings.HasPrefix(path, "github.com/jackc/pgx/") {
+		for i := range t.NumMethod() {
+			name, found := strings.CutSuffix(t.Method(i).Name, "Value")
+			speaks = speaks || found && name != ""
+		}
+	}
+	otherwise.Store(t, speaks)
+	return speaks
+}
+
+var otherwise sync.Map // :: reflect.Type → bool: of driver.Valuers
 
 // hasKept reports whether one of the values is kept.
 func hasKept(args []driver.NamedValue) bool {

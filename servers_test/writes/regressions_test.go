@@ -3,12 +3,14 @@ package writes
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // Writes that have once left something stale, or behaved otherwise than by themselves.
@@ -80,6 +82,26 @@ func TestStringer(t *testing.T) {
 	do(t, db, "UPDATE users SET name = 'x' WHERE email = $1", address(0))
 	p.wantFresh(t, db)
 	do(t, db, "UPDATE users SET email = $1 WHERE id = 2", address(2))
+	p.wantFresh(t, db)
+}
+
+// A coded address says one thing to database/sql, and another to pgx.
+type coded struct{ text string }
+
+func (c coded) Value() (driver.Value, error) { return "coded " + c.text, nil }
+
+func (c coded) TextValue() (pgtype.Text, error) { return pgtype.Text{String: c.text, Valid: true}, nil }
+
+func TestOtherValueMethods(t *testing.T) {
+	_, p, db := start(t, "pgx")
+	var id int64
+	var name string
+	if err := db.QueryRow("SELECT id, name FROM users WHERE email = $1", coded{"a@x"}).Scan(&id, &name); err != nil || id != 1 {
+		t.Fatalf("got %d, %v", id, err)
+	}
+	do(t, db, "UPDATE users SET name = 'x' WHERE email = $1", coded{"a@x"})
+	p.wantFresh(t, db)
+	do(t, db, "UPDATE users SET email = $1 WHERE id = 2", coded{"z@x"})
 	p.wantFresh(t, db)
 }
 

@@ -115,7 +115,7 @@ func (d *database) dropAll(m *meaning) {
 	}
 	ctx, cancel := context.WithTimeout(backgroundContext, storeTime)
 	defer cancel()
-	if err := d.hub.store.Release(ctx, &marks); err != nil {
+	if _, err := d.hub.store.Release(ctx, &marks); err != nil {
 		d.hub.journal.enter(d.hub, entry{marks: marks})
 	}
 }

@@ -232,7 +232,7 @@ func (m *memStore) Abandon(_ context.Context, slot *Slot, lease Lease) error {
 	return nil
 }
 
-func (m *memStore) Quarantine(_ context.Context, marks *Marks, d time.Duration) error {
+func (m *memStore) Quarantine(_ context.Context, marks *Marks, d time.Duration) (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Since(m.start)
@@ -250,10 +250,10 @@ func (m *memStore) Quarantine(_ context.Context, marks *Marks, d time.Duration) 
 		k.quarantines = append(k.quarantines.without(marks.Writer), mine)
 		m.settle(k)
 	}
-	return nil
+	return "", nil
 }
 
-func (m *memStore) Release(_ context.Context, marks *Marks) error {
+func (m *memStore) Release(_ context.Context, marks *Marks) (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Since(m.start)
@@ -272,8 +272,13 @@ func (m *memStore) Release(_ context.Context, marks *Marks) error {
 			m.settle(k)
 		}
 	}
-	return nil
+	return "", nil
 }
+
+// Publish has nobody to tell: all rules of this process are known to it.
+func (m *memStore) Publish(context.Context, string, []Notice, bool) (Board, error) { return Board{}, nil }
+
+func (m *memStore) Healthy(context.Context) error { return nil }
 
 func (m *memStore) next() uint64 {
 	m.count++

@@ -93,7 +93,9 @@ func (h *hub) everything() []string {
 // settle ends a writer's quarantine; with hold, it keeps it up for that long instead.
 func (h *hub) settle(ctx context.Context, marks *Marks, hold time.Duration) error {
 	if hold > 0 {
-		return h.store.Quarantine(ctx, marks, hold)
+		_, err := h.store.Quarantine(ctx, marks, hold)
+		return err
 	}
-	return h.store.Release(ctx, marks)
+	_, err := h.store.Release(ctx, marks)
+	return err
 }

@@ -33,12 +33,35 @@ type Store interface {
 	Abandon(ctx context.Context, slot *Slot, lease Lease) error
 
 	// Quarantine drops all that is stored or leased under the keys, ends the generations, and keeps both from being
-	// used until the writer's release or until d has passed. Again: renews, and heals what was lost.
-	Quarantine(ctx context.Context, marks *Marks, d time.Duration) error
+	// used until the writer's release or until d has passed. Again: renews, and heals what was lost. The version is that
+	// of the board of the marks, as it was after all this.
+	Quarantine(ctx context.Context, marks *Marks, d time.Duration) (version string, err error)
 
 	// Release ends the writer's quarantine, and drops all that is stored or leased under the keys meanwhile. The
-	// quarantines of other writers stay.
-	Release(ctx context.Context, marks *Marks) error
+	// quarantines of other writers stay. The version is as for Quarantine.
+	Release(ctx context.Context, marks *Marks) (version string, err error)
+
+	// Publish puts notices on a board, next to those that are there, or renews them, and returns all that are there.
+	// A board that is not there is made only with create; otherwise the Board is empty, and nothing is done. To publish
+	// nothing is to look. A store of one process has no boards: it always returns an empty Board.
+	Publish(ctx context.Context, board string, notices []Notice, create bool) (Board, error)
+
+	// Healthy returns nil if the store can be reached and may be used now, or the reason why not.
+	Healthy(ctx context.Context) error
+}
+
+// A Notice tells the writers of other processes what a rule wants of them. Two notices are one if their texts are.
+type Notice struct {
+	Text string
+	Life time.Duration // for which it stays on the board, unless it is published again
+}
+
+// A Board is what all processes have published for one database.
+type Board struct {
+	// Version is another one after every change of what stands on the board, and never the same again. Empty: there is
+	// no board, or not any more, since a store may lose it.
+	Version string
+	Notices []string // their texts, in any order
 }
 
 // A Slot is the place of one select's row set.
@@ -102,6 +125,10 @@ type Marks struct {
 	Writer      Token
 	Keys        []string
 	Generations []string
+
+	// Board is the one whose version the writer wants to know; empty: none. With it alone, nothing is marked, and the
+	// store is only asked.
+	Board string
 }
 
 func (m *Marks) empty() bool { return len(m.Keys) == 0 && len(m.Generations) == 0 }

@@ -188,7 +188,7 @@ func (w *work) quarantine(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
 	h := w.cache.hub
-	if err := h.store.Quarantine(ctx, &w.marks, quarantineTime); err != nil {
+	if _, err := h.store.Quarantine(ctx, &w.marks, quarantineTime); err != nil {
 		w.cache.observe(Event{Kind: EventStoreError, Err: err})
 		w.cache.logOnce("the store did not take a quarantine", "error", err.Error())
 		if w.cache.outage == FailWrites {
@@ -212,7 +212,7 @@ func (w *work) renew() {
 	}
 	ctx, cancel := context.WithTimeout(backgroundContext, storeTime)
 	defer cancel()
-	if err := w.cache.hub.store.Quarantine(ctx, &w.marks, quarantineTime); err != nil {
+	if _, err := w.cache.hub.store.Quarantine(ctx, &w.marks, quarantineTime); err != nil {
 		w.cache.observe(Event{Kind: EventStoreError, Err: err})
 	}
 	w.renewal.Reset(quarantineTime / 3)

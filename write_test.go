@@ -762,16 +762,16 @@ type brokenStore struct {
 
 var errStore = errors.New("store is broken")
 
-func (s *brokenStore) Quarantine(ctx context.Context, m *moneyclip.Marks, d time.Duration) error {
+func (s *brokenStore) Quarantine(ctx context.Context, m *moneyclip.Marks, d time.Duration) (string, error) {
 	if s.quarantine.Load() {
-		return errStore
+		return "", errStore
 	}
 	return s.Store.Quarantine(ctx, m, d)
 }
 
-func (s *brokenStore) Release(ctx context.Context, m *moneyclip.Marks) error {
+func (s *brokenStore) Release(ctx context.Context, m *moneyclip.Marks) (string, error) {
 	if s.release.Load() {
-		return errStore
+		return "", errStore
 	}
 	return s.Store.Release(ctx, m)
 }

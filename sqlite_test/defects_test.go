@@ -235,16 +235,16 @@ func (d *deadStore) Lease(
 	return d.Store.Lease(ctx, slot, token, life, renew)
 }
 
-func (d *deadStore) Quarantine(ctx context.Context, marks *moneyclip.Marks, life time.Duration) error {
+func (d *deadStore) Quarantine(ctx context.Context, marks *moneyclip.Marks, life time.Duration) (string, error) {
 	if d.dead.Load() {
-		return errDead
+		return "", errDead
 	}
 	return d.Store.Quarantine(ctx, marks, life)
 }
 
-func (d *deadStore) Release(ctx context.Context, marks *moneyclip.Marks) error {
+func (d *deadStore) Release(ctx context.Context, marks *moneyclip.Marks) (string, error) {
 	if d.dead.Load() {
-		return errDead
+		return "", errDead
 	}
 	return d.Store.Release(ctx, marks)
 }

@@ -240,12 +240,12 @@ func (s *suite) count(touched *moneyclip.Marks) {
 	write := func() {
 		marks := *touched
 		marks.Writer = token()
-		if err := s.store.Quarantine(ctx, &marks, long); err != nil {
+		if _, err := s.store.Quarantine(ctx, &marks, long); err != nil {
 			fail("Quarantine: %v", err)
 			return
 		}
 		n := database.Add(1)
-		if err := s.store.Release(ctx, &marks); err != nil {
+		if _, err := s.store.Release(ctx, &marks); err != nil {
 			fail("Release: %v", err)
 			return
 		}

@@ -192,13 +192,15 @@ func (m *machine) abandon(t *rapid.T) {
 
 func (m *machine) quarantine(t *rapid.T) {
 	marks, d := drawMarks(t), drawTime(t, "quarantine", 20)
-	m.check(t, "Quarantine", m.store.Quarantine(t.Context(), marks, d))
+	_, err := m.store.Quarantine(t.Context(), marks, d)
+	m.check(t, "Quarantine", err)
 	m.model.quarantine(marks, d)
 }
 
 func (m *machine) release(t *rapid.T) {
 	marks := drawMarks(t)
-	m.check(t, "Release", m.store.Release(t.Context(), marks))
+	_, err := m.store.Release(t.Context(), marks)
+	m.check(t, "Release", err)
 	m.model.release(marks)
 }
 

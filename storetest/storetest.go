@@ -247,14 +247,14 @@ func (s *suite) abandon(slot *moneyclip.Slot, lease moneyclip.Lease) {
 
 func (s *suite) quarantine(marks *moneyclip.Marks, d time.Duration) {
 	s.Helper()
-	if err := s.store.Quarantine(s.Context(), marks, d); err != nil {
+	if _, err := s.store.Quarantine(s.Context(), marks, d); err != nil {
 		s.Fatalf("Quarantine: %v", err)
 	}
 }
 
 func (s *suite) release(marks *moneyclip.Marks) {
 	s.Helper()
-	if err := s.store.Release(s.Context(), marks); err != nil {
+	if _, err := s.store.Release(s.Context(), marks); err != nil {
 		s.Fatalf("Release: %v", err)
 	}
 }

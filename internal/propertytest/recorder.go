@@ -53,17 +53,17 @@ func (r *Recorder) Fill(ctx context.Context, slot *moneyclip.Slot, lease moneycl
 }
 
 // Quarantine is the beginning of a write.
-func (r *Recorder) Quarantine(ctx context.Context, marks *moneyclip.Marks, d time.Duration) error {
+func (r *Recorder) Quarantine(ctx context.Context, marks *moneyclip.Marks, d time.Duration) (string, error) {
 	if r.drop(marks) {
-		return nil
+		return "", nil
 	}
 	return r.Store.Quarantine(ctx, marks, d)
 }
 
 // Release is its end.
-func (r *Recorder) Release(ctx context.Context, marks *moneyclip.Marks) error {
+func (r *Recorder) Release(ctx context.Context, marks *moneyclip.Marks) (string, error) {
 	if r.drop(marks) {
-		return nil
+		return "", nil
 	}
 	return r.Store.Release(ctx, marks)
 }

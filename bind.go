@@ -18,7 +18,12 @@ type bound struct {
 	prefix      string // of stored keys: namespace and scope
 	generations [2]string
 
-	idle    string      // why the rule is inactive in this database
+	board *board // where other processes look for it; nil: nobody else uses the store
+
+	idle     string // why the rule is inactive in this database
+	isAbsent bool   // because it lacks one of its tables
+	unclear  string // why every write has to drop every key; empty: watched says which
+
 	table   *Table      // for a rule with Table
 	columns []*Column   // :: verb → the column whose equality decides; nil until known
 	watched []watch     // writes that touch the rule's keys
@@ -40,8 +45,8 @@ const maxReads = 8
 func bind(m *meaning, owner *Cache, r *rule) *bound {
 	d := m.database
 	b := &bound{rule: r, meaning: m, owner: owner}
-	b.prefix = owner.namespace + ":" + d.scope + ":"
-	b.generations = [2]string{b.prefix + "@" + r.Name, owner.everything()}
+	b.locate(d.scope)
+	b.board = d.site.board(d.hub, owner.namespace, d.scope)
 	if m.catalog == nil {
 		b.idle = "the database's catalog is not known"
 		return b
@@ -59,11 +64,17 @@ func bind(m *meaning, owner *Cache, r *rule) *bound {
 		b.idle = err.Error()
 		b.watched, b.columns = nil, nil
 		var absent absentError
-		if !errors.As(err, &absent) {
+		if b.isAbsent = errors.As(err, &absent); !b.isAbsent {
 			owner.logOnce("rule is inactive", "rule", r.Name, "at", r.place.String(), "reason", b.idle)
 		}
 	}
 	return b
+}
+
+// locate names what is stored under the rule.
+func (b *bound) locate(scope string) {
+	b.prefix = b.owner.namespace + ":" + scope + ":"
+	b.generations = [2]string{b.prefix + "@" + b.Name, b.owner.everything()}
 }
 
 // everything is the generation of all rules of the namespace, in all databases.

@@ -1,6 +1,7 @@
 package moneyclip
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -84,7 +85,8 @@ type Cache struct {
 	last       *session // of the connection that was made last, for Explain
 	latest     *connector
 
-	background sync.WaitGroup // reloads at work
+	background sync.WaitGroup // reloads and fills at work
+	fills      int            // of these: fills, and leases on their way back
 }
 
 // New makes a cache. The error joins every fault found in the config, each a [*RuleError] if it is a rule's.
@@ -174,14 +176,49 @@ func (c *Cache) Stats() Stats {
 	return s
 }
 
+// Healthy returns nil if reads can be answered from the cache now, or the reason why not: the store is out of reach, or has
+// not been told yet of every write that was made while it was.
+func (c *Cache) Healthy(ctx context.Context) error {
+	if n := c.hub.journal.suspect.Load(); n > 0 {
+		return fmt.Errorf("moneyclip: the store does not know yet of %s", count(int(n), "write"))
+	}
+	return c.hub.store.Healthy(ctx)
+}
+
 // Close waits for the cache's background work. Connections that are still open go on without it: their reads pass
 // through, their writes invalidate.
 func (c *Cache) Close() error {
 	c.mu.Lock()
+	first := !c.closed
 	c.closed = true
 	c.mu.Unlock()
+	if first {
+		c.hub.leave()
+	}
 	c.background.Wait()
 	return nil
+}
+
+// maxFills bounds the fills that nobody waits for. Above, readers wait for their own: the store is too slow for them.
+const maxFills = 256
+
+// spawn does some work in the background. It reports false if that can not be: there is too much, or the cache is closed.
+func (c *Cache) spawn(work func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || c.fills >= maxFills {
+		return false
+	}
+	c.fills++
+	c.background.Add(1)
+	go func() {
+		defer c.background.Done()
+		work()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.fills--
+	}()
+	return true
 }
 
 func (c *Cache) isClosed() bool {

@@ -44,6 +44,7 @@ type conn struct {
 	// A hit allocates nothing: it finds its slot in room, and its row is read from replay, unless that is still at
 	// work for rows before.
 	room   lookup
+	failed bool // the store has failed the read that is under way: it adds one time-out to it, and not two
 	replay replay
 	recent [8]remembered // by length of text
 
@@ -140,6 +141,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 // statement is nil for a query that was not prepared.
 func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, st *stmt) driver.Rows {
 	s := c.session
+	c.failed = false
 	if c.base == nil {
 		s = c.connector.home.Load()
 	}
@@ -150,7 +152,8 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 	if r == nil || c.connector.keeps.Load() && hasKept(args) || !r.slot(&c.room, s, args, st != nil || c.connector.queries.prepares(args)) {
 		return nil
 	}
-	row := r.hit(ctx, c.cache.hub, &c.room)
+	row, failed := r.hit(ctx, c.cache.hub, &c.room)
+	c.failed = failed
 	if row == nil {
 		return nil
 	}
@@ -198,7 +201,7 @@ func (c *conn) read(ctx context.Context, r *readPlan, args []driver.NamedValue, 
 
 func (c *conn) missed(ctx context.Context, r *readPlan, args []driver.NamedValue, prepared bool, run runner) (driver.Rows, error) {
 	m := modeOf(ctx)
-	if m == bypass || c.rowsOut && c.cache.dialect.Holds() || !c.mayServe(c.session) {
+	if m == bypass || c.failed || c.rowsOut && c.cache.dialect.Holds() || !c.mayServe(c.session) {
 		return r.bypass(ctx, run)
 	}
 	if c.connector.keeps.Load() && hasKept(args) || !r.slot(&c.room, c.session, args, prepared) {

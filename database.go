@@ -27,8 +27,9 @@ type database struct {
 // writer obeys the rules of all of them.
 type site struct {
 	mu        sync.RWMutex // protects the plans of the meanings, and what texts teach their rules
-	list      sync.Mutex   // protects databases
+	list      sync.Mutex   // protects what follows
 	databases []*database
+	boards    []*board
 }
 
 func (s *site) all() []*database {
@@ -43,8 +44,9 @@ const catalogAge = time.Minute
 // A meaning is what rules and texts mean in a database with one catalog.
 type meaning struct {
 	database *database
-	catalog  *Catalog // nil: not known, so that nothing is cached and every write may write anything
-	rules    []*bound // those of every cache on the store
+	catalog  *Catalog                 // nil: not known, so that nothing is cached and every write may write anything
+	rules    []*bound                 // those of every cache on the store
+	foreign  atomic.Pointer[[]*bound] // those of other processes
 
 	// learnt goes up when a text has taught a rule to watch what it did not watch before.
 	learnt atomic.Uint64
@@ -52,9 +54,10 @@ type meaning struct {
 	plans map[string]*plan // :: text → plan; protected by the site
 }
 
-// watching are the rules that a write has to obey: its own database's, and those of others on the site.
+// watching are the rules that a write has to obey: its own database's, those of others on the site, and those of other
+// processes.
 func (m *meaning) watching() []*bound {
-	rules := m.rules
+	rules := append(slices.Clip(m.rules), *m.foreign.Load()...)
 	for _, d := range m.database.site.all() {
 		if other := d.meaning.Load(); d != m.database && other != nil {
 			rules = append(slices.Clip(rules), other.rules...)
@@ -154,8 +157,12 @@ func (d *database) bindAll(catalog *Catalog) {
 			m.rules = append(m.rules, bind(m, c, r))
 		}
 	}
+	m.foreign.Store(m.bindForeign())
 	d.meaning.Store(m)
 	d.site.tell(d, old != nil)
+	if d.hub.shared {
+		d.site.heed(d) // a board may have changed while the meaning was made
+	}
 	if old != nil && old.catalog != nil {
 		// What queries have taught the rules is forgotten, so what is stored of them must go, and every lease.
 		d.dropAll(old)

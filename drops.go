@@ -163,6 +163,8 @@ func (d *drops) marks(m *Marks) {
 		m.Keys = append(m.Keys, k.key)
 	}
 	for b := range d.wide {
-		m.Generations = append(m.Generations, b.generations[0])
+		if !slices.Contains(m.Generations, b.generations[0]) {
+			m.Generations = append(m.Generations, b.generations[0])
+		}
 	}
 }

@@ -251,6 +251,11 @@ func (e *effects) follow(s step) {
 	if s.depth > 0 {
 		e.later.note(&s)
 	}
+	for _, b := range e.rules {
+		if b.unclear != "" {
+			e.touch(b, RuleWide, b.unclear)
+		}
+	}
 	if !table.View {
 		for _, b := range e.rules {
 			for i := range b.watched {

@@ -76,7 +76,8 @@ func (c *conn) passed(ctx context.Context, p *plan, args []driver.NamedValue, kn
 		for _, open := range c.open {
 			open.remember(item{p, keep(args)})
 		}
-	case c.session != nil && c.session.database.knowledge() != known:
+	case c.session != nil && (c.cache.hub.shared || c.session.database.knowledge() != known):
+		// On a shared store another process may have published a rule by now.
 		w := newWork(c.cache, c.session, known)
 		w.items = []item{{p, args}}
 		w.release(ctx, err)

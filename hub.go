@@ -12,10 +12,12 @@ import (
 // the reads in flight. A writer obeys the rules of every cache on the store, because any of them may have stored what
 // the write makes old.
 type hub struct {
-	store Store
+	store  Store
+	shared bool // other processes use the store too
 
 	mu        sync.Mutex           // protects what follows
 	caches    []*Cache             //
+	open      int                  // caches that are not closed
 	databases map[string]*database // :: dialect, scope and search path → database
 	sites     map[string]*site     // :: dialect and scope → what these databases share
 	texts     map[string]*texts    // :: dialect and catalog digest → meaning of texts
@@ -25,7 +27,7 @@ type hub struct {
 }
 
 func newHub(store Store) *hub {
-	return &hub{store: store, databases: map[string]*database{}, sites: map[string]*site{}, texts: map[string]*texts{}}
+	return &hub{store: store, shared: store.Shared(), databases: map[string]*database{}, sites: map[string]*site{}, texts: map[string]*texts{}}
 }
 
 var shared = struct {
@@ -56,11 +58,28 @@ func hubOf(store Store) *hub {
 func (h *hub) join(c *Cache) {
 	h.mu.Lock()
 	h.caches = append(h.caches, c)
+	h.open++
 	databases := slices.Collect(maps.Values(h.databases))
 	h.mu.Unlock()
 	for _, d := range databases {
 		d.rebind(nil)
 	}
+	h.journal.mu.Lock()
+	defer h.journal.mu.Unlock()
+	h.journal.resume(h) // what was left when the last cache was closed
+}
+
+// leave notes that a cache was closed. Its rules stay.
+func (h *hub) leave() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.open--
+}
+
+func (h *hub) isClosed() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.open == 0
 }
 
 // database returns the database of a scope, as a search path shows it.

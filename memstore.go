@@ -276,7 +276,11 @@ func (m *memStore) Release(_ context.Context, marks *Marks) (string, error) {
 }
 
 // Publish has nobody to tell: all rules of this process are known to it.
-func (m *memStore) Publish(context.Context, string, []Notice, bool) (Board, error) { return Board{}, nil }
+func (m *memStore) Publish(context.Context, string, []Notice, bool) (Board, error) {
+	return Board{}, nil
+}
+
+func (m *memStore) Shared() bool { return false }
 
 func (m *memStore) Healthy(context.Context) error { return nil }
 

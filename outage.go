@@ -12,67 +12,88 @@ import (
 type journal struct {
 	suspect atomic.Int64 // entries, and writes under way
 
-	mu      sync.Mutex // protects what follows
-	entries []entry
-	tried   time.Time
+	mu         sync.Mutex // protects what follows
+	entries    []entry
+	delivering bool
 }
 
 // An entry is a release, or for a write of which nobody knows whether it happened, a long quarantine.
 type entry struct {
-	marks Marks
-	hold  time.Duration
+	marks   Marks
+	hold    time.Duration
+	version string // of the board of the marks, as the writer knew it
 }
 
 const (
-	maxJournal    = 10_000          // entries; above, everything is dropped at once
-	deliveryPause = time.Second     // between two attempts
-	storeTime     = 2 * time.Second // a quarantine or a release; not a read's patience, because a write waits for it
+	maxJournal    = 10_000                 // entries; above, everything is dropped at once
+	deliveryPause = 200 * time.Millisecond // between two attempts: recovery is to be seen within a second
+	storeTime     = 2 * time.Second        // a quarantine or a release; not a read's patience, because a write waits for it
 )
 
-// trusted reports whether reads may be answered from the store. It tries to deliver what is left over.
-func (h *hub) trusted() bool {
-	if h.journal.suspect.Load() == 0 {
-		return true
-	}
-	h.deliver()
-	return h.journal.suspect.Load() == 0
-}
+// trusted reports whether reads may be answered from the store.
+func (h *hub) trusted() bool { return h.journal.suspect.Load() == 0 }
 
-// deliver sends the journal's entries to the store, in order, at most once in a while.
-func (h *hub) deliver() {
-	j := &h.journal
-	if !j.mu.TryLock() {
-		return // someone else is at it
-	}
-	defer j.mu.Unlock()
-	if len(j.entries) == 0 || time.Since(j.tried) < deliveryPause {
-		return
-	}
-	j.tried = time.Now()
-	ctx, cancel := context.WithTimeout(backgroundContext, storeTime)
-	defer cancel()
-	for len(j.entries) > 0 {
-		if err := h.settle(ctx, &j.entries[0].marks, j.entries[0].hold); err != nil {
-			return
-		}
-		j.entries = j.entries[1:]
-		j.suspect.Add(-1)
-	}
-}
-
-// enter keeps what could not be delivered.
+// enter keeps what could not be delivered, and sees to it that somebody delivers.
 func (j *journal) enter(h *hub, e entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if len(j.entries) >= maxJournal {
 		all := entry{marks: Marks{Writer: newToken(), Generations: h.everything()}, hold: e.hold}
-		j.suspect.Add(1 - int64(len(j.entries)))
-		j.entries = []entry{all}
-		return
+		for _, old := range j.entries {
+			all.hold = max(all.hold, old.hold)
+		}
+		j.suspect.Add(-int64(len(j.entries)))
+		j.entries, e = nil, all
 	}
 	j.entries = append(j.entries, e)
 	j.suspect.Add(1)
-	j.tried = time.Now()
+	j.resume(h)
+}
+
+// resume starts delivering. The journal is locked.
+func (j *journal) resume(h *hub) {
+	if len(j.entries) > 0 && !j.delivering {
+		j.delivering = true
+		go h.deliver()
+	}
+}
+
+// deliver sends the journal's entries to the store, in order, until there are none.
+func (h *hub) deliver() {
+	j := &h.journal
+	for {
+		time.Sleep(deliveryPause)
+		for {
+			j.mu.Lock()
+			if len(j.entries) == 0 || h.isClosed() {
+				j.delivering = false
+				j.mu.Unlock()
+				return
+			}
+			e := j.entries[0]
+			j.mu.Unlock()
+			if err := h.send(&e); err != nil {
+				break
+			}
+			j.mu.Lock()
+			if len(j.entries) > 0 && j.entries[0].marks.Writer == e.marks.Writer {
+				j.entries = j.entries[1:]
+				j.suspect.Add(-1)
+			}
+			j.mu.Unlock()
+		}
+	}
+}
+
+// send delivers one entry. If other processes have published rules meanwhile, the write may have touched any of theirs.
+func (h *hub) send(e *entry) error {
+	ctx, cancel := context.WithTimeout(backgroundContext, storeTime)
+	defer cancel()
+	version, err := h.settle(ctx, &e.marks, e.hold)
+	if err == nil && e.marks.Board != "" && version != e.version {
+		_, err = h.settle(ctx, &Marks{Writer: e.marks.Writer, Generations: h.everything()}, e.hold)
+	}
+	return err
 }
 
 // everything are the generations of all rules of all caches on the store.
@@ -91,11 +112,9 @@ func (h *hub) everything() []string {
 }
 
 // settle ends a writer's quarantine; with hold, it keeps it up for that long instead.
-func (h *hub) settle(ctx context.Context, marks *Marks, hold time.Duration) error {
+func (h *hub) settle(ctx context.Context, marks *Marks, hold time.Duration) (version string, err error) {
 	if hold > 0 {
-		_, err := h.store.Quarantine(ctx, marks, hold)
-		return err
+		return h.store.Quarantine(ctx, marks, hold)
 	}
-	_, err := h.store.Release(ctx, marks)
-	return err
+	return h.store.Release(ctx, marks)
 }

@@ -185,6 +185,7 @@ type readPlan struct {
 	head      string         // of every key
 	digests   [2][16]byte    // of the text, by how it is run
 	ran       [2]atomic.Bool // which of them were asked for, by how
+	notice    string         // for the writers of other processes; empty: there are none
 
 	// columns are those of the last row that was recorded, shared by all rows that have the same.
 	columns shape
@@ -217,6 +218,9 @@ func newReadPlan(b *bound, query string, s *Statement, verbs []verb) *readPlan {
 		if !slices.ContainsFunc(verbs, func(v verb) bool { return v.param == n+1 }) {
 			r.extras = append(r.extras, n+1)
 		}
+	}
+	if b.board != nil {
+		r.notice = noticeOf(b, query)
 	}
 	// A prepared statement may return other values than the same text run at once: MySQL has two protocols.
 	for i, way := range []string{"run at once", "prepared"} {

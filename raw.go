@@ -153,13 +153,13 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 // touchedBy returns the rules that any write to one of the tables can touch; all, if none is named.
 func (m *meaning) touchedBy(tables []string) []*bound {
 	if len(tables) == 0 || m.catalog == nil {
-		return m.rules
+		return m.watching()
 	}
 	any := &Statement{Kind: KindWrite}
 	for _, name := range tables {
 		t, err := m.catalog.find(name)
 		if err != nil {
-			return m.rules
+			return m.watching()
 		}
 		for _, op := range []Op{Insert, Update, Delete} {
 			any.Writes = append(any.Writes, Write{Op: op, Table: t.Name, SetAll: true})

@@ -16,17 +16,17 @@ import (
 // runner sends the caller's own SELECT to the database.
 type runner func(ctx context.Context) (driver.Rows, error)
 
-// hit returns the row set in the store, or nil.
-func (r *readPlan) hit(ctx context.Context, h *hub, l *lookup) *Row {
+// hit returns the row set in the store, or nil. A store that has failed is not asked again for this read.
+func (r *readPlan) hit(ctx context.Context, h *hub, l *lookup) (row *Row, failed bool) {
 	row, err := h.store.Get(ctx, &l.slot)
 	if err != nil {
 		r.storeFailed(err)
-		return nil
+		return nil, true
 	}
 	if row != nil {
 		r.served(row, false)
 	}
-	return row
+	return row, false
 }
 
 // served counts a hit.
@@ -62,6 +62,10 @@ const foreignWait = 50 * time.Millisecond
 
 // miss asks for a lease, and reads the database with it or without.
 func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run runner) (driver.Rows, error) {
+	version, ok := r.announce(ctx)
+	if !ok {
+		return r.bypass(ctx, run)
+	}
 	var waited time.Duration
 	for {
 		grant, err := h.store.Lease(ctx, &l.slot, newToken(), leaseTime, renew)
@@ -74,7 +78,7 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 			r.served(grant.Row, false)
 			return newReplay(grant.Row), nil
 		case AnswerLease:
-			return r.lead(ctx, h, l, grant.Lease, h.flights.start(l), run)
+			return r.lead(ctx, h, l, grant.Lease, version, h.flights.start(l), run)
 		case AnswerBypass:
 			return r.bypass(ctx, run)
 		}
@@ -107,10 +111,31 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 	}
 }
 
+// announce tells the writers of other processes what they have to drop, before anything is stored. It returns the version of
+// the board on which they find it, or false if they may not find it.
+func (r *readPlan) announce(ctx context.Context) (version string, ok bool) {
+	b := r.rule.board
+	if b == nil {
+		return "", true
+	}
+	version, ok, err := b.announce(ctx, r.notice, r.rule.TTL)
+	if err != nil {
+		r.storeFailed(err)
+	}
+	return version, ok
+}
+
 // lead reads the database under a lease and fills the slot. The query starts after the grant: what it sees is no older
-// than the lease.
-func (r *readPlan) lead(ctx context.Context, h *hub, l *lookup, lease Lease, f *flight, run runner) (driver.Rows, error) {
-	defer h.flights.end(f)
+// than the lease. The version is that of the board before the lease.
+func (r *readPlan) lead(
+	ctx context.Context, h *hub, l *lookup, lease Lease, version string, f *flight, run runner,
+) (driver.Rows, error) {
+	landing := false // whether somebody else ends the flight
+	defer func() {
+		if !landing {
+			h.flights.end(f)
+		}
+	}()
 	r.rule.counters.misses.Add(1)
 	start := time.Now()
 	rows, err := run(ctx)
@@ -131,11 +156,34 @@ func (r *readPlan) lead(ctx context.Context, h *hub, l *lookup, lease Lease, f *
 	}
 	// N5: whoever finds the flight from here on may have come after the fill was accepted, and after a write besides.
 	h.flights.withdraw(f)
-	if !r.isCurrent() {
-		r.abandon(ctx, h, l, lease)
+	if !h.shared {
+		r.fill(ctx, h, &l.slot, lease, version, row, age, f)
 		return rest, nil
 	}
-	filled, err := h.store.Fill(context.WithoutCancel(ctx), &l.slot, lease, row, age)
+	// Nobody waits for a fill across a network. The connection may use its room for the next read meanwhile.
+	slot := l.slot.clone()
+	landing = r.rule.owner.spawn(func() {
+		defer h.flights.end(f)
+		r.fill(ctx, h, slot, lease, version, row, age, f)
+	})
+	if !landing {
+		r.fill(ctx, h, slot, lease, version, row, age, f)
+	}
+	return rest, nil
+}
+
+// fill stores a row under a lease.
+func (r *readPlan) fill(
+	ctx context.Context, h *hub, slot *Slot, lease Lease, version string, row *Row, age Age, f *flight,
+) {
+	ctx = context.WithoutCancel(ctx)
+	// The board is asked after the lease was granted: had it been lost before, with the notice on it, then the generation
+	// was ended since, or there is another board by now.
+	if b := r.rule.board; !r.isCurrent() || b != nil && !b.isAt(ctx, version) {
+		r.giveBack(ctx, h, slot, lease)
+		return
+	}
+	filled, err := h.store.Fill(ctx, slot, lease, row, age)
 	if err != nil {
 		r.storeFailed(err)
 	}
@@ -143,7 +191,6 @@ func (r *readPlan) lead(ctx context.Context, h *hub, l *lookup, lease Lease, f *
 		r.rule.counters.fills.Add(1)
 		f.row = row
 	}
-	return rest, nil
 }
 
 // isCurrent reports whether the plan is one of the rules as they are now. Under other rules nobody might know which
@@ -153,8 +200,21 @@ func (r *readPlan) isCurrent() bool {
 	return m.database.meaning.Load() == m
 }
 
+// abandon gives a lease back. Across a network nobody waits for it.
 func (r *readPlan) abandon(ctx context.Context, h *hub, l *lookup, lease Lease) {
-	if err := h.store.Abandon(context.WithoutCancel(ctx), &l.slot, lease); err != nil {
+	ctx = context.WithoutCancel(ctx)
+	if !h.shared {
+		r.giveBack(ctx, h, &l.slot, lease)
+		return
+	}
+	slot := l.slot.clone()
+	if !r.rule.owner.spawn(func() { r.giveBack(ctx, h, slot, lease) }) {
+		r.giveBack(ctx, h, slot, lease)
+	}
+}
+
+func (r *readPlan) giveBack(ctx context.Context, h *hub, slot *Slot, lease Lease) {
+	if err := h.store.Abandon(ctx, slot, lease); err != nil {
 		r.storeFailed(err) // the lease runs out by itself
 	}
 }

@@ -22,6 +22,7 @@ type job struct {
 	read    *readPlan
 	lookup  *lookup
 	lease   Lease
+	version string // of the board before the lease
 	flight  *flight
 	args    []driver.NamedValue
 
@@ -90,6 +91,10 @@ func (c *conn) enqueue(ctx context.Context, j job) {
 	if !c.session.private && !n.reloads.room() {
 		return
 	}
+	var announced bool
+	if j.version, announced = j.read.announce(ctx); !announced {
+		return
+	}
 	grant, err := h.store.Lease(context.WithoutCancel(ctx), &j.lookup.slot, newToken(), leaseTime, false)
 	if err != nil || grant.Answer != AnswerLease {
 		return
@@ -149,7 +154,7 @@ func (n *connector) reloadAll() {
 // run does a job. Its rows are of no interest here: what counts is that they were stored.
 func (c *conn) run(ctx context.Context, j job) {
 	var st driver.Stmt
-	rows, err := j.read.lead(ctx, c.cache.hub, j.lookup, j.lease, j.flight, func(ctx context.Context) (driver.Rows, error) {
+	rows, err := j.read.lead(ctx, c.cache.hub, j.lookup, j.lease, j.version, j.flight, func(ctx context.Context) (driver.Rows, error) {
 		err := c.ready(ctx)
 		if err != nil {
 			return nil, err

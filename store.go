@@ -1,6 +1,7 @@
 package moneyclip
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -46,6 +47,9 @@ type Store interface {
 	// nothing is to look. A store of one process has no boards: it always returns an empty Board.
 	Publish(ctx context.Context, board string, notices []Notice, create bool) (Board, error)
 
+	// Shared reports whether other processes use the store too. Then rules are published, and nobody waits for a fill.
+	Shared() bool
+
 	// Healthy returns nil if the store can be reached and may be used now, or the reason why not.
 	Healthy(ctx context.Context) error
 }
@@ -74,6 +78,11 @@ type Slot struct {
 
 	// Generations are those of the rule and of all rules.
 	Generations [2]string
+}
+
+// clone is a slot that does not use its maker's room.
+func (s *Slot) clone() *Slot {
+	return &Slot{Key: bytes.Clone(s.Key), Field: bytes.Clone(s.Field), Generations: s.Generations}
 }
 
 // A Token names one attempt of one reader or one writer. It is never used again, in no process.

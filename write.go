@@ -42,7 +42,8 @@ type work struct {
 	lookups map[string]lookedUp // :: id → paths that are to be gone again after the COMMIT
 
 	marks   Marks
-	suspect bool // the store did not take the quarantine
+	version string // of the board, as it was known when the marks were computed
+	suspect bool   // the store did not take the quarantine
 
 	renewal *time.Timer
 	mu      sync.Mutex // protects over; held while a renewal reads marks, which change only before and after all renewals
@@ -172,9 +173,44 @@ func (w *work) compute() {
 	m := Marks{Writer: w.marks.Writer}
 	w.drops.marks(&m)
 	if w.blind {
-		m.Generations = append(m.Generations, w.cache.hub.everything()...)
+		for _, name := range w.cache.hub.everything() {
+			if !slices.Contains(m.Generations, name) {
+				m.Generations = append(m.Generations, name)
+			}
+		}
+	}
+	if b := w.board(); b != nil && (len(w.items) > 0 || len(w.texts) > 0 || !m.empty()) {
+		m.Board = b.name
+		w.version = *b.version.Load()
 	}
 	w.marks = m
+}
+
+// board is where other processes say what they want of this write; nil: there are none.
+func (w *work) board() *board {
+	if w.session == nil || w.session.private {
+		return nil
+	}
+	return w.session.database.site.board(w.cache.hub, w.cache.namespace, w.session.database.scope)
+}
+
+// heed takes in what other processes have published by now. It reports whether there is more to be marked than before. A
+// board that can not be read may say anything.
+func (w *work) heed(ctx context.Context, version string) (more bool) {
+	b := w.board()
+	if b == nil || w.marks.Board == "" {
+		return false
+	}
+	before := len(w.marks.Keys) + len(w.marks.Generations)
+	if version != *b.version.Load() {
+		if err := b.look(ctx); err != nil {
+			w.failed(err)
+			w.blind = true
+		}
+	}
+	w.late()
+	w.compute()
+	return len(w.marks.Keys)+len(w.marks.Generations) > before
 }
 
 // quarantine marks the keys, before anybody can see what the write changes.
@@ -183,13 +219,17 @@ func (w *work) quarantine(ctx context.Context) error {
 	w.late()
 	w.compute()
 	if w.marks.empty() {
-		return nil
+		return nil // other rules that may have come to be are asked for after it: one round trip is enough then
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
 	h := w.cache.hub
-	if _, err := h.store.Quarantine(ctx, &w.marks, quarantineTime); err != nil {
-		w.cache.observe(Event{Kind: EventStoreError, Err: err})
+	version, err := h.store.Quarantine(ctx, &w.marks, quarantineTime)
+	for err == nil && w.heed(ctx, version) {
+		version, err = h.store.Quarantine(ctx, &w.marks, quarantineTime)
+	}
+	if err != nil {
+		w.failed(err)
 		w.cache.logOnce("the store did not take a quarantine", "error", err.Error())
 		if w.cache.outage == FailWrites {
 			// It may have arrived all the same.
@@ -203,6 +243,8 @@ func (w *work) quarantine(ctx context.Context) error {
 	return nil
 }
 
+func (w *work) failed(err error) { w.cache.observe(Event{Kind: EventStoreError, Err: err}) }
+
 // renew keeps the quarantine up while the database takes its time.
 func (w *work) renew() {
 	w.mu.Lock()
@@ -213,7 +255,7 @@ func (w *work) renew() {
 	ctx, cancel := context.WithTimeout(backgroundContext, storeTime)
 	defer cancel()
 	if _, err := w.cache.hub.store.Quarantine(ctx, &w.marks, quarantineTime); err != nil {
-		w.cache.observe(Event{Kind: EventStoreError, Err: err})
+		w.failed(err)
 	}
 	w.renewal.Reset(quarantineTime / 3)
 }
@@ -229,23 +271,26 @@ func (w *work) release(ctx context.Context, outcome error) {
 	}
 	w.late()
 	w.compute()
-	if w.marks.empty() {
-		return
-	}
-	if w.marks.Writer == (Token{}) {
-		w.marks.Writer = newToken() // of a work that had nothing to quarantine
-	}
 	hold := time.Duration(0)
 	if outcome != nil && !w.settled(outcome) {
 		hold = unknownTime
 	}
+	if w.marks.empty() && (w.marks.Board == "" || outcome != nil && hold == 0) {
+		return // a write that has failed has touched nobody's keys
+	}
+	if w.marks.Writer == (Token{}) {
+		w.marks.Writer = newToken() // of a work that had nothing to quarantine
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
 	h := w.cache.hub
-	err := h.settle(ctx, &w.marks, hold)
+	version, err := h.settle(ctx, &w.marks, hold)
+	for err == nil && w.heed(ctx, version) {
+		version, err = h.settle(ctx, &w.marks, hold)
+	}
 	if err != nil {
-		w.cache.observe(Event{Kind: EventStoreError, Err: err})
-		h.journal.enter(h, entry{w.marks, hold})
+		w.failed(err)
+		h.journal.enter(h, entry{w.marks, hold, w.version})
 	}
 	if w.suspect {
 		h.journal.suspect.Add(-1)

@@ -1,0 +1,280 @@
+package moneyclip
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Programs that share a store may have different rules: two services, or the old and the new version of one while it
+// is deployed. Each writer has to drop what any of them has stored. So a reader puts what its rule wants of writers on the
+// store's board before it asks for its first lease, and a writer compares the version of the board with the one that it
+// knows: with its quarantine, and again with its release. What it did not know it drops then, before its caller has
+// the answer.
+//
+// A store may lose a board. Whoever finds none ends the generation of all rules before a new one is made: what was
+// stored under a rule that the new board lacks is good no more. And a reader stores nothing unless the board is the one
+// that it has found its notice on before it asked for the lease.
+
+// A board is what this process knows of the board for one database in one namespace.
+type board struct {
+	name       string
+	namespace  string
+	everything string // the generation of all rules
+	store      Store
+	site       *site
+
+	version atomic.Pointer[string] // of what is known; empty: nothing
+
+	foreign atomic.Pointer[[]string] // notices of other processes, sorted
+
+	mu  sync.RWMutex // protects own; held while the store is asked
+	own map[string]*posted
+}
+
+// A posted notice is one that this process has put on the board.
+type posted struct {
+	life time.Duration
+	at   time.Time // when it was last seen there after it was published; zero: not yet
+}
+
+const (
+	noticeMargin  = time.Hour              // that a notice outlives the oldest row of its rule
+	noticeAge     = 10 * time.Minute       // after which a notice is published again; much less than the margin
+	boardPatience = 250 * time.Millisecond // of a reader, the first time that it needs a rule
+)
+
+func newBoard(store Store, namespace, scope string, s *site) *board {
+	b := &board{
+		name:       namespace + ":" + scope + ":@@rules",
+		namespace:  namespace,
+		everything: namespace + ":@@",
+		store:      store,
+		site:       s,
+		own:        map[string]*posted{},
+	}
+	b.version.Store(new(string))
+	b.foreign.Store(new([]string))
+	return b
+}
+
+// announce sees to it that a notice is on the board. The version is that of the board with the notice. It reports false
+// if that can not be said now.
+func (b *board) announce(ctx context.Context, text string, life time.Duration) (version string, ok bool, err error) {
+	b.mu.RLock()
+	mine := b.own[text]
+	version = *b.version.Load()
+	recent := mine != nil && version != "" && time.Since(mine.at) < noticeAge
+	b.mu.RUnlock()
+	if recent {
+		return version, true, nil
+	}
+	if !b.mu.TryLock() {
+		return "", false, nil // somebody is asking already
+	}
+	defer b.mu.Unlock()
+	if b.own[text] == nil {
+		b.own[text] = &posted{}
+	}
+	b.own[text].life = life + noticeMargin
+	ctx, cancel := context.WithTimeout(ctx, boardPatience)
+	defer cancel()
+	if err := b.publish(ctx); err != nil {
+		return "", false, err
+	}
+	return *b.version.Load(), true, nil
+}
+
+// look learns what is on the board.
+func (b *board) look(ctx context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.publish(ctx)
+}
+
+// publish puts the notices of this process on the board, and takes in the others'. The board is locked.
+func (b *board) publish(ctx context.Context) error {
+	var notices []Notice
+	for text, p := range b.own {
+		notices = append(notices, Notice{text, p.life})
+	}
+	got, err := b.store.Publish(ctx, b.name, notices, false)
+	if err == nil && got.Version == "" {
+		// Before anybody writes by a board that lacks what the one before had on it.
+		if _, err = b.store.Release(ctx, &Marks{Writer: newToken(), Generations: []string{b.everything}}); err == nil {
+			got, err = b.store.Publish(ctx, b.name, notices, true)
+		}
+	}
+	if err == nil && got.Version == "" {
+		err = errors.New("moneyclip: the store does not keep its boards")
+	}
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	var foreign []string
+	for _, text := range got.Notices {
+		if mine := b.own[text]; mine != nil {
+			mine.at = now
+		} else {
+			foreign = append(foreign, text)
+		}
+	}
+	slices.Sort(foreign)
+	if !slices.Equal(foreign, *b.foreign.Load()) {
+		b.foreign.Store(&foreign)
+		b.site.heed(b.site.all()...)
+	}
+	// After the rules: who finds the version known must find them too.
+	b.version.Store(&got.Version)
+	return nil
+}
+
+// isAt reports whether the board is still at a version.
+func (b *board) isAt(ctx context.Context, version string) bool {
+	now, err := b.store.Release(ctx, &Marks{Board: b.name})
+	if err == nil && now != version {
+		b.look(ctx) // the next reader need not find out again; if it fails, that one will
+	}
+	return err == nil && now == version
+}
+
+// heed binds what other processes have published, in some databases of the site. Plans of writes that were made without it
+// are made again.
+func (s *site) heed(databases ...*database) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range databases {
+		if m := d.meaning.Load(); m != nil {
+			m.foreign.Store(m.bindForeign())
+			m.unplan()
+		}
+	}
+}
+
+// board returns the site's board in a namespace. It is nil on a store that is this process's alone.
+func (s *site) board(h *hub, namespace, scope string) *board {
+	if !h.shared {
+		return nil
+	}
+	s.list.Lock()
+	defer s.list.Unlock()
+	for _, b := range s.boards {
+		if b.namespace == namespace {
+			return b
+		}
+	}
+	b := newBoard(h.store, namespace, scope, s)
+	s.boards = append(s.boards, b)
+	return b
+}
+
+// bindForeign binds the rules that other processes have published.
+func (m *meaning) bindForeign() *[]*bound {
+	d := m.database
+	d.site.list.Lock()
+	boards := slices.Clone(d.site.boards)
+	d.site.list.Unlock()
+	var foreign []*bound
+	for _, b := range boards {
+		// The owner of rules that are there for writers only: no read uses them.
+		guest := &Cache{
+			dialect: d.dialect, hub: d.hub, namespace: b.namespace, maxKeys: defaultMaxKeys, logger: slog.New(slog.DiscardHandler),
+		}
+		for _, text := range *b.foreign.Load() {
+			if rule := m.bindNotice(guest, text); rule != nil {
+				foreign = append(foreign, rule)
+			}
+		}
+	}
+	return &foreign
+}
+
+// A notice is what writers have to know of one rule, and for the rule of a sqlc query of one of its texts, as it stands
+// on a board.
+type notice struct {
+	Format int      `json:"format"`
+	Name   string   `json:"name"`
+	Key    string   `json:"key"`
+	Query  string   `json:"query,omitempty"`
+	Table  string   `json:"table,omitempty"`
+	By     []string `json:"by,omitempty"`
+	Args   []int    `json:"args,omitempty"`
+	On     []On     `json:"on,omitempty"`
+	NoOn   bool     `json:"no_on,omitempty"` // On is not inferred: there is none
+	Text   string   `json:"text,omitempty"`
+	Path   []string `json:"path,omitempty"` // in which names without a schema are looked up
+}
+
+// noticeFormat goes up when a key's spelling changes, or what is inferred from a text.
+const noticeFormat = 1
+
+// noticeOf is the notice of a rule as one text uses it.
+func noticeOf(b *bound, text string) string {
+	n := notice{
+		Format: noticeFormat, Name: b.Name, Key: b.Key, Query: b.Query, Table: b.Table, By: b.By, On: b.On,
+		NoOn: b.On != nil && len(b.On) == 0, Path: b.meaning.catalog.Path,
+	}
+	if b.Query != "" {
+		n.Args = b.Args
+	}
+	if b.bySQLCName() {
+		n.Text = text
+	}
+	encoded, err := json.Marshal(n)
+	if err != nil {
+		panic("moneyclip: a rule can not be encoded: " + err.Error()) // it is strings and numbers
+	}
+	return string(encoded)
+}
+
+// bindNotice binds one rule of another process; nil: this database can not be meant. Of a rule that is not understood every
+// write drops every key.
+func (m *meaning) bindNotice(guest *Cache, text string) *bound {
+	var n notice
+	if err := json.Unmarshal([]byte(text), &n); err != nil || n.Name == "" {
+		everything := guest.everything()
+		return &bound{rule: &rule{counters: new(counters)}, meaning: m, owner: guest, generations: [2]string{everything, everything},
+			unclear: "a rule of another program is not understood"}
+	}
+	r, err := compile(Rule{Name: n.Name, Key: n.Key, Query: n.Query, Table: n.Table, By: n.By, Args: n.Args, On: n.On}, place{})
+	if err != nil {
+		r = &rule{Rule: Rule{Name: n.Name}, counters: new(counters)}
+	}
+	if n.NoOn {
+		r.On = []On{}
+	}
+	if err != nil || n.Format != noticeFormat || m.catalog == nil {
+		b := &bound{rule: r, meaning: m, owner: guest}
+		b.locate(m.database.scope)
+		b.unclear = "a rule of another program is not understood"
+		return b
+	}
+	// Names in its text mean what they mean to the session that has sent it.
+	catalog := *m.catalog
+	catalog.Path = n.Path
+	under := &meaning{database: m.database, catalog: &catalog, plans: map[string]*plan{}}
+	b := bind(under, guest, r)
+	var absent absentError
+	if b.idle == "" && n.Text != "" {
+		_, err := b.learn(under, m.database.hub.analyze(m.database.dialect, n.Text, &catalog))
+		if errors.As(err, &absent) {
+			return nil
+		}
+		if err != nil {
+			b.idle = err.Error()
+		}
+	} else if b.isAbsent {
+		return nil
+	}
+	if b.idle != "" {
+		b.unclear = fmt.Sprintf("rule %s of another program: %s", n.Name, b.idle)
+	}
+	return b
+}

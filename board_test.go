@@ -1,0 +1,436 @@
+package moneyclip_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/moneyclip/moneyclip"
+)
+
+// A sharedStore is what several processes share, seen by one of them.
+type sharedStore struct {
+	moneyclip.Store
+	boards *boards
+	down   atomic.Bool
+	before atomic.Pointer[func(step string)] // called before each step
+}
+
+// boards are the boards of a store.
+type boards struct {
+	mu       sync.Mutex
+	notices  map[string]map[string]bool // :: board → notice
+	versions map[string]string
+	count    int
+}
+
+func (b *boards) lose() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.notices)
+	clear(b.versions)
+}
+
+func (b *boards) put(board, notice string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.notices[board][notice] {
+		if b.notices[board] == nil {
+			b.notices[board] = map[string]bool{}
+		}
+		b.notices[board][notice] = true
+		b.count++
+		b.versions[board] = fmt.Sprint(b.count)
+	}
+	return b.versions[board]
+}
+
+// only is the name of the only board.
+func (b *boards) only(t *testing.T) string {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for name := range b.versions {
+		return name
+	}
+	t.Fatal("there is no board")
+	return ""
+}
+
+// processes are n views of one store.
+func processes(n int) []*sharedStore {
+	beneath := moneyclip.NewMemStore(1 << 20)
+	b := &boards{notices: map[string]map[string]bool{}, versions: map[string]string{}}
+	var all []*sharedStore
+	for range n {
+		all = append(all, &sharedStore{Store: beneath, boards: b})
+	}
+	return all
+}
+
+func (s *sharedStore) step(name string) error {
+	if f := s.before.Load(); f != nil {
+		(*f)(name)
+	}
+	if s.down.Load() {
+		return errStore
+	}
+	return nil
+}
+
+func (s *sharedStore) Shared() bool { return true }
+
+func (s *sharedStore) Healthy(context.Context) error { return s.step("healthy") }
+
+func (s *sharedStore) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, error) {
+	if err := s.step("get"); err != nil {
+		return nil, err
+	}
+	return s.Store.Get(ctx, slot)
+}
+
+func (s *sharedStore) Lease(
+	ctx context.Context, slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, renew bool,
+) (moneyclip.Grant, error) {
+	if err := s.step("lease"); err != nil {
+		return moneyclip.Grant{}, err
+	}
+	return s.Store.Lease(ctx, slot, token, d, renew)
+}
+
+func (s *sharedStore) Fill(
+	ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age,
+) (bool, error) {
+	if err := s.step("fill"); err != nil {
+		return false, err
+	}
+	return s.Store.Fill(ctx, slot, lease, row, age)
+}
+
+func (s *sharedStore) Quarantine(ctx context.Context, marks *moneyclip.Marks, d time.Duration) (string, error) {
+	if err := s.step("quarantine"); err != nil {
+		return "", err
+	}
+	if _, err := s.Store.Quarantine(ctx, marks, d); err != nil {
+		return "", err
+	}
+	return s.version(marks), nil
+}
+
+func (s *sharedStore) Release(ctx context.Context, marks *moneyclip.Marks) (string, error) {
+	if err := s.step("release"); err != nil {
+		return "", err
+	}
+	if _, err := s.Store.Release(ctx, marks); err != nil {
+		return "", err
+	}
+	return s.version(marks), nil
+}
+
+func (s *sharedStore) version(marks *moneyclip.Marks) string {
+	s.boards.mu.Lock()
+	defer s.boards.mu.Unlock()
+	return s.boards.versions[marks.Board]
+}
+
+func (s *sharedStore) Publish(
+	_ context.Context, board string, notices []moneyclip.Notice, create bool,
+) (moneyclip.Board, error) {
+	if err := s.step("publish"); err != nil {
+		return moneyclip.Board{}, err
+	}
+	b := s.boards
+	b.mu.Lock()
+	_, there := b.versions[board]
+	if !there && create {
+		b.count++
+		b.versions[board] = fmt.Sprint(b.count)
+	}
+	b.mu.Unlock()
+	if !there && !create {
+		return moneyclip.Board{}, nil
+	}
+	for _, n := range notices {
+		b.put(board, n.Text)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	got := moneyclip.Board{Version: b.versions[board]}
+	for text := range b.notices[board] {
+		got.Notices = append(got.Notices, text)
+	}
+	return got, nil
+}
+
+const peopleSchema = `
+	CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, city TEXT);
+	CREATE TABLE things (id INTEGER PRIMARY KEY, person INTEGER, label TEXT);
+	INSERT INTO people VALUES (1, 'Ann', 'Rome'), (2, 'Bob', 'Oslo');
+	INSERT INTO things VALUES (10, 1, 'hat')`
+
+var (
+	personRule = moneyclip.Rule{Key: "person:%d", Table: "people", By: []string{"id"}}
+	thingsRule = moneyclip.Rule{Key: "things:%d", Query: "ThingsOf"}
+)
+
+const (
+	personQuery = "SELECT name, city FROM people WHERE id = ?"
+	thingsQuery = "-- name: ThingsOf :one\nSELECT count(*) FROM things WHERE person = ?"
+)
+
+// a town is a database that several processes reach, each with rules of its own.
+type town struct {
+	*fixture // the first process
+	stores   []*sharedStore
+	others   []*fixture
+}
+
+// newTown opens the database in as many processes as there are lists of rules.
+func newTown(t *testing.T, rules ...[]moneyclip.Rule) *town {
+	t.Helper()
+	w := &town{stores: processes(len(rules))}
+	w.fixture = open(t, peopleSchema, moneyclip.Config{Store: w.stores[0], Rules: rules[0]})
+	for i, list := range rules[1:] {
+		other := *w.fixture
+		other.wire = new(wire)
+		other.cache = newCache(t, moneyclip.Config{Store: w.stores[i+1], Rules: list, Logger: w.log.logger()})
+		other.DB = other.through(t, other.cache, w.dsn)
+		w.others = append(w.others, &other)
+	}
+	return w
+}
+
+// warmed reads until the answer is stored, which nobody waits for.
+func warmed(t *testing.T, f *fixture, query string, args ...any) {
+	t.Helper()
+	for range 500 {
+		if _, asked := f.read(t, query, args...); !asked {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatalf("%s is never stored", query)
+}
+
+func TestBoard(t *testing.T) {
+	writes := map[string]func(t *testing.T, f *fixture, query string){
+		"plain": func(t *testing.T, f *fixture, query string) { exec(t, f, query) },
+		"transaction": func(t *testing.T, f *fixture, query string) {
+			tx, err := f.Begin()
+			if err != nil {
+				t.Fatal(err)
+			}
+			exec(t, tx, query)
+			if err := tx.Commit(); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"rows": func(t *testing.T, f *fixture, query string) { readRow(t, f.DB, query+" RETURNING id") },
+	}
+	for name, write := range writes {
+		t.Run(name, func(t *testing.T) {
+			w := newTown(t, []moneyclip.Rule{personRule, thingsRule}, nil, []moneyclip.Rule{thingsRule})
+			writer, other := w.others[0], w.others[1]
+			write(t, writer, "UPDATE people SET city = 'Bern' WHERE id = 1") // nobody has published anything yet
+			warmed(t, w.fixture, personQuery, 1)
+			warmed(t, w.fixture, personQuery, 2)
+			warmed(t, w.fixture, thingsQuery, 1)
+			warmed(t, other, thingsQuery, 1)
+
+			write(t, writer, "UPDATE people SET name = 'Amy' WHERE id = 1")
+			w.wantMiss(t, personQuery, 1)
+			w.wantHit(t, personQuery, 2)
+			w.wantHit(t, thingsQuery, 1)
+
+			write(t, writer, "INSERT INTO things (id, person, label) VALUES (11, 1, 'cap')")
+			w.wantMiss(t, thingsQuery, 1)
+			write(t, other, "DELETE FROM people WHERE id = 2") // it has the rule for things alone
+			w.wantMiss(t, personQuery, 2)
+		})
+	}
+}
+
+// The same program twice: there is nothing that one does not know of the other.
+func TestBoardOfEqualPrograms(t *testing.T) {
+	rules := []moneyclip.Rule{personRule, thingsRule}
+	w := newTown(t, rules, rules)
+	for _, f := range []*fixture{w.fixture, w.others[0]} {
+		warmed(t, f, personQuery, 1)
+		warmed(t, f, personQuery, 2)
+		warmed(t, f, thingsQuery, 1)
+	}
+	exec(t, w.others[0], "UPDATE people SET name = 'Amy' WHERE id = 1")
+	w.wantMiss(t, personQuery, 1)
+	w.wantHit(t, personQuery, 2)
+	w.wantHit(t, thingsQuery, 1)
+}
+
+// A store may lose a board, and another one may be made by a process that does not know what was on it.
+func TestLostBoard(t *testing.T) {
+	w := newTown(t, []moneyclip.Rule{personRule}, nil, []moneyclip.Rule{thingsRule})
+	warmed(t, w.fixture, personQuery, 1)
+	w.stores[0].boards.lose()
+	warmed(t, w.others[1], thingsQuery, 1) // makes a board that lacks the rule for people
+	exec(t, w.others[0], "UPDATE people SET name = 'Amy' WHERE id = 1")
+	w.wantMiss(t, personQuery, 1)
+	warmed(t, w.fixture, personQuery, 1)
+	exec(t, w.others[0], "UPDATE people SET name = 'Ada' WHERE id = 1")
+	w.wantMiss(t, personQuery, 1)
+}
+
+// A board that is lost between the lease and the fill takes the fill with it.
+func TestBoardLostDuringRead(t *testing.T) {
+	w := newTown(t, []moneyclip.Rule{personRule}, nil, []moneyclip.Rule{thingsRule})
+	warmed(t, w.fixture, personQuery, 2) // the notice is on the board
+	released := make(chan struct{})
+	once := sync.Once{}
+	hook := func(step string) {
+		if step == "release" { // the reader asks for the version
+			once.Do(func() {
+				defer close(released)
+				w.stores[0].boards.lose()
+				readRow(t, w.others[1].DB, thingsQuery, 1)
+				exec(t, w.others[0], "UPDATE people SET name = 'Amy' WHERE id = 1")
+			})
+		}
+	}
+	w.stores[0].before.Store(&hook)
+	w.read(t, personQuery, 1)
+	<-released
+	w.cache.Close()
+	if got := readRow(t, w.DB, personQuery, 1); !strings.Contains(got, "Amy") {
+		t.Errorf("got %s", got)
+	}
+}
+
+// Of a notice that a process does not understand it drops everything, at every write.
+func TestUnknownNotice(t *testing.T) {
+	for name, text := range map[string]string{
+		"later format": `{"format": 1000, "name": "person:%d"}`,
+		"no rule":      `{"format": 1, "name": "person:%d", "key": "%"}`,
+		"no notice":    `what`,
+		"no columns":   `{"format": 1, "name": "person:%d", "key": "person:%d", "table": "people", "by": ["none"]}`,
+		"no pins":      `{"format": 1, "name": "person:%d", "key": "person:%d", "query": "X", "args": [1], "text": "SELECT name FROM people WHERE city = 'x' AND ? > 0"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newTown(t, []moneyclip.Rule{personRule}, nil)
+			warmed(t, w.fixture, personQuery, 1)
+			b := w.stores[0].boards
+			b.put(b.only(t), text)
+			exec(t, w.others[0], "UPDATE things SET label = 'x' WHERE id = 99")
+			w.wantMiss(t, personQuery, 1)
+		})
+	}
+	t.Run("absent table", func(t *testing.T) {
+		w := newTown(t, []moneyclip.Rule{personRule}, nil)
+		warmed(t, w.fixture, personQuery, 1)
+		b := w.stores[0].boards
+		b.put(b.only(t), `{"format": 1, "name": "person:%d", "key": "person:%d", "table": "elsewhere", "by": ["id"]}`)
+		exec(t, w.others[0], "UPDATE things SET label = 'x' WHERE id = 99")
+		w.wantHit(t, personQuery, 1)
+	})
+}
+
+// Two versions of one program: what the new one stores under the old name of a rule, the old one drops too.
+func TestRollingDeploy(t *testing.T) {
+	old := moneyclip.Rule{Name: "person", Key: "person:%d", Table: "people", By: []string{"id"}}
+	renewed := moneyclip.Rule{Name: "person", Key: "people/%s/%d", Table: "people", By: []string{"city", "id"}}
+	const query = "SELECT name FROM people WHERE id = ? AND city = ?"
+	w := newTown(t, []moneyclip.Rule{old}, []moneyclip.Rule{renewed})
+	warmed(t, w.fixture, personQuery, 1)
+	warmed(t, w.others[0], query, 1, "Rome")
+	warmed(t, w.others[0], query, 2, "Oslo")
+	exec(t, w.fixture, "UPDATE people SET name = 'Amy' WHERE id = 1 AND city = 'Rome'")
+	w.others[0].wantMiss(t, query, 1, "Rome")
+	w.others[0].wantHit(t, query, 2, "Oslo")
+	exec(t, w.others[0], "UPDATE people SET name = 'Ada' WHERE id = 1")
+	w.wantMiss(t, personQuery, 1)
+}
+
+// While the store is out of reach writes go on. What they have touched is dropped before this process reads from the
+// store again: also what another process has told the store meanwhile.
+func TestBoardAfterOutage(t *testing.T) {
+	w := newTown(t, []moneyclip.Rule{personRule}, []moneyclip.Rule{thingsRule})
+	writer := w.others[0]
+	warmed(t, writer, thingsQuery, 1)
+	warmed(t, w.fixture, personQuery, 2)
+	exec(t, writer, "UPDATE people SET name = 'Abe' WHERE id = 2") // so it knows the rule for people
+	warmed(t, w.fixture, personQuery, 1)
+	warmed(t, w.fixture, personQuery, 2)
+	if err := writer.cache.Healthy(t.Context()); err != nil {
+		t.Error(err)
+	}
+
+	w.stores[1].down.Store(true)
+	if err := writer.cache.Healthy(t.Context()); err == nil {
+		t.Error("healthy without a store")
+	}
+	exec(t, writer, "UPDATE people SET name = 'Amy' WHERE id = 1")
+	if err := writer.cache.Healthy(t.Context()); err == nil || !strings.Contains(err.Error(), "1 write") {
+		t.Errorf("a write that the store does not know of: %v", err)
+	}
+	writer.wantMiss(t, thingsQuery, 1)
+	w.stores[1].down.Store(false)
+	settled(t, writer.cache)
+	w.wantMiss(t, personQuery, 1)
+	w.wantHit(t, personQuery, 2)
+	writer.wantHit(t, thingsQuery, 1)
+
+	w.stores[1].down.Store(true)
+	exec(t, writer, "UPDATE things SET label = 'new' WHERE id = 10")
+	b := w.stores[0].boards
+	b.put(b.only(t), `{"format": 1, "name": "label", "key": "label:%d", "table": "things", "by": ["id"]}`)
+	w.stores[1].down.Store(false)
+	settled(t, writer.cache)
+	w.wantMiss(t, personQuery, 2) // who knows what else has changed
+}
+
+func settled(t *testing.T, c *moneyclip.Cache) {
+	t.Helper()
+	for range 100 {
+		if c.Healthy(t.Context()) == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("not healthy within a second of the store's return")
+}
+
+// A notice holds what the rule says, and neither an argument nor a value.
+func TestNotice(t *testing.T) {
+	w := newTown(t, []moneyclip.Rule{thingsRule})
+	warmed(t, w.fixture, thingsQuery, 1)
+	b := w.stores[0].boards
+	name := b.only(t)
+	if !strings.HasPrefix(name, "moneyclip:") || !strings.HasSuffix(name, ":@@rules") {
+		t.Errorf("board %q", name)
+	}
+	for text := range b.notices[name] {
+		var got map[string]any
+		if err := json.Unmarshal([]byte(text), &got); err != nil {
+			t.Fatal(err)
+		}
+		if got["name"] != "ThingsOf" || got["text"] != thingsQuery || got["key"] != "things:%d" || len(got) != 6 {
+			t.Errorf("notice %v", got)
+		}
+	}
+}
+
+// A read whose store fails is a read of the database, after one attempt.
+func TestFailedOnce(t *testing.T) {
+	w := newTown(t, []moneyclip.Rule{personRule})
+	warmed(t, w.fixture, personQuery, 1)
+	var steps []string
+	hook := func(step string) { steps = append(steps, step) }
+	w.stores[0].before.Store(&hook)
+	w.stores[0].down.Store(true)
+	w.wantMiss(t, personQuery, 1)
+	if len(steps) != 1 || steps[0] != "get" {
+		t.Errorf("the store was asked to %q", steps)
+	}
+}

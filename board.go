@@ -207,7 +207,6 @@ type notice struct {
 	By     []string `json:"by,omitempty"`
 	Args   []int    `json:"args,omitempty"`
 	On     []On     `json:"on,omitempty"`
-	NoOn   bool     `json:"no_on,omitempty"` // On is not inferred: there is none
 	Text   string   `json:"text,omitempty"`
 	Path   []string `json:"path,omitempty"` // in which names without a schema are looked up
 }
@@ -219,7 +218,7 @@ const noticeFormat = 1
 func noticeOf(b *bound, text string) string {
 	n := notice{
 		Format: noticeFormat, Name: b.Name, Key: b.Key, Query: b.Query, Table: b.Table, By: b.By, On: b.On,
-		NoOn: b.On != nil && len(b.On) == 0, Path: b.meaning.catalog.Path,
+		Path: b.meaning.catalog.Path,
 	}
 	if b.Query != "" {
 		n.Args = b.Args
@@ -246,9 +245,6 @@ func (m *meaning) bindNotice(guest *Cache, text string) *bound {
 	r, err := compile(Rule{Name: n.Name, Key: n.Key, Query: n.Query, Table: n.Table, By: n.By, Args: n.Args, On: n.On}, place{})
 	if err != nil {
 		r = &rule{Rule: Rule{Name: n.Name}, counters: new(counters)}
-	}
-	if n.NoOn {
-		r.On = []On{}
 	}
 	if err != nil || n.Format != noticeFormat || m.catalog == nil {
 		b := &bound{rule: r, meaning: m, owner: guest}

@@ -18,6 +18,7 @@ type sharedStore struct {
 	moneyclip.Store
 	boards *boards
 	down   atomic.Bool
+	secret atomic.Bool                       // it publishes nothing
 	before atomic.Pointer[func(step string)] // called before each step
 }
 
@@ -141,8 +142,8 @@ func (s *sharedStore) version(marks *moneyclip.Marks) string {
 func (s *sharedStore) Publish(
 	_ context.Context, board string, notices []moneyclip.Notice, create bool,
 ) (moneyclip.Board, error) {
-	if err := s.step("publish"); err != nil {
-		return moneyclip.Board{}, err
+	if err := s.step("publish"); err != nil || s.secret.Load() {
+		return moneyclip.Board{}, errStore
 	}
 	b := s.boards
 	b.mu.Lock()
@@ -311,7 +312,7 @@ func TestBoardLostDuringRead(t *testing.T) {
 // Of a notice that a process does not understand it drops everything, at every write.
 func TestUnknownNotice(t *testing.T) {
 	for name, text := range map[string]string{
-		"later format": `{"format": 1000, "name": "person:%d"}`,
+		"later format": `{"format": 1000, "name": "person:%d", "key": "person:%d", "table": "people", "by": ["id"]}`,
 		"no rule":      `{"format": 1, "name": "person:%d", "key": "%"}`,
 		"no notice":    `what`,
 		"no columns":   `{"format": 1, "name": "person:%d", "key": "person:%d", "table": "people", "by": ["none"]}`,
@@ -349,6 +350,46 @@ func TestRollingDeploy(t *testing.T) {
 	w.others[0].wantMiss(t, query, 1, "Rome")
 	w.others[0].wantHit(t, query, 2, "Oslo")
 	exec(t, w.others[0], "UPDATE people SET name = 'Ada' WHERE id = 1")
+	w.wantMiss(t, personQuery, 1)
+}
+
+// A rule that a writer learns of with its quarantine is quarantined too, before anybody can see what it changes.
+func TestBoardWithQuarantine(t *testing.T) {
+	w := newTown(t, []moneyclip.Rule{personRule}, []moneyclip.Rule{thingsRule})
+	writer := w.others[0]
+	warmed(t, writer, thingsQuery, 1)
+	warmed(t, w.fixture, personQuery, 1)
+	tx, err := writer.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, tx, "INSERT INTO things (id, person, label) VALUES (11, 1, 'cap')")
+	exec(t, tx, "UPDATE people SET name = 'Amy' WHERE id = 1")
+	quarantines := 0
+	hook := func(step string) {
+		if step == "release" {
+			w.fixture.wantMiss(t, personQuery, 1)
+			w.fixture.wantMiss(t, personQuery, 1) // it stores nothing
+		}
+		if step == "quarantine" {
+			quarantines++
+		}
+	}
+	w.stores[1].before.Store(&hook)
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if quarantines != 2 {
+		t.Errorf("%d quarantines, want one for what was known and one for all", quarantines)
+	}
+}
+
+// A board that can not be read may say anything.
+func TestUnreadableBoard(t *testing.T) {
+	w := newTown(t, []moneyclip.Rule{personRule}, nil)
+	warmed(t, w.fixture, personQuery, 1)
+	w.stores[1].secret.Store(true)
+	exec(t, w.others[0], "UPDATE people SET name = 'Amy' WHERE id = 1")
 	w.wantMiss(t, personQuery, 1)
 }
 

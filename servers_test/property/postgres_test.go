@@ -119,7 +119,7 @@ func (*postgresDatabase) Error(err error) string {
 // Locked reports whether a lock was not to be had, or a plan is out of date, which each connection finds out for itself.
 func (*postgresDatabase) Locked(text string) bool {
 	return strings.Contains(text, "0A000: ERROR: cached plan") || strings.Contains(text, "55P03") || strings.Contains(text, "40P01") ||
-		strings.Contains(text, "40001")
+		strings.Contains(text, "40001") || strings.Contains(text, "08P01: ERROR: bind message has")
 }
 
 // Stale reports whether a statement has to be planned again.

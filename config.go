@@ -109,8 +109,8 @@ func build(dialect Dialect, cfg Config, places []place, h *hub) (*Cache, error) 
 		cfg.Namespace = defaultNamespace
 	}
 	for _, part := range []struct{ name, value string }{{"Namespace", cfg.Namespace}, {"Scope", cfg.Scope}} {
-		if strings.ContainsFunc(part.value, func(r rune) bool { return r <= ' ' || r == ':' || r == 0x7f }) {
-			faults = append(faults, fmt.Errorf("%s %q: blanks, colons and control characters are not allowed", part.name, part.value))
+		if strings.ContainsFunc(part.value, func(r rune) bool { return r <= ' ' || r == ':' || r == '{' || r == '}' || r == 0x7f }) {
+			faults = append(faults, fmt.Errorf("%s %q: blanks, colons, braces and control characters are not allowed", part.name, part.value))
 		}
 	}
 	if cfg.MaxKeys < 0 {

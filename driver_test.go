@@ -227,7 +227,7 @@ func TestDriverEnvironment(t *testing.T) {
 		{"MONEYCLIP_REDIS_URL=redis://:secret@localhost", "moneyclip: MONEYCLIP_REDIS_URL is set, but no package that can use it is imported"},
 		{"MONEYCLIP_DISABLE=yes", `moneyclip: MONEYCLIP_DISABLE is "yes": it is 1, 0 or not set`},
 		{"MONEYCLIP_DISABLE=1", "<nil>"},
-		{"MONEYCLIP_NAMESPACE=a:b", `moneyclip: Namespace "a:b": blanks, colons and control characters are not allowed`},
+		{"MONEYCLIP_NAMESPACE=a:b", `moneyclip: Namespace "a:b": blanks, colons, braces and control characters are not allowed`},
 	} {
 		got := strings.TrimSpace(runProgram(t, []string{test.env}, file))
 		if got != test.want {

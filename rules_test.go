@@ -97,15 +97,15 @@ func TestConfigFaults(t *testing.T) {
 			{Name: "e", Key: "%d-%d", Table: "v", By: []string{"x", "y"}}, {Name: "f", Key: "%d:%d", Table: "V", By: []string{"Y", "X"}},
 			{Key: "%x"},
 		},
-		Namespace: "a:b", Scope: "a b", MaxKeys: -1, Outage: 7,
+		Namespace: "a{b}", Scope: "a b", MaxKeys: -1, Outage: 7,
 	})
 	want := strings.Split(`moneyclip: rule a: the name "a" is already in the Config
 rule b: a rule for "T" by the same columns is already in the Config
 rule d: the same Query is already in the Config
 rule f: a rule for "V" by the same columns is already in the Config
 rule %x: key "%x": "%x" is not a verb; the verbs are %d, %s and %v
-Namespace "a:b": blanks, colons and control characters are not allowed
-Scope "a b": blanks, colons and control characters are not allowed
+Namespace "a{b}": blanks, colons, braces and control characters are not allowed
+Scope "a b": blanks, colons, braces and control characters are not allowed
 MaxKeys can not be negative
 unknown outage policy 7`, "\n")
 	if err == nil || err.Error() != strings.Join(want, "\n") {

@@ -3,6 +3,7 @@ package moneyclip_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -335,6 +336,23 @@ func TestUnknownNotice(t *testing.T) {
 		exec(t, w.others[0], "UPDATE things SET label = 'x' WHERE id = 99")
 		w.wantHit(t, personQuery, 1)
 	})
+}
+
+// Where a write must not be done unless the store knows of it, that holds for one that no rule of its program watches too.
+func TestFailWritesWithoutRules(t *testing.T) {
+	w := newTown(t, []moneyclip.Rule{personRule})
+	store := processes(1)[0]
+	other := *w.fixture
+	other.cache = newCache(t, moneyclip.Config{Store: store, Outage: moneyclip.FailWrites, Logger: w.log.logger()})
+	other.DB = other.through(t, other.cache, w.dsn)
+	exec(t, &other, "UPDATE people SET name = 'Amy' WHERE id = 1")
+	store.down.Store(true)
+	if _, err := other.Exec("UPDATE people SET name = 'Ada' WHERE id = 1"); !errors.Is(err, moneyclip.ErrCacheDown) {
+		t.Errorf("got %v, want ErrCacheDown", err)
+	}
+	if got := readRow(t, w.bare, personQuery, 1); !strings.Contains(got, "Amy") {
+		t.Errorf("the database holds %s", got)
+	}
 }
 
 // Two versions of one program: what the new one stores under the old name of a rule, the old one drops too.

@@ -233,8 +233,9 @@ func (c *conn) passes(p *plan) bool {
 	if !p.isPlain() || c.implicit(c.session) {
 		return false
 	}
-	// On a tainted connection a name may mean another table than it does elsewhere.
-	return p.statement.Kind != KindWrite || c.taint() == ""
+	// On a tainted connection a name may mean another table than it does elsewhere. And where a write must not be done
+	// unless the store knows of it, it is asked what other processes want before it is done.
+	return p.statement.Kind != KindWrite || c.taint() == "" && !(c.cache.hub.shared && c.cache.outage == FailWrites)
 }
 
 // taint says why nothing that the connection does can be taken at its word; empty: it can.

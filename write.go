@@ -218,8 +218,8 @@ func (w *work) quarantine(ctx context.Context) error {
 	w.marks.Writer = newToken() // M28: an attempt that is made again has a name of its own
 	w.late()
 	w.compute()
-	if w.marks.empty() {
-		return nil // other rules that may have come to be are asked for after it: one round trip is enough then
+	if w.marks.empty() && (w.marks.Board == "" || w.cache.outage != FailWrites) {
+		return nil // for rules of other processes it is enough to look at the board after it
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()

@@ -29,9 +29,6 @@ func (c *consequences) note(s *step) {
 	if !s.collides {
 		c.written[tableOp{w.Table, w.Op}] = true
 	}
-	if w.Op != Update {
-		return
-	}
 	columns := []string{"*"}
 	if !w.SetAll {
 		columns = columns[:0]
@@ -53,7 +50,7 @@ func assignedBy(assigned map[ColumnName]int, table, column string, own *Write) b
 		if name.Table != table || column != "" && name.Column != column && name.Column != "*" {
 			continue
 		}
-		if own != nil && own.Op == Update && (own.SetAll && name.Column == "*" ||
+		if own != nil && (own.SetAll && name.Column == "*" ||
 			slices.ContainsFunc(own.Set, func(a Assignment) bool { return a.Column == name.Column })) {
 			n--
 		}
@@ -112,7 +109,7 @@ func (e *effects) hidden(w *Write, old []string) bool {
 // instead (ON CONFLICT DO UPDATE). An UPDATE OR REPLACE deletes rows that it does not name at all.
 func (e *effects) collisions(s step, table *Table) {
 	w := s.write
-	replaces := w.Replace || table.Replaces && w.Op != Delete
+	replaces := w.Replace || table.Replaces
 	if replaces && (w.Op == Update && assignsUnique(w, table) || w.Op == Insert && w.Columns == nil) {
 		e.follow(step{write: &Write{Op: Delete, Table: w.Table}, via: "REPLACE: ", depth: s.depth + 1, replace: s.replace, collides: true})
 	}
@@ -202,7 +199,7 @@ func (e *effects) withoutExcluded(set []Assignment, table *Table, inserted func(
 // carried returns a value of the statement that went through one column on its way to another. The first may have
 // converted it; then the second gets another value than the statement's own.
 func (e *effects) carried(v Value, through, to ColumnName) Value {
-	if v.Kind != ValueParam && v.Kind != ValueElement && (v.Kind != ValueConst || v.Const == nil) {
+	if v.Kind != ValueParam && v.Kind != ValueElement && v.Const == nil {
 		return v // what is read from a row is what the column made of it
 	}
 	first, second := e.meaning.catalog.column(through), e.meaning.catalog.column(to)
@@ -220,7 +217,7 @@ func (e *effects) foreignKeys(s step, table *Table) {
 		action := key.OnDelete
 		if w.Op == Update {
 			action = key.OnUpdate
-			if !w.SetAll && !slices.ContainsFunc(key.ParentColumns, func(c string) bool { return assigns(w, table, c) }) {
+			if !slices.ContainsFunc(key.ParentColumns, func(c string) bool { return assigns(w, table, c) }) {
 				continue
 			}
 		}
@@ -256,7 +253,7 @@ func (e *effects) foreignKeys(s step, table *Table) {
 // read by them, although there is no text of the write. The write must not move its rows away from its own pins, because
 // it may be carried out more than once.
 func (e *effects) isPinned(w *Write) bool {
-	if w.Op == Insert || w.SetAll || w.Source != nil || w.Parent != nil || len(w.Pins) == 0 {
+	if w.SetAll || w.Source != nil || w.Parent != nil || len(w.Pins) == 0 {
 		return false
 	}
 	for _, p := range w.Pins {
@@ -303,7 +300,7 @@ func (e *effects) afterAction(w *Write, key *ForeignKey, index int, action Actio
 		return Value{Kind: ValueConst}
 	case Cascade:
 		for _, a := range slices.Backward(w.Set) {
-			if index < len(key.ParentColumns) && a.Column == key.ParentColumns[index] && a.Value.Kind != ValueExcluded {
+			if index < len(key.ParentColumns) && a.Column == key.ParentColumns[index] {
 				return e.carried(a.Value, ColumnName{w.Table, a.Column}, ColumnName{key.Child, key.Columns[index]})
 			}
 		}
@@ -331,7 +328,7 @@ func (e *effects) triggers(s step, table *Table) {
 			continue
 		}
 		rows := 1
-		if w.Op == Insert && len(w.Rows) <= maxRows {
+		if len(w.Rows) <= maxRows {
 			rows = max(len(w.Rows), 1)
 		}
 		for row := range rows {

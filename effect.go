@@ -333,7 +333,7 @@ func (e *effects) meet(s step, table *Table, b *bound, on *watch) {
 		for row := range max(len(w.Rows), 1) {
 			e.keys(s, table, b, on, true, row)
 		}
-	} else if w.Op == Update && (w.SetAll || slices.ContainsFunc(on.columns, func(c string) bool { return assigns(w, table, c) })) {
+	} else if w.Op == Update && slices.ContainsFunc(on.columns, func(c string) bool { return assigns(w, table, c) }) {
 		e.keys(s, table, b, on, true, 0) // a row that moves from one key to another
 	}
 }
@@ -474,11 +474,8 @@ func (e *effects) plan() *writePlan {
 			p.wide = append(p.wide, b)
 		}
 	}
-	if !p.everything && len(p.direct) == 0 && len(p.readings) == 0 && len(p.wide) == 0 {
-		if len(p.touches) == 0 {
-			return nil
-		}
-		return &writePlan{touches: p.touches}
+	if len(p.touches) == 0 && p.touchesNothing() {
+		return nil
 	}
 	return p
 }

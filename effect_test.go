@@ -395,7 +395,7 @@ func (d worded) Reading(w *moneyclip.Write, c *moneyclip.Catalog, old, new []str
 // explain says what each write does to the rules, in a database with a schema.
 func explain(t *testing.T, d moneyclip.Dialect, schema string, rules []moneyclip.Rule, write string, args ...any) string {
 	t.Helper()
-	dsn := "file:" + filepath.Join(t.TempDir(), "test.db")
+	dsn := "file:" + filepath.Join(t.TempDir(), "test.db") + "?_journal=MEMORY&_sync=OFF"
 	bare, err := sql.Open("sqlite3", dsn)
 	if err != nil {
 		t.Fatal(err)

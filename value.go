@@ -47,7 +47,7 @@ func (e *effects) values(s step, table *Table, column string, isNew bool, row in
 			}
 			break
 		}
-		if w.SetAll || assigns(w, table, column) {
+		if assigns(w, table, column) {
 			if e.isDisturbed(s, table, "") {
 				return nil // computed from a row that is not what was read of it
 			}

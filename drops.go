@@ -53,26 +53,22 @@ func (d *drops) fill(b *bound, data []Datum) {
 // addFound puts in the keys that a path has led to.
 func (d *drops) addFound(b *bound, dialect Dialect, rows [][]driver.Value) {
 	for _, row := range rows {
+		if len(row) != len(b.template.verbs) {
+			d.wide[b] = true
+			return
+		}
+		if slices.Contains(row, nil) {
+			continue // NULL equals nothing
+		}
 		data := make([]Datum, len(row))
-		whole := len(row) == len(b.template.verbs)
 		for i, value := range row {
-			if value == nil {
-				whole = true
-				data = nil // NULL equals nothing
-				break
-			}
-			ok := whole
-			if ok {
-				data[i], ok = canonical(dialect, b.columns[i], value)
-			}
-			if !ok {
+			var ok bool
+			if data[i], ok = canonical(dialect, b.columns[i], value); !ok {
 				d.wide[b] = true
 				return
 			}
 		}
-		if whole && data != nil {
-			d.fill(b, data)
-		}
+		d.fill(b, data)
 	}
 }
 

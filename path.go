@@ -72,10 +72,8 @@ func inferPath(r *rule, s *Statement, from int, dialect Dialect, catalog *Catalo
 	seen := map[int]bool{from: true}
 	for queue := []stop{{read: from}}; len(queue) > 0; queue = queue[1:] {
 		at := queue[0]
-		if len(at.via) > 0 {
-			if w := pathTo(r, s, at.read, at.via, dialect, catalog); w != nil {
-				return w
-			}
+		if w := pathTo(r, s, at.read, at.via, dialect, catalog); w != nil {
+			return w
 		}
 		for _, link := range s.Reads[at.read].Links {
 			if !seen[link.To] && sameClass(catalog, s, at.read, &link) {

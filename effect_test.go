@@ -212,9 +212,9 @@ func TestEffects(t *testing.T) {
 			write: "REPLACE INTO t VALUES " + numbered(65, "(%d, 1000 + %[1]d)"), touched: []args{{1}, {2}, {1001}, {1064}},
 		},
 		{
-			name: "REPLACE by a unique key that compares otherwise", schema: `CREATE TABLE t (id INTEGER PRIMARY KEY, k TEXT); INSERT INTO t VALUES (1, 'a'), (2, 'b');
+			name: "REPLACE by a unique key that compares otherwise", schema: `CREATE TABLE t (k TEXT); INSERT INTO t VALUES ('a'), ('b');
 				CREATE UNIQUE INDEX i ON t (k COLLATE NOCASE)`,
-			rule: rule("t", "k"), query: tByK, stored: []args{{"a"}, {"A"}}, write: "REPLACE INTO t VALUES (9, 'A')", touched: []args{{"a"}, {"A"}},
+			rule: rule("t", "k"), query: tByK, stored: []args{{"a"}, {"A"}}, write: "REPLACE INTO t VALUES ('A')", touched: []args{{"a"}, {"A"}},
 		},
 		{
 			name: "UPDATE OR REPLACE by a unique key that compares otherwise", schema: `CREATE TABLE t (id INTEGER PRIMARY KEY, k TEXT); INSERT INTO t VALUES (1, 'a'), (2, 'b');
@@ -236,6 +236,26 @@ func TestEffects(t *testing.T) {
 			rule: rule("u", "id"), query: uByID, stored: []args{{1}, {2}}, write: "REPLACE INTO t VALUES (9, ?)", args: args{nil}, touched: []args{{1}, {2}},
 		},
 
+		{
+			name:   "an upsert that gives no number, which is part of the key",
+			schema: "CREATE TABLE t (id INTEGER PRIMARY KEY, e TEXT UNIQUE, k INT); INSERT INTO t VALUES (1, 'a', 1), (2, 'b', 3)",
+			rule:   rule("t", "id", "k"), query: "SELECT * FROM t WHERE id = ? AND k = ?", stored: []args{{1, 1}, {1, 2}, {2, 3}},
+			write: "INSERT INTO t (e, k) VALUES ('a', 2) ON CONFLICT (e) DO UPDATE SET k = excluded.k", touched: []args{{1, 1}, {1, 2}},
+		},
+		{
+			name: "an upsert that takes arguments from another column of the new row", schema: plain, rule: rule("t", "k"), query: tByK,
+			stored: []args{{1}, {3}, {5}, {6}, {7}},
+			write:  "INSERT INTO t VALUES (1, 10, ?), (2, 11, ?) ON CONFLICT (id) DO UPDATE SET k = excluded.c", args: args{5, 6}, touched: []args{{1}, {3}, {5}, {6}},
+		},
+		{
+			name: "an upsert that takes a column of another type", schema: "CREATE TABLE t (id INTEGER PRIMARY KEY, k TEXT, c INT); INSERT INTO t VALUES (1, '1', 0)",
+			rule: rule("t", "k"), query: tByK, stored: []args{{"1"}, {"5"}, {"05"}},
+			write: "INSERT INTO t VALUES (1, '10', ?) ON CONFLICT (id) DO UPDATE SET k = excluded.c", args: args{"05"}, touched: []args{{"1"}, {"5"}, {"05"}},
+		},
+		{
+			name: "a column is assigned twice, at last a value that is read", schema: plain, rule: rule("t", "k"), query: tByK,
+			stored: []args{{1}, {2}, {3}, {5}}, write: "UPDATE t SET k = 5, k = k + 1 WHERE id = 1", touched: []args{{1}, {2}},
+		},
 		// Rows that refer to others.
 		{
 			name: "ON UPDATE CASCADE", schema: family + "ON UPDATE CASCADE); INSERT INTO u VALUES (1, 1), (2, 3)", rule: rule("u", "p"), query: uByP,
@@ -336,6 +356,19 @@ func TestEffects(t *testing.T) {
 		{
 			name: "a trigger moves rows away from what it finds them by", schema: started + "CREATE TRIGGER r AFTER UPDATE ON a BEGIN UPDATE t SET k = k + 2 WHERE k = 1; UPDATE t SET k = 4 WHERE k = 3; END",
 			rule: rule("t", "id"), query: tByID, stored: []args{{1}, {2}}, write: "UPDATE a SET x = 1 WHERE id = 1", touched: []args{{1}, {2}},
+		},
+		{
+			name: "a path begins in a number that is not whole", schema: `CREATE TABLE words (id INTEGER PRIMARY KEY, code REAL, owner INTEGER);
+				CREATE TABLE tags (id INTEGER PRIMARY KEY, code REAL); INSERT INTO words VALUES (1, 5.5, 1), (2, 5, 2)`,
+			rule:  moneyclip.Rule{Key: "key-%d", Query: "SELECT count(*) FROM words JOIN tags ON tags.code = words.code WHERE words.owner = ?"},
+			query: "SELECT count(*) FROM words JOIN tags ON tags.code = words.code WHERE words.owner = ?", stored: []args{{1}, {2}},
+			write: "INSERT INTO tags (code) VALUES (?)", args: args{5.5}, touched: []args{{1}},
+		},
+		{
+			name: "a path that is inferred, and a column that is read", schema: shelves,
+			rule:  moneyclip.Rule{Key: "key-%d", Query: "SELECT total(tags.id), min(tags.word) FROM tags JOIN books ON books.id = tags.book_id WHERE books.owner_id = ?"},
+			query: "SELECT total(tags.id), min(tags.word) FROM tags JOIN books ON books.id = tags.book_id WHERE books.owner_id = ?", stored: []args{{1}, {2}},
+			write: "UPDATE tags SET word = 'a' WHERE id = 100", touched: []args{{1}},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -464,6 +497,7 @@ func TestEffectsExplained(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		more  string
+		rules []moneyclip.Rule // others than these
 		write string
 		args  []any
 		want  string
@@ -512,9 +546,43 @@ func TestEffectsExplained(t *testing.T) {
 			more:  replacing + "; CREATE TABLE q (id INTEGER PRIMARY KEY); CREATE TABLE qw (q INTEGER REFERENCES q ON DELETE CASCADE); CREATE TRIGGER rq AFTER DELETE ON qw BEGIN INSERT INTO x VALUES (1, 1); END",
 			write: "REPLACE INTO q VALUES (1)", want: "u: rule-wide",
 		},
+		{
+			name: "a script with REPLACE by the rowid", more: "; CREATE TABLE w (x); CREATE TRIGGER r AFTER DELETE ON w BEGIN DELETE FROM u WHERE id = 1; END",
+			write: "REPLACE INTO w VALUES (1); REPLACE INTO w VALUES (1)", want: "u: exact u:1",
+		},
+		{
+			name:  "what a script's REPLACE deletes by the rowid fires a trigger that replaces too",
+			more:  replacing + "; CREATE TABLE r (x); CREATE TRIGGER rr AFTER DELETE ON r BEGIN INSERT INTO x VALUES (1, 1); END",
+			write: "REPLACE INTO r VALUES (1); REPLACE INTO r VALUES (1)", want: "u: rule-wide",
+		},
+		{
+			name: "the rowids of tables that do not name them", more: "; CREATE TABLE q (x); CREATE TABLE w (x); CREATE TRIGGER r AFTER INSERT ON q BEGIN INSERT INTO w (rowid, x) VALUES (NEW.rowid, 1); DELETE FROM w WHERE rowid = NEW.x; END",
+			write: "INSERT INTO q (rowid, x) VALUES (1, 2)", want: "",
+		},
+		{
+			name: "a foreign key that points to no key", more: "; CREATE TABLE q (x); CREATE TABLE w (x REFERENCES q ON DELETE CASCADE ON UPDATE CASCADE)",
+			write: "DELETE FROM q", want: "",
+		},
+		{
+			name: "a rule of one key", rules: []moneyclip.Rule{{Name: "all", Key: "all", Query: "SELECT count(*), total(c) FROM t"}},
+			write: "UPDATE t SET c = 1 WHERE id = 1", want: "all: exact all",
+		},
+		{
+			name: "a rule of one key, and assignments that are not known", rules: []moneyclip.Rule{{Name: "all", Key: "all", Query: "SELECT count(*) FROM t"}},
+			write: "UPDATE t SET c = 1 WHERE id = 1; UPDATE t SET c = 1 WHERE id = 2", want: "all: exact all",
+		},
+		{
+			name: "a path", more: "; CREATE TABLE f (id INTEGER PRIMARY KEY, t INTEGER REFERENCES t)",
+			rules: []moneyclip.Rule{{Name: "p", Key: "p:%d", Query: "SELECT count(*) FROM f JOIN t ON t.id = f.t WHERE t.k = ?"}},
+			write: "INSERT INTO f VALUES (1, 2)", want: "p: exact after reading 1 read",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
+			rules := rules
+			if test.rules != nil {
+				rules = test.rules
+			}
 			if got := explain(t, sqlite.Dialect, schema+test.more, rules, test.write, test.args...); got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
@@ -565,12 +633,32 @@ func TestEffectsOfOtherDialects(t *testing.T) {
 	after := func(*moneyclip.Write, []string, []string) (moneyclip.Reading, bool) {
 		return moneyclip.Reading{After: moneyclip.Query{Text: "after"}}, true
 	}
+	argument := moneyclip.Value{Kind: moneyclip.ValueParam, Param: 1}
+	element := moneyclip.Value{Kind: moneyclip.ValueElement, Param: 1}
+	insertU := func(x moneyclip.Value) moneyclip.Statement {
+		s := writes(moneyclip.Write{Op: moneyclip.Insert, Table: "u", Columns: []string{"id", "x"}, Rows: [][]moneyclip.Value{{one, x}}, Source: "one"})
+		if x.Kind == moneyclip.ValueParam {
+			s.Params = []string{""}
+		}
+		return s
+	}
+	// In these u's x compares values otherwise than all others, and just as kin's id.
+	other := func(edit func(c *moneyclip.Catalog)) func(c *moneyclip.Catalog) {
+		return func(c *moneyclip.Catalog) { c.Tables["u"].Column("x").Class = "other"; edit(c) }
+	}
+	same := func(edit func(c *moneyclip.Catalog)) func(c *moneyclip.Catalog) {
+		return func(c *moneyclip.Catalog) {
+			c.Tables["u"].Column("x").Class = c.Tables["kin"].Column("id").Class
+			edit(c)
+		}
+	}
 	deleteU := moneyclip.Write{Op: moneyclip.Delete, Table: "u", Pins: pin("id", one)}
 	updateC := moneyclip.Write{Op: moneyclip.Update, Table: "t", Set: set("c", one), Source: "one"}
 	for _, test := range []struct {
 		name    string
 		edit    func(c *moneyclip.Catalog)
 		write   moneyclip.Statement
+		args    []any
 		reading func(*moneyclip.Write, []string, []string) (moneyclip.Reading, bool)
 		want    string
 	}{
@@ -746,6 +834,76 @@ func TestEffectsOfOtherDialects(t *testing.T) {
 			want:  "k: rule-wide; id: exact after reading 1 read; kc: rule-wide; u: exact after reading 1 read",
 		},
 
+		{
+			name: "one of an array", args: []any{"{1,3}"},
+			write: moneyclip.Statement{Kind: moneyclip.KindWrite, Params: []string{""}, Writes: []moneyclip.Write{{Op: moneyclip.Delete, Table: "u", Pins: pin("id", element)}}},
+			want:  "u: exact u:1 u:3",
+		},
+		{
+			name: "a trigger takes over a constant of another type", edit: other(on("u", trigger(moneyclip.Insert, moneyclip.Write{Op: moneyclip.Delete, Table: "kin", Pins: pin("id", brought("x"))}))),
+			reading: before, write: insertU(two), want: "u: exact u:1; kin: exact after reading 1 read",
+		},
+		{
+			name: "a trigger takes over an argument of another type", edit: other(on("u", trigger(moneyclip.Insert, moneyclip.Write{Op: moneyclip.Delete, Table: "kin", Pins: pin("id", brought("x"))}))),
+			reading: before, write: insertU(argument), args: []any{2}, want: "u: exact u:1; kin: exact after reading 1 read",
+		},
+		{
+			name: "a trigger takes over an argument", edit: same(on("u", trigger(moneyclip.Insert, moneyclip.Write{Op: moneyclip.Delete, Table: "kin", Pins: pin("id", brought("x"))}))),
+			reading: before, write: insertU(argument), args: []any{2}, want: "u: exact u:1; kin: exact kin:2",
+		},
+		{
+			name: "a trigger takes over one of an array of another type", edit: other(on("u", trigger(moneyclip.Delete, moneyclip.Write{Op: moneyclip.Delete, Table: "kin", Pins: pin("id", own("x"))}))),
+			reading: before, args: []any{"{1,3}"},
+			write: moneyclip.Statement{Kind: moneyclip.KindWrite, Params: []string{""}, Writes: []moneyclip.Write{{Op: moneyclip.Delete, Table: "u", Pins: append(pin("id", one), pin("x", element)...), Source: "one"}}},
+			want:  "u: exact u:1; kin: exact after reading 1 read",
+		},
+		{
+			name: "a trigger takes over NULL of another type", edit: other(on("u", trigger(moneyclip.Insert, moneyclip.Write{Op: moneyclip.Insert, Table: "t", Columns: []string{"id", "k", "c"}, Rows: [][]moneyclip.Value{{one, brought("x"), one}}}))),
+			reading: before, write: insertU(null), want: "id: exact id:1; u: exact u:1",
+		},
+		{
+			name: "a trigger finds rows and assigns what is not known", edit: on("u", trigger(moneyclip.Delete, moneyclip.Write{Op: moneyclip.Update, Table: "kin", Pins: pin("k", one), SetAll: true})), reading: before,
+			write: writes(deleteU), want: "u: exact u:1; kin: rule-wide",
+		},
+		{
+			name: "a trigger moves rows away from what it finds them by", reading: before, write: writes(deleteU),
+			edit: on("u", trigger(moneyclip.Delete, moneyclip.Write{Op: moneyclip.Update, Table: "kin", Pins: pin("k", one), Set: set("k", two)})),
+			want: "u: exact u:1; kin: rule-wide",
+		},
+		{
+			name: "a foreign key, and rows found by a column that compares otherwise",
+			edit: other(func(c *moneyclip.Catalog) {
+				c.Tables["u"].Keys = []moneyclip.ForeignKey{{Child: "kin", Columns: []string{"id"}, ParentColumns: []string{"id"}, OnDelete: moneyclip.Cascade}}
+			}),
+			write: writes(moneyclip.Write{Op: moneyclip.Delete, Table: "u", Pins: []moneyclip.Pin{{Column: "id", Values: []moneyclip.Value{one}, Via: []moneyclip.ColumnName{{Table: "u", Column: "x"}}}}}),
+			reading: func(*moneyclip.Write, []string, []string) (moneyclip.Reading, bool) {
+				return moneyclip.Reading{}, false
+			},
+			want: "u: rule-wide; kin: rule-wide",
+		},
+		{
+			name: "a trigger's OLD, where another trigger assigns what is not known", reading: before,
+			edit: on("t", trigger(moneyclip.Update, moneyclip.Write{Op: moneyclip.Update, Table: "t", SetAll: true, Pins: pin("k", one)},
+				moneyclip.Write{Op: moneyclip.Delete, Table: "kin", Pins: pin("k", brought("k"))}, moneyclip.Write{Op: moneyclip.Insert, Table: "u", Columns: []string{"id", "x"}, Rows: [][]moneyclip.Value{{one, brought("k")}}}),
+			),
+			write: writes(moneyclip.Write{Op: moneyclip.Update, Table: "t", Pins: pin("k", one), Set: set("x", one), Source: "one"}),
+			want:  "k: rule-wide; id: rule-wide; kc: rule-wide; u: exact u:1; kin: rule-wide",
+		},
+		{
+			name: "a step that assigns what is not known is no other to itself", reading: before,
+			edit: func(c *moneyclip.Catalog) {
+				on("u", trigger(moneyclip.Delete, moneyclip.Write{Op: moneyclip.Update, Table: "t", SetAll: true, Pins: pin("k", one)}))(c)
+				on("t", trigger(moneyclip.Update, moneyclip.Write{Op: moneyclip.Delete, Table: "kin", Pins: pin("k", own("k"))}))(c)
+			},
+			write: writes(deleteU), want: "k: rule-wide; id: rule-wide; kc: rule-wide; u: exact u:1; kin: exact after reading 1 read",
+		},
+		{
+			name: "read after it, and a trigger changes what it has assigned itself", reading: after,
+			write: writes(moneyclip.Write{Op: moneyclip.Update, Table: "t", Set: append(set("c", one), set("x", one)...), Source: "one"}),
+			edit:  on("t", moneyclip.Trigger{Op: moneyclip.Update, Of: []string{"x"}, Writes: []moneyclip.Write{{Op: moneyclip.Update, Table: "t", Pins: pin("id", one), Set: set("c", two)}}}),
+			want:  "k: rule-wide; id: rule-wide; kc: rule-wide",
+		},
+
 		// Rows that are read after the statement.
 		{name: "read after it", write: writes(updateC), reading: after, want: "k: exact after reading 1 read; id: exact after reading 1 read; kc: exact after reading 1 read"},
 		{
@@ -806,7 +964,7 @@ func TestEffectsOfOtherDialects(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			d := worded{sqlite.Dialect, test.edit, map[string]moneyclip.Statement{"WRITE": test.write}, test.reading}
-			if got := explain(t, d, schema, rules, "WRITE"); got != test.want {
+			if got := explain(t, d, schema, rules, "WRITE", test.args...); got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
 		})

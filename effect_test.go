@@ -977,3 +977,68 @@ func kindred(c *moneyclip.Catalog) {
 	c.Tables["kin1"].Kin = []string{"kin"}
 	c.Tables["kin2"].Kin = []string{"kin"}
 }
+
+// A write that drops every key of a rule anyway reads nothing for it.
+func TestEffectsReadNothingInVain(t *testing.T) {
+	t.Parallel()
+	f := open(t, "CREATE TABLE t (id INTEGER PRIMARY KEY, k INT, c INT); INSERT INTO t VALUES (1, 1, 0)", moneyclip.Config{
+		Rules: []moneyclip.Rule{{Key: "k:%v", Table: "t", By: []string{"k"}}},
+	})
+	write := "UPDATE t SET k = '" + strings.Repeat("x", 5000) + "' WHERE c = 1"
+	f.sent()
+	exec(t, f, write)
+	f.wantSent(t, write)
+}
+
+// A name with a schema is in another database, where names have no schemas: nothing is known of what is stored of that.
+func TestEffectsOnAnotherDatabase(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		table   string
+		edit    func(*moneyclip.Catalog)
+		touched bool
+	}{
+		"another database's table":     {table: "other.t", touched: true},
+		"an unknown table":             {table: "nowhere"},
+		"a table of an unknown schema": {table: "other.t", edit: func(c *moneyclip.Catalog) { c.Path = []string{"main"} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const write = "UPDATE t SET k = k WHERE id = 0"
+			d := worded{sqlite.Dialect, test.edit, map[string]moneyclip.Statement{
+				write: {Kind: moneyclip.KindWrite, Writes: []moneyclip.Write{{Op: moneyclip.Update, Table: test.table, SetAll: true}}},
+			}, nil}
+			cache, err := moneyclip.New(d, moneyclip.Config{
+				Rules: []moneyclip.Rule{{Name: "id", Key: "id:%d", Table: "t", By: []string{"id"}}}, Logger: new(logged).logger(),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer cache.Close()
+			var both [2]*sql.DB
+			for i := range both {
+				dsn := "file:" + filepath.Join(t.TempDir(), "test.db") + "?_journal=MEMORY&_sync=OFF"
+				connector, err := cache.Driver(&sqlite3.SQLiteDriver{}).(driver.DriverContext).OpenConnector(dsn)
+				if err != nil {
+					t.Fatal(err)
+				}
+				both[i] = sql.OpenDB(connector)
+				defer both[i].Close()
+				exec(t, both[i], "CREATE TABLE t (id INTEGER PRIMARY KEY, k INT)")
+				exec(t, both[i], "INSERT INTO t VALUES (1, 1)")
+			}
+			read := func() (hit bool) {
+				before := cache.Stats().Hits
+				readRow(t, both[1], "SELECT * FROM t WHERE id = ?", 1)
+				return cache.Stats().Hits > before
+			}
+			read()
+			if !read() {
+				t.Fatal("the row is not stored")
+			}
+			exec(t, both[0], write)
+			if touched := !read(); touched != test.touched {
+				t.Errorf("another database's row was dropped: %t, want %t", touched, test.touched)
+			}
+		})
+	}
+}

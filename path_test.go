@@ -1,6 +1,7 @@
 package moneyclip_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -96,6 +97,94 @@ func TestPathOfTooMany(t *testing.T) {
 	f.wantMiss(t, countMarks, 3)
 	if got := f.cache.Stats().Rules["marks"].RuleWide; got != 1 {
 		t.Errorf("RuleWide = %d, want 1", got)
+	}
+}
+
+// A path that can not be gone again after the COMMIT drops all keys.
+func TestPathThatFailsAfterwards(t *testing.T) {
+	t.Parallel()
+	for _, inTx := range []bool{false, true} {
+		f := open(t, shelves, moneyclip.Config{Rules: []moneyclip.Rule{markRule}})
+		f.warm(t, countMarks, 1)
+		f.warm(t, countMarks, 3)
+		committed := false
+		f.wire.whenDone(func(text string) { committed = committed || strings.EqualFold(text, "commit") })
+		f.wire.failWith(func(text string) error {
+			if committed && strings.HasPrefix(text, "SELECT owner_id") {
+				return errors.New("no")
+			}
+			return nil
+		})
+		if inTx {
+			tx, err := f.Begin()
+			if err != nil {
+				t.Fatal(err)
+			}
+			exec(t, tx, "DELETE FROM marks WHERE page = 1")
+			if err := tx.Commit(); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			exec(t, f.DB, "DELETE FROM marks WHERE page = 1")
+		}
+		f.wire.failWith(nil)
+		f.wire.whenDone(nil)
+		f.wantMiss(t, countMarks, 1)
+		f.wantMiss(t, countMarks, 3)
+	}
+}
+
+// A path from where too many rows begin is not gone for each of them.
+func TestPathFromTooMany(t *testing.T) {
+	t.Parallel()
+	f := open(t, shelves+`; WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1001)
+		INSERT INTO tags SELECT 10000 + i, 10, 'n' FROM n; INSERT INTO marks SELECT id, id, 0 FROM tags WHERE id > 10000`,
+		moneyclip.Config{Rules: []moneyclip.Rule{markRule}, MaxKeys: 5000})
+	f.warm(t, countMarks, 1)
+	f.warm(t, countMarks, 3)
+	exec(t, f.DB, "DELETE FROM marks WHERE page = 0")
+	f.wantMiss(t, countMarks, 1)
+	f.wantMiss(t, countMarks, 3)
+}
+
+// A row that leads to a key by a way that the caller has cut meanwhile, and a path that is gone for what it found before.
+func TestPathIsGoneTwice(t *testing.T) {
+	t.Parallel()
+	f := open(t, shelves, moneyclip.Config{Rules: []moneyclip.Rule{markRule}})
+	for _, args := range [][]any{{1}, {2}, {3}} {
+		f.warm(t, countMarks, args...)
+	}
+	f.sent()
+	exec(t, f.DB, "INSERT INTO marks (tag_id, page) VALUES (100, 1), (100, 2), (200, 3)")
+	n := 0
+	for _, text := range f.sent() {
+		if strings.HasPrefix(text, "SELECT owner_id") {
+			n++
+		}
+	}
+	if n != 4 {
+		t.Errorf("%d paths were gone, want 2 before the COMMIT and 2 after it", n)
+	}
+	f.wantMiss(t, countMarks, 1)
+	f.wantMiss(t, countMarks, 2)
+	f.wantHit(t, countMarks, 3)
+}
+
+// What a query joins by a column of another type leads nowhere, and neither does what is not joined at all.
+func TestPathsThatAreNotInferred(t *testing.T) {
+	t.Parallel()
+	const schema = `CREATE TABLE a (id INTEGER PRIMARY KEY, k INT); CREATE TABLE b (id INTEGER PRIMARY KEY, a TEXT, n INT);
+		CREATE TABLE c (id INTEGER PRIMARY KEY, k INT); INSERT INTO a VALUES (1, 1)`
+	for _, query := range []string{
+		"SELECT count(*) FROM b JOIN a ON a.id = b.a WHERE a.k = ?",
+		"SELECT count(*) FROM a JOIN b ON b.n = a.id, c WHERE c.k = ?",
+	} {
+		f := open(t, schema, moneyclip.Config{Rules: []moneyclip.Rule{{Key: "key-%d", Query: query}}})
+		f.wantMiss(t, query, 1)
+		f.wantMiss(t, query, 1)
+		if !strings.Contains(f.log.String(), "can not be inferred") {
+			t.Errorf("%s: logged %q", query, f.log)
+		}
 	}
 }
 

@@ -81,7 +81,7 @@ type reading struct {
 	recipes  []recipe
 }
 
-// planWrite finds which keys a statement touches. It returns nil if there is nothing to say of any rule.
+// planWrite finds which keys a statement touches.
 func planWrite(m *meaning, s *Statement) *writePlan {
 	e := newEffects(m)
 	e.statement(s)
@@ -473,9 +473,6 @@ func (e *effects) plan() *writePlan {
 		if t.guarantee == RuleWide {
 			p.wide = append(p.wide, b)
 		}
-	}
-	if len(p.touches) == 0 && p.touchesNothing() {
-		return nil
 	}
 	return p
 }

@@ -144,10 +144,7 @@ func (b *bound) bindTable(m *meaning) error {
 
 // bindDeclared binds a rule for a sqlc query before its text was seen: what its On say.
 func (b *bound) bindDeclared(m *meaning) error {
-	if b.On == nil {
-		return nil // nothing can be stored before the text was seen
-	}
-	return b.declare(m, nil)
+	return b.declare(m, nil) // without On nothing: nothing can be stored before the text was seen
 }
 
 // bindText binds a rule whose text is known.

@@ -564,6 +564,44 @@ func TestEffectsExplained(t *testing.T) {
 			write: "DELETE FROM q", want: "",
 		},
 		{
+			name: "a rule for a query that was not seen", rules: []moneyclip.Rule{{Name: "q", Key: "q:%d", Query: "GetT", On: []moneyclip.On{{Table: "t", Columns: []string{"id"}}}}},
+			write: "UPDATE t SET c = 1 WHERE id = 1", want: "q: exact q:1",
+		},
+		{
+			name: "a rule for a query that was not seen, and of which nothing is declared", rules: []moneyclip.Rule{{Name: "q", Key: "q:%d", Query: "GetT"}},
+			write: "UPDATE t SET c = 1 WHERE id = 1", want: "",
+		},
+		{
+			name: "a rule that is inactive", more: "; CREATE TABLE f (id INTEGER PRIMARY KEY, n INT, s TEXT)",
+			rules: []moneyclip.Rule{{Name: "q", Key: "q:%v", Query: "SELECT id FROM f WHERE n = ?1", On: []moneyclip.On{{Table: "f", Columns: []string{"n"}}, {Table: "f", Columns: []string{"s"}}}}},
+			write: "UPDATE f SET id = 2 WHERE n = 1", want: "",
+		},
+		{
+			name: "names in other cases", rules: []moneyclip.Rule{{Name: "q", Key: "q:%d", Table: "T", By: []string{"K"}}},
+			write: "UPDATE t SET c = 1 WHERE k = 1", want: "q: exact q:1",
+		},
+		{
+			name: "columns that are declared to count", rules: []moneyclip.Rule{{Name: "q", Key: "q:%d", Table: "t", By: []string{"id"}, On: []moneyclip.On{{Table: "t", Columns: []string{"id"}, Set: []string{"k"}}}}},
+			write: "UPDATE t SET c = 1 WHERE id = 1", want: "",
+		},
+		{
+			name: "every column of a table counts", rules: []moneyclip.Rule{{Name: "q", Key: "q:%d", Table: "t", By: []string{"id"}, On: []moneyclip.On{{Table: "t", Columns: []string{"id"}}}}},
+			write: "UPDATE t SET c = 1 WHERE id = 1", want: "q: exact q:1",
+		},
+		{
+			name: "a table that is declared and not read", rules: []moneyclip.Rule{{Name: "q", Key: "q:%d", Query: "SELECT k FROM t WHERE id = ?", On: []moneyclip.On{{Table: "t", Columns: []string{"id"}}, {Table: "u", Columns: []string{"id"}}}}},
+			write: "UPDATE u SET x = 1 WHERE id = 1", want: "q: exact q:1",
+		},
+		{
+			name: "a column that another table of the query has", more: "; CREATE TABLE f (id INTEGER PRIMARY KEY, c INT)",
+			rules: []moneyclip.Rule{{Name: "q", Key: "q:%d", Query: "SELECT t.k, f.c FROM t, f WHERE t.id = ?1 AND f.id = ?1", On: []moneyclip.On{{Table: "t", Columns: []string{"id"}}, {Table: "f", Columns: []string{"id"}}}}},
+			write: "UPDATE t SET c = 1 WHERE id = 1", want: "",
+		},
+		{
+			name: "every column is read", rules: []moneyclip.Rule{{Name: "q", Key: "q:%d", Query: "SELECT * FROM t WHERE id = ?", On: []moneyclip.On{{Table: "t", Columns: []string{"id"}}}}, {Name: "r", Key: "r:%d", Query: "SELECT t.* FROM t WHERE id = ?"}},
+			write: "UPDATE t SET c = 1 WHERE id = 1", want: "q: exact q:1; r: exact r:1",
+		},
+		{
 			name: "a rule of one key", rules: []moneyclip.Rule{{Name: "all", Key: "all", Query: "SELECT count(*), total(c) FROM t"}},
 			write: "UPDATE t SET c = 1 WHERE id = 1", want: "all: exact all",
 		},

@@ -178,6 +178,7 @@ func TestPathsThatAreNotInferred(t *testing.T) {
 	for _, query := range []string{
 		"SELECT count(*) FROM b JOIN a ON a.id = b.a WHERE a.k = ?",
 		"SELECT count(*) FROM a JOIN b ON b.n = a.id, c WHERE c.k = ?",
+		"SELECT count(*) FROM b JOIN a ON a.id = b.a WHERE a.id = ?",
 	} {
 		f := open(t, schema, moneyclip.Config{Rules: []moneyclip.Rule{{Key: "key-%d", Query: query}}})
 		f.wantMiss(t, query, 1)

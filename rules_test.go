@@ -294,3 +294,76 @@ func TestCacheClosed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A rule by the name of a query watches what the texts under that name read, each of them.
+func TestRuleLearns(t *testing.T) {
+	t.Parallel()
+	const schema = "CREATE TABLE t (id INTEGER PRIMARY KEY, a INT, b INT, c INT); INSERT INTO t VALUES (1, 1, 1, 1)"
+	const a, b = "-- name: GetT :one\nSELECT a FROM t WHERE id = ?", "-- name: GetT :one\nSELECT b FROM t WHERE id = ?"
+	for name, on := range map[string][]moneyclip.On{"declared": {{Table: "t", Columns: []string{"id"}}}, "inferred": nil} {
+		t.Run(name, func(t *testing.T) {
+			f := open(t, schema, moneyclip.Config{Rules: []moneyclip.Rule{{Name: "rule", Key: "t-%d", Query: "GetT", On: on}}})
+			f.warm(t, a, 1)
+			exec(t, f, "UPDATE t SET b = 2 WHERE id = 1")
+			f.wantHit(t, a, 1)
+			f.warm(t, b, 1)
+			for _, column := range []string{"a", "b"} {
+				f.warm(t, a, 1)
+				f.warm(t, b, 1)
+				exec(t, f, "UPDATE t SET "+column+" = 3 WHERE id = 1")
+				f.wantMiss(t, a, 1)
+				f.wantMiss(t, b, 1)
+			}
+			f.warm(t, a, 1)
+			exec(t, f, "UPDATE t SET c = 3 WHERE id = 1")
+			f.wantHit(t, a, 1)
+		})
+	}
+}
+
+// A text under the name of a rule's query that does not fit the rule is not cached, and leaves the rule as it was.
+func TestRuleLearnsNothing(t *testing.T) {
+	t.Parallel()
+	const schema = "CREATE TABLE t (id INTEGER PRIMARY KEY, a INT, s TEXT); CREATE TABLE u (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1, 1, '1')"
+	const fits = "-- name: GetT :one\nSELECT a FROM t WHERE id = ?"
+	on := []moneyclip.On{{Table: "t", Columns: []string{"id"}}}
+	for name, test := range map[string]struct {
+		on   []moneyclip.On
+		text string
+		want string
+	}{
+		"no parameter":                          {on, "-- name: GetT :one\nSELECT a FROM t WHERE id = 1 AND 1 IS NOT NULL", "the query has 0 parameters, the key needs parameter 1"},
+		"another table":                         {on, "-- name: GetT :one\nSELECT t.a FROM t, u WHERE t.id = ?", "which no On watches"},
+		"a column that compares otherwise":      {on, "-- name: GetT :one\nSELECT a FROM t WHERE s = ?", "compare values differently"},
+		"inferred, one that compares otherwise": {nil, "-- name: GetT :one\nSELECT a FROM t WHERE s = ?", "compare values differently"},
+		"inferred, nothing":                     {nil, "-- name: GetT :one\nSELECT a FROM t WHERE id > ?", "can not be inferred"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := open(t, schema, moneyclip.Config{Rules: []moneyclip.Rule{{Name: "rule", Key: "t-%v", Query: "GetT", On: test.on}}})
+			f.warm(t, fits, 1)
+			var args []any
+			if strings.Contains(test.text, "?") {
+				args = []any{"1"}
+			}
+			f.wantMiss(t, test.text, args...)
+			f.wantMiss(t, test.text, args...)
+			if !strings.Contains(f.log.String(), test.want) {
+				t.Errorf("logged %s\nwant %s", f.log, test.want)
+			}
+			f.wantHit(t, fits, 1)
+			exec(t, f, "UPDATE t SET s = 'x' WHERE id = 1")
+			f.wantHit(t, fits, 1)
+			exec(t, f, "UPDATE t SET a = 2 WHERE id = 1")
+			f.wantMiss(t, fits, 1)
+		})
+	}
+}
+
+// One of a list does not say which key a row has.
+func TestRuleOfAList(t *testing.T) {
+	t.Parallel()
+	_, err := moneyclip.New(sqlite.Dialect, moneyclip.Config{Rules: []moneyclip.Rule{{Key: "k-%d", Query: "SELECT count(*) FROM t WHERE k IN (?, 7)"}}})
+	if err == nil || !strings.Contains(err.Error(), "can not be inferred") {
+		t.Errorf("got %v, want that it can not be inferred", err)
+	}
+}

@@ -342,6 +342,32 @@ func TestEffects(t *testing.T) {
 			rule: rule("t", "k"), query: tByK, stored: []args{{"5"}, {"05"}}, write: "INSERT INTO a VALUES (3, '05')", touched: []args{{"5"}, {"05"}},
 		},
 		{
+			name: "a trigger puts NULL where the schema puts a default", schema: `CREATE TABLE a (id INTEGER PRIMARY KEY, x INT); INSERT INTO a VALUES (1, 0), (2, 0);
+				CREATE TABLE t (id INTEGER PRIMARY KEY, k INT NOT NULL ON CONFLICT REPLACE DEFAULT 7);
+				CREATE TRIGGER r AFTER UPDATE ON a BEGIN INSERT INTO t (k) VALUES (NEW.x); END`,
+			rule: rule("t", "k"), query: tByK, stored: []args{{7}, {8}}, write: "UPDATE a SET x = nullif(x, 0) WHERE id = 1", touched: []args{{7}, {8}},
+		},
+		{
+			name: "a trigger puts what is not NULL where the schema puts a default", schema: `CREATE TABLE a (id INTEGER PRIMARY KEY, x INT); INSERT INTO a VALUES (1, 0), (2, 0);
+				CREATE TABLE t (id INTEGER PRIMARY KEY, k INT NOT NULL ON CONFLICT REPLACE DEFAULT 7);
+				CREATE TRIGGER r AFTER UPDATE ON a BEGIN INSERT INTO t (k) VALUES (NEW.x); END`,
+			rule: rule("t", "k"), query: tByK, stored: []args{{7}, {8}}, write: "UPDATE a SET x = x + 8 WHERE id = 1", touched: []args{{8}},
+		},
+		{
+			name: "a trigger gives NULL for a number", schema: `CREATE TABLE a (id INTEGER PRIMARY KEY, x INT); INSERT INTO a VALUES (1, 0), (2, 0);
+				CREATE TABLE t (id INTEGER PRIMARY KEY, k INT);
+				CREATE TRIGGER r AFTER UPDATE ON a BEGIN INSERT INTO t (id) VALUES (NEW.x); END`,
+			rule: rule("t", "id"), query: tByID, stored: []args{{1}, {2}}, write: "UPDATE a SET x = nullif(x, 0) WHERE id = 1", touched: []args{{1}, {2}},
+		},
+		{
+			name: "NULL where a default is not for it", schema: "CREATE TABLE t (id INTEGER PRIMARY KEY, k INT DEFAULT 7)", rule: rule("t", "k"), query: tByK,
+			stored: []args{{7}}, write: "INSERT INTO t VALUES (9, ?)", args: args{nil},
+		},
+		{
+			name: "NULL becomes a default that is computed", schema: "CREATE TABLE t (id INTEGER PRIMARY KEY, k INT NOT NULL ON CONFLICT REPLACE DEFAULT (abs(-7)))",
+			rule: rule("t", "k"), query: tByK, stored: []args{{7}}, write: "INSERT INTO t VALUES (9, ?)", args: args{nil}, touched: []args{{7}},
+		},
+		{
 			name: "a trigger finds rows by a join", schema: started + `CREATE TABLE b (n TEXT COLLATE NOCASE); INSERT INTO b VALUES ('A');
 				CREATE TABLE s (id INTEGER PRIMARY KEY, k TEXT, c INT); INSERT INTO s VALUES (1, 'a', 0), (2, 'A', 0);
 				CREATE TRIGGER r AFTER UPDATE ON a BEGIN UPDATE s SET c = 1 FROM b WHERE b.n = s.k AND b.n = 'A'; END`,

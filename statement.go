@@ -194,8 +194,8 @@ type Value struct {
 	Const  any    // ValueConst: a driver.Value; nil is NULL
 	Column string // ValueOld, ValueNew: a column of the row that fired the trigger. ValueExcluded: of the new row
 
-	// filled marks a parameter in whose place, if it is NULL, the database puts a value of its own; with zeroFilled also
-	// if it is 0.
+	// filled marks a parameter, or a value of a row, in whose place, if it is NULL, the database puts a value of its own;
+	// with zeroFilled also if it is 0.
 	filled, zeroFilled bool
 }
 

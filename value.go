@@ -16,7 +16,7 @@ func (s *step) given(table *Table, column string, v Value) Value {
 		return v // there is nothing to put there: the statement fails
 	}
 	switch {
-	case v.Kind == ValueParam:
+	case v.Kind == ValueParam, v.Kind == ValueOld, v.Kind == ValueNew:
 		v.filled, v.zeroFilled = true, numbered && table.ZeroSerial
 	case v.Kind == ValueConst && (v.Const == nil || numbered && table.ZeroSerial && v.Const == int64(0)):
 		return s.read(column, true)

@@ -145,7 +145,7 @@ func (p plainConnector) Driver() driver.Driver { return p.driver }
 func (r *run) make(s *Schema) error {
 	r.apart = s.Clock
 	for _, text := range s.DDL {
-		got, want := r.result(r.plain.Exec(text)), r.result(r.mirrors[0].Exec(text))
+		got, want := r.define(r.plain, text), r.define(r.mirrors[0], text)
 		if got.Err != "" {
 			r.note("-- refused: %s: %s", text, got.Err)
 		} else {
@@ -157,6 +157,19 @@ func (r *run) make(s *Schema) error {
 	}
 	return nil
 }
+
+// define runs a statement of the schema. The server's own work may hold a lock for longer than a connection waits.
+func (r *run) define(db *sql.DB, text string) Outcome {
+	for attempt := 0; ; attempt++ {
+		o := r.result(db.Exec(text))
+		if o.Err == "" || !r.db.Locked(o.Err) || attempt == maxAttempts {
+			return o
+		}
+		time.Sleep(waiting)
+	}
+}
+
+const maxAttempts = 100
 
 // cache makes a cache of those rules that are accepted.
 func (r *run) cache(i int, c Caching) (err error) {

@@ -42,6 +42,7 @@ var defaults = struct {
 	configured *place  // where; nil: not at all
 	opened     bool    // no more rules after that
 	hub        *hub    // of the one store that all default caches share
+	openStore  func(url string) (Store, error)
 	named      map[string]*named
 }{named: map[string]*named{}}
 
@@ -129,6 +130,18 @@ func RegisterDialect(d Dialect, bases ...string) {
 	}
 }
 
+// RegisterStore says how the default caches open the store that MONEYCLIP_REDIS_URL names, if [Config.Store] is nil. The
+// package that brings the store calls it from init. No error may hold the URL, for it may hold a password. It panics if
+// it is called twice.
+func RegisterStore(open func(url string) (Store, error)) {
+	defaults.Lock()
+	defer defaults.Unlock()
+	if defaults.openStore != nil {
+		panic("moneyclip: RegisterStore: called before")
+	}
+	defaults.openStore = open
+}
+
 // Default returns the cache behind a registered driver name such as "moneyclip+sqlite3". There is none before the name
 // was opened for the first time.
 func Default(name string) (*Cache, bool) {
@@ -194,8 +207,15 @@ func (n *named) open() (*Cache, error) {
 	defaults.opened = true // from here on no rule can be added, even if this fails
 	cfg := defaults.config
 	cfg.Rules = defaults.rules
-	if cfg.Store == nil && os.Getenv("MONEYCLIP_REDIS_URL") != "" {
-		return nil, errors.New("moneyclip: MONEYCLIP_REDIS_URL is set, but no package that can use it is imported")
+	if url := os.Getenv("MONEYCLIP_REDIS_URL"); url != "" && cfg.Store == nil && defaults.hub == nil {
+		if defaults.openStore == nil {
+			return nil, errors.New("moneyclip: MONEYCLIP_REDIS_URL is set, but no package that can use it is imported")
+		}
+		store, err := defaults.openStore(url)
+		if err != nil {
+			return nil, fmt.Errorf("moneyclip: MONEYCLIP_REDIS_URL: %w", err)
+		}
+		cfg.Store = store
 	}
 	if cfg.Namespace == "" {
 		cfg.Namespace = os.Getenv("MONEYCLIP_NAMESPACE")

@@ -13,11 +13,13 @@ import (
 // requirements are all that the module requires of itself: the default answer to another one is no.
 var requirements = []string{
 	"github.com/DATA-DOG/go-sqlmock",
+	"github.com/failsafe-go/failsafe-go",
 	"github.com/go-sql-driver/mysql", // of the example
 	"github.com/google/go-cmp",
 	"github.com/lib/pq", // of the example
 	"github.com/mattn/go-sqlite3",
 	"github.com/ngrok/sqlmw",
+	"github.com/redis/go-redis/v9",
 	"github.com/sqlc-dev/marino",
 	"github.com/sqlc-dev/meyer",
 	"github.com/sqlc-dev/oliphant",

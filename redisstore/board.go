@@ -1,0 +1,44 @@
+package redisstore
+
+import (
+	"context"
+	"encoding/hex"
+
+	"github.com/moneyclip/moneyclip"
+	"github.com/redis/go-redis/v9"
+)
+
+// Publish puts notices on a board.
+func (s *Store) Publish(
+	ctx context.Context, board string, notices []moneyclip.Notice, create bool,
+) (moneyclip.Board, error) {
+	ctx, cancel := patience(ctx, s.WriteTimeout)
+	defer cancel()
+	args := []any{hex.EncodeToString([]byte(unique())), create}
+	for _, n := range notices {
+		args = append(args, milliseconds(n.Life), n.Text)
+	}
+	publish := &order{script: publishScript, key: boardKey(board), args: args}
+	if _, err := s.deliver(ctx, "publish", []*order{publish}, ""); err != nil {
+		return moneyclip.Board{}, err
+	}
+	return parseBoard(publish.command.(*redis.Cmd).Val())
+}
+
+// parseBoard takes apart what the publish script returns.
+func parseBoard(got any) (moneyclip.Board, error) {
+	list, ok := got.([]any)
+	if !ok {
+		return moneyclip.Board{}, failed("publish", errAnswer)
+	}
+	texts := make([]string, len(list))
+	for i, one := range list {
+		if texts[i], ok = one.(string); !ok {
+			return moneyclip.Board{}, failed("publish", errAnswer)
+		}
+	}
+	if len(texts) == 0 {
+		return moneyclip.Board{}, nil
+	}
+	return moneyclip.Board{Version: texts[0], Notices: texts[1:]}, nil
+}

@@ -1,0 +1,56 @@
+-- What all scripts share. It is put below the first line of each.
+
+-- Deadlines are the server's own time, in milliseconds: clients' clocks differ.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+-- A number of milliseconds is stored in 13 digits: they last until the year 2286.
+local function digits(ms) return string.format('%013d', ms) end
+
+-- field reads a field of a hash. What is no hash was not put there by us, and hides what was: it goes.
+local function field(key, name)
+  local value = redis.pcall('HGET', key, name)
+  if type(value) == 'table' then
+    redis.call('DEL', key)
+    return false
+  end
+  return value
+end
+
+-- A set of quarantines is one text: the writer's 16 bytes and the deadline of each. live leaves out those that have run
+-- out, and the one writer's; it returns the last deadline too. N4: a set and not a flag, for the first writer that is
+-- done must not free what the second still needs.
+local function live(set, but)
+  local kept, last = {}, 0
+  for at = 1, #(set or ''), 29 do
+    local till = tonumber(set:sub(at + 16, at + 28)) or 0
+    if till > now and set:sub(at, at + 15) ~= but then
+      kept[#kept + 1] = set:sub(at, at + 28)
+      last = math.max(last, till)
+    end
+  end
+  return table.concat(kept), last
+end
+
+-- outlive lets a key live until a deadline at least. T2: no key is without one.
+local function outlive(key, till, slack)
+  local left = redis.call('PTTL', key)
+  if left < 0 or now + left < till then
+    redis.call('PEXPIREAT', key, till + (slack or 0))
+  end
+end
+
+-- Generations live longer than what was stored under them: if one is lost, all that is goes with it.
+local day = 24 * 60 * 60 * 1000
+
+-- What is stored begins with the mastership and the generations under which it was leased; nil if one of them is not
+-- there, or in quarantine. The epoch is this very server's, whichever connection the script came by.
+local function head(epoch, nonce1, nonce2)
+  return nonce1 and nonce2 and '1' .. epoch .. nonce1 .. nonce2
+end
+local epochLen, headLen = 40, 73
+
+-- A lease is its token of 16 bytes, its deadline, the time of its grant, and the head of what may be filled.
+local function leased(lease, head)
+  return lease and head and lease:sub(43) == head and (tonumber(lease:sub(17, 29)) or 0) > now
+end

@@ -1,0 +1,33 @@
+// Package redisstore keeps MoneyClip's rows in Redis, from version 7.0, or in Valkey, where all processes that use the
+// same databases share them. See [New]. Or import it for its side effect alone: then the caches behind the driver names
+// "moneyclip+..." use the server that MONEYCLIP_REDIS_URL names, as redis://, rediss:// or unix://, with redis+cluster://
+// a cluster and with redis+sentinel:// a master behind Sentinels, in the form that go-redis reads:
+//
+//	redis://user:password@localhost:6379/0
+//	redis+cluster://user:password@one:6379?addr=two:6379&addr=three:6379
+//	redis+sentinel://user:password@one:26379?addr=two:26379&master_name=mymaster
+//
+// # What it asks of the server
+//
+// All reads and writes go to masters. All keys begin with the namespace. A user needs no more than:
+//
+//	ACL SETUSER moneyclip on >password ~moneyclip:* resetchannels -@all +info +evalsha +eval +time +hget +hmget +hset
+//	  +hdel +hlen +hkeys +hexists +hgetall +del +pttl +pexpireat
+//
+// and on a cluster also +cluster|slots +cluster|shards +command +asking, besides +hello, +auth, +ping and +client|setinfo,
+// +client|setname, +select, as the client is configured.
+//
+// Memory: every key has an expiry, so that each of the policies allkeys-lru, allkeys-lfu, volatile-ttl and so on can be
+// used; what is evicted is asked for again. With noeviction, and memory full, nothing more is stored, and writes still
+// drop what they touch. Nothing else that must not be evicted belongs into the same server.
+//
+// Persistence is of no use, and does no harm: what was stored before a restart or a promotion is not used any more, and
+// for Store.Grace after it nothing is stored. A server that has had its first replica attached, or has lost its last one an
+// hour ago, counts as one that was promoted.
+//
+// A server that does not answer within Store.ReadTimeout is left alone by reads until it does, which is found out five
+// times a second; writes have the longer Store.WriteTimeout. What becomes of a write then is up to moneyclip.Config.Outage.
+//
+// With a replica that takes over without having all writes, set min-replicas-to-write and min-replicas-max-lag: a master
+// that is cut off goes on for as long as they allow, and so do those who read from it.
+package redisstore

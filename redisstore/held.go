@@ -1,0 +1,124 @@
+package redisstore
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/moneyclip/moneyclip"
+)
+
+// held are the quarantines of this process that are not released yet. They are put back when a server has become the
+// master: it may not have them.
+type held struct {
+	mu          sync.Mutex // protects what follows
+	quarantines map[moneyclip.Token]*quarantine
+}
+
+// A quarantine is what one writer holds.
+type quarantine struct {
+	sending sync.Mutex // held while it is put back: a release waits, for it would be undone
+
+	marks moneyclip.Marks // changes under the lock of held
+	until time.Time
+}
+
+// add notes that a writer's quarantine is about to be sent.
+func (h *held) add(marks *moneyclip.Marks, d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	for writer, q := range h.quarantines {
+		if now.After(q.until) {
+			delete(h.quarantines, writer) // nobody released it: the outcome is not known, or the release was lost
+		}
+	}
+	q := h.quarantines[marks.Writer]
+	if q == nil {
+		q = &quarantine{marks: moneyclip.Marks{Writer: marks.Writer}}
+		h.quarantines[marks.Writer] = q
+	}
+	q.marks.Keys = union(q.marks.Keys, marks.Keys)
+	q.marks.Generations = union(q.marks.Generations, marks.Generations)
+	q.until = now.Add(d)
+}
+
+// remove notes that a writer releases. It waits for a quarantine that is being put back.
+func (h *held) remove(marks *moneyclip.Marks) {
+	h.mu.Lock()
+	q := h.quarantines[marks.Writer]
+	if q == nil {
+		h.mu.Unlock()
+		return
+	}
+	q.marks.Keys = without(q.marks.Keys, marks.Keys)
+	q.marks.Generations = without(q.marks.Generations, marks.Generations)
+	if len(q.marks.Keys) == 0 && len(q.marks.Generations) == 0 {
+		delete(h.quarantines, marks.Writer)
+	}
+	h.mu.Unlock()
+	q.sending.Lock()
+	defer q.sending.Unlock()
+}
+
+// any reports whether a quarantine is held.
+func (h *held) any() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	for _, q := range h.quarantines {
+		if now.Before(q.until) {
+			return true
+		}
+	}
+	return false
+}
+
+// renew puts back all quarantines that are held.
+func (s *Store) renew() {
+	h := &s.held
+	h.mu.Lock()
+	all := make([]*quarantine, 0, len(h.quarantines))
+	for _, q := range h.quarantines {
+		all = append(all, q)
+	}
+	h.mu.Unlock()
+	for _, q := range all {
+		s.renewOne(q)
+	}
+}
+
+func (s *Store) renewOne(q *quarantine) {
+	q.sending.Lock()
+	defer q.sending.Unlock()
+	s.held.mu.Lock()
+	marks, left := q.marks, time.Until(q.until) // its lists are never changed in place
+	s.held.mu.Unlock()
+	if left <= 0 {
+		return
+	}
+	ctx, cancel := patience(context.Background(), s.WriteTimeout)
+	defer cancel()
+	s.deliver(ctx, "renew", quarantineOrders(&marks, left), "") // its writer renews it in time if this fails
+}
+
+func union(have, more []string) []string {
+	if len(have) == 0 || slices.Equal(have, more) {
+		return slices.Clone(more)
+	}
+	all := slices.Concat(have, more)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func without(have, gone []string) []string {
+	if slices.Equal(have, gone) {
+		return nil
+	}
+	set := make(map[string]bool, len(gone))
+	for _, g := range gone {
+		set[g] = true
+	}
+	return slices.DeleteFunc(slices.Clone(have), func(one string) bool { return set[one] })
+}

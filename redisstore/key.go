@@ -1,0 +1,87 @@
+package redisstore
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/moneyclip/moneyclip"
+)
+
+// The keys in Redis, for the namespace "moneyclip":
+//
+//	moneyclip:{17}:...     a stored key, which is "moneyclip:...", in its bucket: one hash
+//	moneyclip:{17}@        the generations in that bucket: one hash
+//	moneyclip:{board}:...  a board, which is "moneyclip:...": one hash
+//
+// On a cluster what stands in braces decides on the node. So a key and its generations are always on one node, which is
+// what a hit needs (M29), and the keys are spread over all of them.
+//
+// The fields of a stored key, for each select that is stored under it:
+//
+//	v:<field>  a row
+//	l:<field>  a lease
+//	q          the writers in quarantine; there are no others then
+//
+// The fields of generations:
+//
+//	n:<name>   what the generation is known by; missing while it is in quarantine
+//	q:<name>   the writers in quarantine
+//	e          the mastership, and since when it is this one
+
+// buckets is how many pieces a rule is dropped in. It is part of the keys and never changes: a writer that did not know of
+// a bucket would leave it as it is.
+const buckets = 64
+
+// bucket is that of a stored key: FNV-1a, which is the same in all processes.
+func bucket(key string) int {
+	h := uint64(14695981039346656037)
+	for i := range len(key) {
+		h = (h ^ uint64(key[i])) * 1099511628211
+	}
+	return int((h ^ h>>32) % buckets)
+}
+
+// keyIn is a name, with a tag behind its first part, the namespace.
+func keyIn(tag, name string) string {
+	namespace, rest, more := strings.Cut(name, ":")
+	if !more {
+		return namespace + ":{" + tag + "}"
+	}
+	return namespace + ":{" + tag + "}:" + rest
+}
+
+// storedKey is the key in Redis of a stored key.
+func storedKey(key string) string { return keyIn(strconv.Itoa(bucket(key)), key) }
+
+// generationsKey is the key in Redis of the generations of a namespace in one bucket.
+func generationsKey(namespace string, bucket int) string {
+	return namespace + ":{" + strconv.Itoa(bucket) + "}@"
+}
+
+func boardKey(board string) string { return keyIn("board", board) }
+
+// namespaceOf is the first part of a name.
+func namespaceOf(name string) string {
+	namespace, _, _ := strings.Cut(name, ":")
+	return namespace
+}
+
+// A place is where in Redis a slot is.
+type place struct {
+	key         string
+	field       string
+	hashes      [2]string // of the generations
+	generations [2]string
+}
+
+func placeOf(slot *moneyclip.Slot) place {
+	key := string(slot.Key)
+	p := place{key: storedKey(key), field: string(slot.Field), generations: slot.Generations}
+	b := bucket(key)
+	for i, name := range slot.Generations {
+		p.hashes[i] = generationsKey(namespaceOf(name), b)
+	}
+	return p
+}
+
+func (p *place) keys() []string { return []string{p.key, p.hashes[0], p.hashes[1]} }

@@ -1,0 +1,102 @@
+package redisstore
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/redis/go-redis/v9"
+)
+
+// A lane is how reads, or writes, go to a node: within their time-out, and not at all while the node does not answer. A
+// node that hangs costs one time-out; after that a probe finds out when it is back.
+type lane struct {
+	node    *node
+	client  *redis.Client
+	timeout time.Duration
+	breaker circuitbreaker.CircuitBreaker[any]
+	probing atomic.Bool
+}
+
+const (
+	probePause  = 200 * time.Millisecond
+	maxFailures = 3 // connections that fail one after the other, as all do to a server that is gone
+)
+
+func newLane(n *node, client *redis.Client, timeout time.Duration) *lane {
+	// The clone shares the connections.
+	clone := client.WithTimeout(timeout)
+	options := clone.Options()           // the clone's own, and nobody uses it yet
+	options.MaxRetries = 0               // M21: a lease's token is sent once
+	options.ContextTimeoutEnabled = true // the caller's deadline may be the earlier one
+	breaker := circuitbreaker.NewBuilder[any]().
+		WithFailureThreshold(maxFailures).
+		WithDelay(1 << 62). // it is the probe that closes it
+		Build()
+	return &lane{node: n, client: clone, timeout: timeout, breaker: breaker}
+}
+
+// send sends commands in one piece on one connection. Each has its answer then; the error says that not all have.
+func (l *lane) send(ctx context.Context, commands ...redis.Cmder) error {
+	if !l.breaker.IsClosed() {
+		return errOpen
+	}
+	err := l.exec(ctx, commands)
+	switch {
+	case err == nil:
+		l.breaker.RecordSuccess()
+	case ctx.Err() != nil && context.Cause(ctx) != errTimeout: //nolint:errorlint // it is ours, and not wrapped
+		// The caller did not wait. Whether the node would have answered is found out by the next one.
+		l.node.doubt()
+	default:
+		l.node.doubt()
+		l.fail(err)
+	}
+	return err
+}
+
+// fail counts an error. After a time-out there is no second one.
+func (l *lane) fail(err error) {
+	if isTimeout(err) {
+		l.breaker.Open()
+	} else {
+		l.breaker.RecordFailure()
+	}
+	if !l.breaker.IsClosed() && l.probing.CompareAndSwap(false, true) {
+		time.AfterFunc(probePause, l.probe)
+	}
+}
+
+// probe closes the breaker when the node answers again.
+func (l *lane) probe() {
+	if err := l.node.look(l); err != nil {
+		time.AfterFunc(probePause, l.probe)
+		return
+	}
+	l.breaker.Close()
+	l.probing.Store(false)
+}
+
+// exec is send without the breaker.
+func (l *lane) exec(ctx context.Context, commands []redis.Cmder) error {
+	p := l.client.Pipeline()
+	for _, c := range commands {
+		p.Process(ctx, c)
+	}
+	_, err := p.Exec(ctx)
+	if err == nil {
+		return nil
+	}
+	for _, c := range commands {
+		err := c.Err()
+		switch {
+		case err == nil:
+		case !isReply(err):
+			return err
+		case isUnfit(err):
+			l.node.doubt()
+		}
+	}
+	return nil
+}

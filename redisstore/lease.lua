@@ -1,0 +1,98 @@
+#!lua
+-- Asks for the right to fill a slot.
+-- KEYS: the key, the generations' hashes, which may be one. ARGV: the field, the generations' names, the token, for how
+-- long, whether to renew, the grace time, how many fields a key may have. Returns the answer, and with 3 the value.
+local key, hash1, hash2 = KEYS[1], KEYS[2], KEYS[3]
+local name, generation1, generation2, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local till, renew, grace, most = now + ARGV[5], ARGV[6] == '1', tonumber(ARGV[7]), tonumber(ARGV[8])
+local bypass, wait, lease, value = { 0 }, { 1 }, { 2 }, 3
+
+local info = redis.call('INFO', 'replication')
+local epoch = info:match('master_replid:(%w+)')
+if not epoch or #epoch ~= epochLen or not info:find('role:master', 1, true) then
+  return redis.error_reply('READONLY not a master')
+end
+
+-- The generations come first: one that is in quarantine stands for every key of its rule.
+for i, hash in ipairs({ hash1, hash2 }) do
+  local set = field(hash, 'q:' .. ARGV[1 + i])
+  if set then
+    if live(set) ~= '' then return bypass end
+    redis.call('HDEL', hash, 'q:' .. ARGV[1 + i])
+  end
+end
+local set = field(key, 'q')
+if set then
+  if live(set) ~= '' then return bypass end
+  redis.call('HDEL', key, 'q')
+end
+
+-- No hash grows without end. To forget a generation is to end it; and not between the two that go together.
+if redis.call('HLEN', hash1) > 1024 then
+  for _, f in ipairs(redis.call('HKEYS', hash1)) do
+    if f:sub(1, 2) == 'n:' or f:sub(1, 2) == 'q:' and live(field(hash1, f)) == '' then redis.call('HDEL', hash1, f) end
+  end
+end
+local nonce1, nonce2 = field(hash1, 'n:' .. generation1), field(hash2, 'n:' .. generation2)
+local now_head = head(epoch, nonce1, nonce2)
+
+local stored = field(key, 'v:' .. name)
+local good = stored and now_head and stored:sub(1, headLen) == now_head and (tonumber(stored:sub(87, 99)) or 0) > now
+local taken = leased(field(key, 'l:' .. name), now_head)
+if good then
+  if renew and taken then return wait end
+  if not renew and (taken or (tonumber(stored:sub(74, 86)) or 0) > now) then return { value, stored } end
+elseif taken then
+  return wait
+elseif stored then
+  redis.call('HDEL', key, 'v:' .. name)
+end
+
+-- After a failover writers that were at work before it may have lost their quarantines: until they have put them back
+-- nothing is leased. Who asks first notes since when this server is the master. A server that never was a replica has
+-- been it since it started; of one that was promoted nobody knows when, so it counts from now.
+local since = field(hash1, 'e')
+if not since or since:sub(1, #epoch) ~= epoch then
+  local from = now
+  if not since and info:find('master_replid2:0+\r') then
+    from = now - 1000 * (tonumber(redis.call('INFO', 'server'):match('uptime_in_seconds:(%d+)')) or 0)
+  end
+  since = epoch .. digits(from)
+  redis.call('HSET', hash1, 'e', since)
+  outlive(hash1, now + day)
+end
+if now < (tonumber(since:sub(#epoch + 1)) or now) + grace then return bypass end
+
+-- Room for one more field: not that of a lease which is live. It also shows whether anything is stored under the key.
+local fields, count, filled = {}, 0, false
+for _, f in ipairs(redis.call('HKEYS', key)) do
+  local kind, of = f:sub(1, 2), f:sub(3)
+  if kind == 'v:' then filled = true end
+  if of ~= name and not fields[of] then
+    fields[of], count = true, count + 1
+  end
+end
+if count >= most then
+  local victim
+  for of in pairs(fields) do
+    local l = field(key, 'l:' .. of)
+    if not l or (tonumber(l:sub(17, 29)) or 0) <= now then
+      victim = of
+      break
+    end
+  end
+  if not victim then return bypass end
+  redis.call('HDEL', key, 'v:' .. victim, 'l:' .. victim)
+end
+
+-- A generation that is not there gets a nonce that never was: this token, which is sent only once.
+if not nonce1 then redis.call('HSET', hash1, 'n:' .. generation1, token) end
+if not nonce2 and not (hash1 == hash2 and generation1 == generation2) then
+  redis.call('HSET', hash2, 'n:' .. generation2, token)
+end
+outlive(hash1, till, day)
+outlive(hash2, till, day)
+redis.call('HSET', key, 'l:' .. name, token .. digits(till) .. digits(now) .. head(epoch, nonce1 or token, nonce2 or token))
+-- What is stored keeps its time: with a longer one it would be served past its age.
+if not filled then outlive(key, till) end
+return lease

@@ -1,0 +1,216 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A node is one master. What stands on it is bound to its mastership: what was stored under another one may be from
+// before a failover or a restart, and writes since may be missing.
+type node struct {
+	store         *Store
+	client        *redis.Client
+	reads, writes *lane
+
+	dials atomic.Uint64              // connections that were begun
+	known atomic.Pointer[mastership] // nil: it has to be asked
+
+	mu     sync.Mutex // protects what follows
+	asking *inquiry   // under way
+	epoch  string     // the last one that was known
+
+	used     atomic.Int64 // the time of the last use, in nanoseconds since start
+	watching atomic.Bool
+}
+
+// A mastership is what a node has said of itself.
+type mastership struct {
+	epoch string    // master_replid: another one after every promotion and every restart
+	dials uint64    // when it was asked; a later connection may be to another server
+	at    time.Time // when it was asked
+}
+
+// An inquiry is one question, for all who wait for its answer.
+type inquiry struct {
+	done chan struct{}
+	err  error
+}
+
+const (
+	epochLen    = 40
+	confirmed   = time.Second            // for which a mastership is believed: the bound of what a failover can hide
+	watchPause  = 400 * time.Millisecond // between two inquiries while the node is used
+	maxAttempts = 5                      // to find the node at rest while connections are being made
+)
+
+var (
+	start      = time.Now()
+	errTimeout = errors.New("redisstore: time is up")
+)
+
+func newNode(s *Store, client *redis.Client) *node {
+	n := &node{store: s, client: client}
+	client.AddHook(dialHook{&n.dials})
+	n.reads = newLane(n, client, s.ReadTimeout)
+	n.writes = newLane(n, client, s.WriteTimeout)
+	n.use()
+	return n
+}
+
+// A dialHook counts connections when they are begun.
+type dialHook struct{ dials *atomic.Uint64 }
+
+func (h dialHook) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		h.dials.Add(1)
+		return next(ctx, network, addr)
+	}
+}
+
+// ProcessHook returns none: go-redis leaves it out then.
+func (dialHook) ProcessHook(redis.ProcessHook) redis.ProcessHook { return nil }
+
+// ProcessPipelineHook returns none.
+func (dialHook) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook { return nil }
+
+func (n *node) use() { n.used.Store(int64(time.Since(start))) }
+
+func (n *node) lastUse() time.Time { return start.Add(time.Duration(n.used.Load())) }
+
+// doubt has the node asked before it is believed again.
+func (n *node) doubt() { n.known.Store(nil) }
+
+// current returns the node's mastership if it can be believed now; otherwise nil.
+func (n *node) current() *mastership {
+	m := n.known.Load()
+	if m == nil || m.dials != n.dials.Load() || time.Since(m.at) >= confirmed {
+		return nil
+	}
+	return m
+}
+
+// confirm returns the node's mastership, and asks for it if need be.
+func (n *node) confirm(ctx context.Context) (*mastership, error) {
+	n.watch()
+	for range maxAttempts {
+		if m := n.current(); m != nil {
+			return m, nil
+		}
+		if !n.reads.breaker.IsClosed() {
+			return nil, errOpen
+		}
+		n.mu.Lock()
+		ask := n.asking
+		if ask == nil {
+			ask = &inquiry{done: make(chan struct{})}
+			n.asking = ask
+			go n.inquire(ask)
+		}
+		n.mu.Unlock()
+		select {
+		case <-ask.done:
+			if ask.err != nil {
+				return nil, ask.err
+			}
+		case <-ctx.Done():
+			return nil, failed("ask for the mastership", ctx.Err())
+		}
+	}
+	return nil, errUnsettled
+}
+
+func (n *node) inquire(ask *inquiry) {
+	err := n.look(n.reads)
+	if err != nil && !errors.Is(err, errNotMaster) {
+		n.reads.fail(err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	ask.err = err
+	n.asking = nil
+	close(ask.done)
+}
+
+// look asks the node for its mastership.
+func (n *node) look(l *lane) error {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), l.timeout, errTimeout)
+	defer cancel()
+	m := &mastership{dials: n.dials.Load(), at: time.Now()}
+	info := redis.NewStringCmd(ctx, "info", "replication")
+	err := l.exec(ctx, []redis.Cmder{info})
+	if err == nil {
+		err = info.Err()
+	}
+	if err != nil {
+		n.doubt()
+		return failed("ask for the mastership", err)
+	}
+	epoch, master := parseInfo(info.Val())
+	if !master {
+		n.doubt()
+		n.store.reload(ctx)
+		return errNotMaster
+	}
+	m.epoch = epoch
+	n.known.Store(m)
+	n.mu.Lock()
+	changed := n.epoch != "" && n.epoch != epoch
+	n.epoch = epoch
+	n.mu.Unlock()
+	if changed {
+		// What this process holds in quarantine may have been lost with the old mastership.
+		go n.store.renew()
+	}
+	return nil
+}
+
+func parseInfo(info string) (epoch string, master bool) {
+	for line := range strings.Lines(info) {
+		name, value, _ := strings.Cut(strings.TrimRight(line, "\r\n"), ":")
+		switch name {
+		case "role":
+			master = value == "master"
+		case "master_replid":
+			epoch = value
+		}
+	}
+	return epoch, master && len(epoch) == epochLen
+}
+
+// watch has the node asked again and again for as long as it is used, or has quarantines of writers that are at work: so
+// that a hit need not wait for it, and a failover is noticed. There is no goroutine in between, and none at rest.
+func (n *node) watch() {
+	n.use()
+	if n.watching.CompareAndSwap(false, true) {
+		time.AfterFunc(watchPause, n.tick)
+	}
+}
+
+func (n *node) tick() {
+	if time.Since(n.lastUse()) > confirmed && !n.store.held.any() {
+		n.watching.Store(false)
+		return
+	}
+	if n.reads.breaker.IsClosed() {
+		if err := n.look(n.reads); err != nil && !errors.Is(err, errNotMaster) {
+			n.reads.fail(err)
+		}
+	}
+	time.AfterFunc(watchPause, n.tick)
+}
+
+// healthy returns nil if the node can be used now.
+func (n *node) healthy(ctx context.Context) error {
+	if !n.writes.breaker.IsClosed() {
+		return errOpen
+	}
+	_, err := n.confirm(ctx)
+	return err
+}

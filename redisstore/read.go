@@ -1,0 +1,203 @@
+package redisstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/moneyclip/moneyclip"
+	"github.com/redis/go-redis/v9"
+)
+
+// patience is the caller's context, but with a deadline: it can be told from his own.
+func patience(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, d, errTimeout)
+}
+
+// Get returns the row in the slot.
+func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, error) {
+	ctx, cancel := patience(ctx, s.ReadTimeout)
+	defer cancel()
+	at := placeOf(slot)
+	n, err := s.node(ctx, at.key)
+	if err != nil {
+		return nil, err
+	}
+	before, err := n.confirm(ctx)
+	if err != nil {
+		return nil, err
+	}
+	value := redis.NewStringCmd(ctx, "hget", at.key, "v:"+at.field)
+	generations := redis.NewSliceCmd(ctx, "hmget", at.hashes[0], "n:"+at.generations[0], "n:"+at.generations[1])
+	commands := []redis.Cmder{value, generations}
+	if at.hashes[0] != at.hashes[1] {
+		generations = redis.NewSliceCmd(ctx, "hmget", at.hashes[0], "n:"+at.generations[0])
+		other := redis.NewSliceCmd(ctx, "hmget", at.hashes[1], "n:"+at.generations[1])
+		commands = []redis.Cmder{value, generations, other}
+	}
+	// M29: one connection, so one node.
+	if err := n.reads.send(ctx, commands...); err != nil {
+		return nil, failed("get", err)
+	}
+	for _, c := range commands {
+		switch err := c.Err(); {
+		case err == nil, err == redis.Nil: //nolint:errorlint // see isReply
+		case isElsewhere(err):
+			s.reload(ctx)
+			return nil, nil
+		case code(err) == "WRONGTYPE":
+			return nil, nil // the next lease puts it in order
+		default:
+			return nil, failed("get", err)
+		}
+	}
+	// The answers are of the mastership that was confirmed only if it still is now.
+	after := n.current()
+	if after == nil || after.epoch != before.epoch || after.dials != before.dials {
+		return nil, nil
+	}
+	nonces := make([]string, 0, 2)
+	for _, c := range commands[1:] {
+		for _, v := range c.(*redis.SliceCmd).Val() {
+			nonce, _ := v.(string)
+			nonces = append(nonces, nonce)
+		}
+	}
+	stored, err := value.Bytes()
+	if err != nil || len(nonces) != 2 {
+		return nil, nil
+	}
+	row, soft := decode(stored, after.epoch, nonces[0], nonces[1])
+	if row == nil || !time.Now().Before(soft) {
+		return nil, nil
+	}
+	return row, nil
+}
+
+// run runs a script of a read on the node that has a key.
+func (s *Store) run(ctx context.Context, step string, script *script, keys []string, args ...any) (any, error) {
+	n, err := s.node(ctx, keys[0])
+	if err != nil {
+		return nil, err
+	}
+	n.watch()
+	command := script.command(ctx, false, keys, args)
+	err = n.reads.send(ctx, command)
+	if err == nil && code(command.Err()) == "NOSCRIPT" {
+		// It has not run, so it may be sent again.
+		command = script.command(ctx, true, keys, args)
+		err = n.reads.send(ctx, command)
+	}
+	if err == nil {
+		err = command.Err()
+	}
+	if isElsewhere(err) {
+		s.reload(ctx)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, failed(step, err)
+	}
+	return command.Val(), nil
+}
+
+// command sends the script, or its name, which is shorter and does for a server that has it.
+func (s *script) command(ctx context.Context, text bool, keys []string, args []any) *redis.Cmd {
+	all := make([]any, 0, 3+len(keys)+len(args))
+	if text {
+		all = append(all, "eval", s.text, len(keys))
+	} else {
+		all = append(all, "evalsha", s.sha, len(keys))
+	}
+	for _, k := range keys {
+		all = append(all, k)
+	}
+	return redis.NewCmd(ctx, append(all, args...)...)
+}
+
+// maxFields is how many selects may be stored under one key.
+const maxFields = 64
+
+// Lease asks for the right to fill the slot.
+func (s *Store) Lease(
+	ctx context.Context, slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, renew bool,
+) (moneyclip.Grant, error) {
+	ctx, cancel := patience(ctx, s.ReadTimeout)
+	defer cancel()
+	at := placeOf(slot)
+	got, err := s.run(ctx, "lease", leaseScript, at.keys(), at.field, at.generations[0], at.generations[1],
+		token[:], milliseconds(d), renew, milliseconds(s.Grace), maxFields)
+	if err != nil || got == nil {
+		return moneyclip.Grant{}, err
+	}
+	answer, value, ok := parseAnswer(got)
+	if !ok {
+		return moneyclip.Grant{}, failed("lease", errAnswer)
+	}
+	switch answer {
+	case 1:
+		return moneyclip.Grant{Answer: moneyclip.AnswerWait}, nil
+	case 2:
+		return moneyclip.Grant{Answer: moneyclip.AnswerLease, Lease: moneyclip.Lease{Token: token}}, nil
+	case 3:
+		row, err := decodeRow([]byte(value))
+		if err != nil {
+			// The server does not look into rows: one that is damaged would stay until it is too old.
+			return moneyclip.Grant{}, s.drop(ctx, &at)
+		}
+		return moneyclip.Grant{Answer: moneyclip.AnswerValue, Row: row}, nil
+	}
+	return moneyclip.Grant{}, nil
+}
+
+// drop drops a value.
+func (s *Store) drop(ctx context.Context, at *place) error {
+	n, err := s.node(ctx, at.key)
+	if err != nil {
+		return err
+	}
+	if err := n.reads.send(ctx, redis.NewIntCmd(ctx, "hdel", at.key, "v:"+at.field)); err != nil {
+		return failed("drop", err)
+	}
+	return nil
+}
+
+// parseAnswer takes apart what the lease script returns.
+func parseAnswer(got any) (answer int64, value string, ok bool) {
+	list, _ := got.([]any)
+	if len(list) == 0 {
+		return 0, "", false
+	}
+	answer, ok = list[0].(int64)
+	if len(list) > 1 {
+		value, _ = list[1].(string)
+	}
+	return answer, value, ok
+}
+
+// Fill stores a row under a lease.
+func (s *Store) Fill(
+	ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age,
+) (bool, error) {
+	encoded, err := row.AppendBinary(nil)
+	if err != nil || len(encoded) > maxValue {
+		return false, s.Abandon(ctx, slot, lease)
+	}
+	ctx, cancel := patience(ctx, s.ReadTimeout)
+	defer cancel()
+	if age.Soft <= 0 {
+		age.Soft = age.Hard
+	}
+	at := placeOf(slot)
+	got, err := s.run(ctx, "fill", fillScript, at.keys(), at.field, at.generations[0], at.generations[1],
+		lease.Token[:], milliseconds(age.Hard), milliseconds(age.Soft), encoded)
+	return got == int64(1), err
+}
+
+// Abandon gives a lease back.
+func (s *Store) Abandon(ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease) error {
+	ctx, cancel := patience(ctx, s.ReadTimeout)
+	defer cancel()
+	at := placeOf(slot)
+	_, err := s.run(ctx, "abandon", abandonScript, []string{at.key}, at.field, lease.Token[:])
+	return err
+}

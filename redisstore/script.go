@@ -1,0 +1,54 @@
+package redisstore
+
+import (
+	"crypto/sha1"
+	_ "embed"
+	"encoding/hex"
+	"strings"
+)
+
+// A script is one step of the protocol. It runs on one server without any other in between.
+type script struct {
+	text, sha string
+}
+
+var (
+	//go:embed common.lua
+	common string
+	//go:embed lease.lua
+	leaseText string
+	//go:embed fill.lua
+	fillText string
+	//go:embed abandon.lua
+	abandonText string
+	//go:embed quarantine.lua
+	quarantineText string
+	//go:embed release.lua
+	releaseText string
+	//go:embed quarantine_rule.lua
+	quarantineRuleText string
+	//go:embed release_rule.lua
+	releaseRuleText string
+	//go:embed publish.lua
+	publishText string
+)
+
+var (
+	leaseScript          = newScript(leaseText)
+	fillScript           = newScript(fillText)
+	abandonScript        = newScript(abandonText)
+	quarantineScript     = newScript(quarantineText)
+	releaseScript        = newScript(releaseText)
+	quarantineRuleScript = newScript(quarantineRuleText)
+	releaseRuleScript    = newScript(releaseRuleText)
+	publishScript        = newScript(publishText)
+)
+
+// newScript puts what all scripts share below the first line, which says what the script is allowed.
+func newScript(text string) *script {
+	first, rest, _ := strings.Cut(text, "\n")
+	s := &script{text: first + "\n" + common + rest}
+	sum := sha1.Sum([]byte(s.text))
+	s.sha = hex.EncodeToString(sum[:])
+	return s
+}

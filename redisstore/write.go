@@ -1,0 +1,248 @@
+package redisstore
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moneyclip/moneyclip"
+	"github.com/redis/go-redis/v9"
+)
+
+// Quarantine drops what stands under the keys, ends the generations, and keeps both from being used.
+func (s *Store) Quarantine(ctx context.Context, marks *moneyclip.Marks, d time.Duration) (string, error) {
+	ctx, cancel := patience(ctx, s.WriteTimeout)
+	defer cancel()
+	if len(marks.Keys) > 0 || len(marks.Generations) > 0 {
+		s.held.add(marks, d)
+	}
+	return s.deliver(ctx, "quarantine", quarantineOrders(marks, d), marks.Board)
+}
+
+// Release ends the writer's quarantine.
+func (s *Store) Release(ctx context.Context, marks *moneyclip.Marks) (string, error) {
+	ctx, cancel := patience(ctx, s.WriteTimeout)
+	defer cancel()
+	s.held.remove(marks)
+	return s.deliver(ctx, "release", releaseOrders(marks), marks.Board)
+}
+
+// An order must be carried out by the node that has a key. It may be more than once.
+type order struct {
+	script *script // nil: it asks for the version of a board
+	key    string
+	args   []any
+
+	command  redis.Cmder // as it was sent last
+	err      error       // what came of it
+	unknown  bool        // the server does not have the script
+	redirect string      // the address of the node that is to have it
+	asking   bool        // that one does not have the key yet
+}
+
+func quarantineOrders(marks *moneyclip.Marks, d time.Duration) []*order {
+	return orders(marks, quarantineScript, quarantineRuleScript, string(marks.Writer[:]), milliseconds(d))
+}
+
+func releaseOrders(marks *moneyclip.Marks) []*order {
+	return orders(marks, releaseScript, releaseRuleScript, string(marks.Writer[:]))
+}
+
+// orders are a script for each key, and one for each bucket of each namespace whose generations are touched.
+func orders(marks *moneyclip.Marks, one, wide *script, args ...any) []*order {
+	all := make([]*order, 0, len(marks.Keys))
+	for _, key := range marks.Keys {
+		all = append(all, &order{script: one, key: storedKey(key), args: args})
+	}
+	namespaces := map[string][]any{} // :: namespace → the arguments, with its generations
+	for _, name := range marks.Generations {
+		namespace := namespaceOf(name)
+		if namespaces[namespace] == nil {
+			namespaces[namespace] = append([]any{}, args...)
+		}
+		namespaces[namespace] = append(namespaces[namespace], name)
+	}
+	for namespace, args := range namespaces {
+		for b := range buckets {
+			all = append(all, &order{script: wide, key: generationsKey(namespace, b), args: args})
+		}
+	}
+	return all
+}
+
+const (
+	firstPause = 2 * time.Millisecond // before an order is sent again
+	lastPause  = 50 * time.Millisecond
+)
+
+// deliver has all orders carried out, and then asks for the version of a board. What has failed for a reason that may pass
+// is sent again until the time is up.
+func (s *Store) deliver(ctx context.Context, step string, pending []*order, board string) (string, error) {
+	var look *order
+	if board != "" {
+		look = &order{key: boardKey(board)}
+	}
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		// The version is that of after all orders. On one server it is enough that it comes last.
+		batch, looking := pending, look != nil && (s.cluster == nil || len(pending) == 0)
+		if looking {
+			batch = append(pending[:len(pending):len(pending)], look)
+		}
+		if len(batch) == 0 {
+			return "", nil
+		}
+		if err := s.send(ctx, batch); err != nil {
+			return "", err
+		}
+		var last error
+		var again []*order
+		for _, o := range batch {
+			if o.err == nil {
+				continue
+			}
+			if !mayPass(o.err) {
+				return "", failed(step, o.err)
+			}
+			last = o.err
+			if o != look {
+				again = append(again, o)
+			}
+		}
+		if last == nil && looking {
+			version, _ := look.command.(*redis.StringCmd).Result()
+			return version, nil
+		}
+		pending = again
+		if last != nil && !sleep(ctx, pause) {
+			return "", failed(step, last)
+		}
+	}
+}
+
+// sleep reports false if the time was up before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// mayPass reports whether an order may be carried out if it is sent again.
+func mayPass(err error) bool {
+	if !isReply(err) {
+		return err != errOpen //nolint:errorlint // it is not wrapped here
+	}
+	switch code(err) {
+	case "NOSCRIPT", "BUSY":
+		return true
+	}
+	return isUnfit(err)
+}
+
+// send sends each order once: what goes to one node in one piece, and to all nodes at the same time.
+func (s *Store) send(ctx context.Context, batch []*order) error {
+	parts := map[*node][]*order{}
+	for _, o := range batch {
+		n, err := s.target(ctx, o)
+		if err != nil {
+			return err
+		}
+		parts[n] = append(parts[n], o)
+	}
+	var all sync.WaitGroup
+	for n, part := range parts {
+		n.watch()
+		if len(parts) == 1 {
+			n.carryOut(ctx, part)
+			continue
+		}
+		all.Go(func() { n.carryOut(ctx, part) })
+	}
+	all.Wait()
+	moved := false
+	for _, o := range batch {
+		moved = o.settle() || moved
+	}
+	if moved {
+		s.reload(ctx)
+	}
+	return nil
+}
+
+// target returns the node for an order.
+func (s *Store) target(ctx context.Context, o *order) (*node, error) {
+	if o.redirect != "" {
+		if client := s.at(ctx, o.redirect); client != nil {
+			return s.nodeOf(client), nil
+		}
+		o.redirect, o.asking = "", false // the client does not know that node yet
+	}
+	return s.node(ctx, o.key)
+}
+
+// at returns the client of the master with an address, or nil.
+func (s *Store) at(ctx context.Context, addr string) *redis.Client {
+	var mu sync.Mutex
+	var found *redis.Client
+	s.cluster.ForEachMaster(ctx, func(_ context.Context, client *redis.Client) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if client.Options().Addr == addr {
+			found = client
+		}
+		return nil
+	})
+	return found
+}
+
+// carryOut sends orders to the node.
+func (n *node) carryOut(ctx context.Context, part []*order) {
+	commands := make([]redis.Cmder, 0, len(part))
+	sent := map[*script]bool{} // the text is behind the first name
+	for _, o := range part {
+		if o.asking {
+			commands = append(commands, redis.NewCmd(ctx, "asking"))
+		}
+		if o.script == nil {
+			o.command = redis.NewStringCmd(ctx, "hget", o.key, "version")
+		} else {
+			o.command = o.script.command(ctx, o.unknown && !sent[o.script], []string{o.key}, o.args)
+			sent[o.script] = sent[o.script] || o.unknown
+		}
+		commands = append(commands, o.command)
+	}
+	err := n.writes.send(ctx, commands...)
+	for _, o := range part {
+		o.err = o.command.Err()
+		if err == errOpen { //nolint:errorlint // it is not wrapped here
+			o.err = err
+		}
+	}
+}
+
+// settle looks at what came of an order. It reports whether a node has said that it does not have the key.
+func (o *order) settle() (moved bool) {
+	o.unknown, o.redirect, o.asking = false, "", false
+	switch code(o.err) {
+	case "":
+		if o.err == redis.Nil { //nolint:errorlint // see isReply
+			o.err = nil
+		}
+	case "NOSCRIPT":
+		o.unknown = true
+	case "MOVED", "ASK":
+		// "MOVED 3999 127.0.0.1:6381"
+		if fields := strings.Fields(o.err.Error()); len(fields) == 3 {
+			o.redirect, o.asking = fields[2], fields[0] == "ASK"
+		}
+		return true
+	case "CLUSTERDOWN":
+		return true
+	}
+	return false
+}

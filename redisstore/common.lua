@@ -32,6 +32,16 @@ local function live(set, but)
   return table.concat(kept), last
 end
 
+-- keep drops all fields of a key but one, which is put there first: while a slot of a cluster moves, a script may not put
+-- back a key that it has dropped.
+local function keep(key, name, value, till)
+  redis.call('HSET', key, name, value)
+  for _, f in ipairs(redis.call('HKEYS', key)) do
+    if f ~= name then redis.call('HDEL', key, f) end
+  end
+  redis.call('PEXPIREAT', key, till)
+end
+
 -- outlive lets a key live until a deadline at least. T2: no key is without one.
 local function outlive(key, till, slack)
   local left = redis.call('PTTL', key)

@@ -22,10 +22,7 @@ for i, hash in ipairs({ hash1, hash2 }) do
   end
 end
 local set = field(key, 'q')
-if set then
-  if live(set) ~= '' then return bypass end
-  redis.call('HDEL', key, 'q')
-end
+if set and live(set) ~= '' then return bypass end
 
 -- No hash grows without end. To forget a generation is to end it; and not between the two that go together.
 if redis.call('HLEN', hash1) > 1024 then
@@ -44,8 +41,6 @@ if good then
   if not renew and (taken or (tonumber(stored:sub(74, 86)) or 0) > now) then return { value, stored } end
 elseif taken then
   return wait
-elseif stored then
-  redis.call('HDEL', key, 'v:' .. name)
 end
 
 -- After a failover writers that were at work before it may have lost their quarantines: until they have put them back
@@ -67,8 +62,8 @@ if now < (tonumber(since:sub(#epoch + 1)) or now) + grace then return bypass end
 local fields, count, filled = {}, 0, false
 for _, f in ipairs(redis.call('HKEYS', key)) do
   local kind, of = f:sub(1, 2), f:sub(3)
-  if kind == 'v:' then filled = true end
-  if of ~= name and not fields[of] then
+  if kind == 'v:' and (good or of ~= name) then filled = true end
+  if f ~= 'q' and of ~= name and not fields[of] then
     fields[of], count = true, count + 1
   end
 end
@@ -93,6 +88,9 @@ end
 outlive(hash1, till, day)
 outlive(hash2, till, day)
 redis.call('HSET', key, 'l:' .. name, token .. digits(till) .. digits(now) .. head(epoch, nonce1 or token, nonce2 or token))
+-- What is dead goes last: see keep.
+if set then redis.call('HDEL', key, 'q') end
+if stored and not good then redis.call('HDEL', key, 'v:' .. name) end
 -- What is stored keeps its time: with a longer one it would be served past its age.
 if not filled then outlive(key, till) end
 return lease

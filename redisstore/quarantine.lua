@@ -4,7 +4,5 @@
 local set, last = live(field(KEYS[1], 'q'), ARGV[1])
 local till = now + ARGV[2]
 -- All values go, and N15: all leases.
-redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'q', set .. ARGV[1] .. digits(till))
-redis.call('PEXPIREAT', KEYS[1], math.max(till, last))
+keep(KEYS[1], 'q', set .. ARGV[1] .. digits(till), math.max(till, last))
 return 1

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -176,7 +177,7 @@ func (s *Store) send(ctx context.Context, batch []*order) error {
 
 // target returns the node for an order.
 func (s *Store) target(ctx context.Context, o *order) (*node, error) {
-	if o.redirect != "" {
+	if o.redirect != "" && s.cluster != nil {
 		if client := s.at(ctx, o.redirect); client != nil {
 			return s.nodeOf(client), nil
 		}
@@ -227,22 +228,18 @@ func (n *node) carryOut(ctx context.Context, part []*order) {
 
 // settle looks at what came of an order. It reports whether a node has said that it does not have the key.
 func (o *order) settle() (moved bool) {
-	o.unknown, o.redirect, o.asking = false, "", false
-	switch code(o.err) {
-	case "":
-		if o.err == redis.Nil { //nolint:errorlint // see isReply
-			o.err = nil
-		}
-	case "NOSCRIPT":
-		o.unknown = true
-	case "MOVED", "ASK":
-		// "MOVED 3999 127.0.0.1:6381"
-		if fields := strings.Fields(o.err.Error()); len(fields) == 3 {
-			o.redirect, o.asking = fields[2], fields[0] == "ASK"
-		}
-		return true
-	case "CLUSTERDOWN":
-		return true
+	if o.err == redis.Nil { //nolint:errorlint // see isReply
+		o.err = nil
 	}
-	return false
+	reason := code(o.err)
+	if reason == "NOSCRIPT" {
+		o.unknown = true // to the same node again
+		return false
+	}
+	o.redirect, o.asking = "", false
+	// "MOVED 3999 127.0.0.1:6381"
+	if fields := strings.Fields(fmt.Sprint(o.err)); len(fields) == 3 && (reason == "MOVED" || reason == "ASK") {
+		o.redirect, o.asking = fields[2], reason == "ASK"
+	}
+	return o.redirect != "" || reason == "CLUSTERDOWN"
 }

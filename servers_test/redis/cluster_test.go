@@ -1,0 +1,171 @@
+package redis_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/servers_test/servers"
+	"github.com/moneyclip/moneyclip/storetest"
+)
+
+const slots = 16384
+
+// A cluster is three masters.
+type cluster struct {
+	nodes   []*servers.RedisServer
+	clients []*redis.Client // of one node each
+	ids     []string
+	client  *redis.ClusterClient
+}
+
+func startCluster(t *testing.T) *cluster {
+	t.Helper()
+	ctx := t.Context()
+	c := &cluster{}
+	var addrs []string
+	const n = 3
+	for i := range n {
+		s := servers.Redis(t, "cluster-enabled=yes", "cluster-node-timeout=2000")
+		one := client(t, s)
+		c.nodes, c.clients, addrs = append(c.nodes, s), append(c.clients, one), append(addrs, s.Addr)
+		must(t, one.ClusterAddSlotsRange(ctx, i*slots/n, (i+1)*slots/n-1).Err())
+		c.ids = append(c.ids, must1(one.Do(ctx, "cluster", "myid").Text()))
+	}
+	for _, s := range c.nodes[1:] {
+		host, port, _ := net.SplitHostPort(s.Addr)
+		must(t, c.clients[0].Do(ctx, "cluster", "meet", host, port, s.BusPort).Err())
+	}
+	for _, one := range c.clients {
+		eventually(t, "the cluster is up", func() error {
+			info, err := one.ClusterInfo(ctx).Result()
+			if err != nil {
+				return err
+			}
+			known := one.Do(ctx, "cluster", "slots").Val().([]any)
+			if len(known) != n || !contains(info, "cluster_state:ok") {
+				return fmt.Errorf("%d ranges, %s", len(known), info)
+			}
+			return nil
+		})
+	}
+	c.client = redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs})
+	t.Cleanup(func() { c.client.Close() })
+	return c
+}
+
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t)
+	t.Run("Exercise", func(t *testing.T) {
+		storetest.Exercise(t, storetest.Options{Open: func(*testing.T) moneyclip.Store { return patient(c.client) }})
+	})
+	for i, one := range c.clients {
+		if n := must1(one.DBSize(t.Context()).Result()); n == 0 {
+			t.Errorf("node %d has no keys: all went to others", i)
+		}
+	}
+	must(t, patient(c.client).Healthy(t.Context()))
+}
+
+// A slot moves from one node to another: what is asked of it meanwhile is a miss, and what is written goes through.
+func TestClusterMigration(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t)
+	ctx := t.Context()
+	s := patient(c.client)
+	one := slot("k")
+	put(t, s, one, 1)
+	wantHit(t, s, one, 1)
+
+	keys := redisKeys(t, c.client, one)
+	number := int(must1(c.client.ClusterKeySlot(ctx, keys.key).Result()))
+	from := number * 3 / slots
+	to := (from + 1) % 3
+	must(t, c.clients[to].Do(ctx, "cluster", "setslot", number, "importing", c.ids[from]).Err())
+	must(t, c.clients[from].Do(ctx, "cluster", "setslot", number, "migrating", c.ids[to]).Err())
+	wantHit(t, s, one, 1) // both keys are still there
+
+	move := func(key string) {
+		t.Helper()
+		host, port, _ := net.SplitHostPort(c.nodes[to].Addr)
+		must(t, c.clients[from].Migrate(ctx, host, port, key, 0, 5*time.Second).Err())
+	}
+	// M29: the key is here, its generations are there.
+	move(keys.generations)
+	wantMiss(t, s, one)
+	if g := must1(s.Lease(ctx, one, token(), time.Minute, false)); g.Answer != moneyclip.AnswerBypass {
+		t.Errorf("Lease: got answer %d, want bypass", g.Answer)
+	}
+	// The quarantine of the key is here; that of the rule is there already.
+	writer := &moneyclip.Marks{Writer: token(), Keys: []string{string(one.Key)}, Generations: one.Generations[:1]}
+	must1(s.Quarantine(ctx, writer, time.Minute))
+	if n := must1(c.clients[from].Exists(ctx, keys.key).Result()); n != 1 {
+		t.Errorf("the quarantined key is not where it was")
+	}
+	move(keys.key)
+	must1(s.Quarantine(ctx, writer, time.Minute)) // asks the other node for both
+	must1(s.Release(ctx, writer))
+	wantMiss(t, s, one)
+
+	for _, node := range []int{to, from} {
+		must(t, c.clients[node].Do(ctx, "cluster", "setslot", number, "node", c.ids[to]).Err())
+	}
+	eventually(t, "the slot's new node is found", func() error {
+		g, err := s.Lease(ctx, one, token(), time.Minute, false)
+		if err == nil && g.Answer != moneyclip.AnswerLease {
+			err = fmt.Errorf("got answer %d", g.Answer)
+		}
+		if err == nil {
+			var ok bool
+			if ok, err = s.Fill(ctx, one, g.Lease, row(2), moneyclip.Age{Hard: time.Minute}); err == nil && !ok {
+				err = fmt.Errorf("the fill was refused")
+			}
+		}
+		return err
+	})
+	wantHit(t, s, one, 2)
+	must1(s.Quarantine(ctx, writer, time.Minute))
+	wantMiss(t, s, one)
+}
+
+// The node that has the keys is gone: others go on.
+func TestClusterNodeGone(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t)
+	ctx := t.Context()
+	for _, one := range c.clients {
+		must(t, one.ConfigSet(ctx, "cluster-require-full-coverage", "no").Err())
+	}
+	s := patient(c.client)
+	s.ReadTimeout, s.WriteTimeout = 500*time.Millisecond, time.Second
+	places := map[int]*moneyclip.Slot{}
+	for i := 0; len(places) < 3; i++ {
+		one := slot(fmt.Sprint("k", i))
+		put(t, s, one, 0)
+		at := int(must1(c.client.ClusterKeySlot(ctx, redisKeys(t, c.client, one).key).Result())) * 3 / slots
+		if places[at] == nil {
+			places[at] = one
+		}
+	}
+	c.nodes[1].Pause(t)
+	defer c.nodes[1].Resume(t)
+	if _, err := s.Get(ctx, places[1]); err == nil {
+		t.Error("Get from a node that hangs: no error")
+	}
+	wantHit(t, s, places[0], 0)
+	wantHit(t, s, places[2], 0)
+	if _, err := s.Quarantine(ctx, &moneyclip.Marks{Writer: token(), Keys: []string{string(places[1].Key)}}, time.Minute); err == nil {
+		t.Error("Quarantine on a node that hangs: no error")
+	}
+	began := time.Now()
+	_, err := s.Get(context.Background(), places[1])
+	if took := time.Since(began); err == nil || took > 100*time.Millisecond {
+		t.Errorf("Get again: got %v after %v, want an error at once", err, took)
+	}
+}

@@ -53,6 +53,12 @@ end
 -- Generations live longer than what was stored under them: if one is lost, all that is goes with it.
 local day = 24 * 60 * 60 * 1000
 
+-- nonce reads by what a generation is known.
+local function nonce(hash, generation)
+  local value = field(hash, 'n:' .. generation)
+  return value and #value == 16 and value
+end
+
 -- What is stored begins with the mastership and the generations under which it was leased; nil if one of them is not
 -- there, or in quarantine. The epoch is this very server's, whichever connection the script came by.
 local function head(epoch, nonce1, nonce2)

@@ -15,7 +15,7 @@ end
 -- N12: the epoch and the generations are those of the lease, and must still be those of now.
 local epoch = redis.call('INFO', 'replication'):match('master_replid:(%w+)')
 local leased_head = lease:sub(43)
-if not leased(lease, head(epoch, field(KEYS[2], 'n:' .. ARGV[2]), field(KEYS[3], 'n:' .. ARGV[3]))) then return refuse() end
+if not leased(lease, head(epoch, nonce(KEYS[2], ARGV[2]), nonce(KEYS[3], ARGV[3]))) then return refuse() end
 
 local granted = tonumber(lease:sub(30, 42)) or 0
 local dies = granted + ARGV[5]

@@ -30,7 +30,7 @@ if redis.call('HLEN', hash1) > 1024 then
     if f:sub(1, 2) == 'n:' or f:sub(1, 2) == 'q:' and live(field(hash1, f)) == '' then redis.call('HDEL', hash1, f) end
   end
 end
-local nonce1, nonce2 = field(hash1, 'n:' .. generation1), field(hash2, 'n:' .. generation2)
+local nonce1, nonce2 = nonce(hash1, generation1), nonce(hash2, generation2)
 local now_head = head(epoch, nonce1, nonce2)
 
 local stored = field(key, 'v:' .. name)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql/driver"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,6 +52,10 @@ var tests = []struct {
 	{"OtherGenerations", otherGenerations},
 	{"ReleaseWithoutQuarantine", releaseWithoutQuarantine},
 	{"NoMarks", noMarks},
+	{"NoBoard", noBoard},
+	{"Board", boardChanges},
+	{"BoardOfMarks", boardOfMarks},
+	{"BoardRunsOut", boardRunsOut},
 	{"N4", n4},
 	{"N4Generation", n4Generation},
 	{"N12", n12},
@@ -563,4 +568,105 @@ func noMarks(s *suite) {
 	s.quarantine(marks, long)
 	s.release(marks)
 	s.wantGet(s.slot("k"), row(1))
+}
+
+func (s *suite) publish(name string, create bool, notices ...moneyclip.Notice) moneyclip.Board {
+	s.Helper()
+	b, err := s.store.Publish(s.Context(), s.prefix+name, notices, create)
+	if err != nil {
+		s.Fatalf("Publish: %v", err)
+	}
+	slices.Sort(b.Notices)
+	return b
+}
+
+// wantBoard returns the version of a board that says what is wanted.
+func (s *suite) wantBoard(got moneyclip.Board, want ...string) string {
+	s.Helper()
+	if got.Version == "" || !slices.Equal(got.Notices, want) {
+		s.Fatalf("got a board at version %q with %q, want one with %q", got.Version, got.Notices, want)
+	}
+	return got.Version
+}
+
+// needsBoards ends the test of a store that has none.
+func (s *suite) needsBoards() {
+	if !s.store.Shared() {
+		s.Skip("nobody else uses the store")
+	}
+}
+
+// A board is made only by who says so. A store that nobody else uses has none.
+func noBoard(s *suite) {
+	notice := moneyclip.Notice{Text: "a", Life: long}
+	if b := s.publish("b", false, notice); b.Version != "" || len(b.Notices) != 0 {
+		s.Fatalf("got %v, want nothing: there is no board", b)
+	}
+	if b := s.publish("b", true, notice); !s.store.Shared() && (b.Version != "" || len(b.Notices) != 0) {
+		s.Fatalf("got %v, want nothing: nobody else uses the store", b)
+	}
+}
+
+// The version changes with what the board says, and only then.
+func boardChanges(s *suite) {
+	s.needsBoards()
+	seen := map[string]bool{}
+	fresh := func(version string) string {
+		s.Helper()
+		if seen[version] {
+			s.Fatalf("version %q came before", version)
+		}
+		seen[version] = true
+		return version
+	}
+	same := func(got, want string) {
+		s.Helper()
+		if got != want {
+			s.Fatalf("got version %q, want %q: nothing has changed", got, want)
+		}
+	}
+	a, b := moneyclip.Notice{Text: "a", Life: long}, moneyclip.Notice{Text: "b\x00\xff", Life: long}
+	v := fresh(s.wantBoard(s.publish("b", true)))
+	same(s.wantBoard(s.publish("b", false)), v)
+	v = fresh(s.wantBoard(s.publish("b", false, a), "a"))
+	same(s.wantBoard(s.publish("b", true, a), "a"), v)
+	v = fresh(s.wantBoard(s.publish("b", false, b, a), "a", b.Text))
+	same(s.wantBoard(s.publish("b", false, b), "a", b.Text), v)
+	fresh(s.wantBoard(s.publish("another", true, a), "a"))
+	same(s.wantBoard(s.publish("b", false), "a", b.Text), v)
+}
+
+// Who quarantines and releases learns the version, also if he touches nothing.
+func boardOfMarks(s *suite) {
+	s.needsBoards()
+	marks := s.writer("k", "another")
+	marks.Generations = []string{s.prefix + "another rule"}
+	marks.Board = s.prefix + "b"
+	none := &moneyclip.Marks{Writer: token(), Board: marks.Board}
+	want := func(version string) {
+		s.Helper()
+		for _, m := range []*moneyclip.Marks{marks, none} {
+			got, err := s.store.Quarantine(s.Context(), m, long)
+			if err != nil || got != version {
+				s.Fatalf("Quarantine: got version %q, %v, want %q", got, err, version)
+			}
+			if got, err = s.store.Release(s.Context(), m); err != nil || got != version {
+				s.Fatalf("Release: got version %q, %v, want %q", got, err, version)
+			}
+		}
+	}
+	want("")
+	want(s.publish("b", true).Version)
+	want(s.publish("b", false, moneyclip.Notice{Text: "a", Life: long}).Version)
+}
+
+// A notice that was not renewed is gone.
+func boardRunsOut(s *suite) {
+	s.needsBoards()
+	v := s.wantBoard(s.publish("b", true, moneyclip.Notice{Text: "a", Life: s.tick}, moneyclip.Notice{Text: "b", Life: long}), "a", "b")
+	s.publish("b", false, moneyclip.Notice{Text: "b", Life: s.tick}) // does not shorten its life
+	s.outlive()
+	if got := s.wantBoard(s.publish("b", false), "b"); got == v {
+		s.Fatalf("got version %q, want another one: a notice is gone", got)
+	}
 }

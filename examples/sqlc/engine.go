@@ -41,6 +41,7 @@ type place struct {
 // A database is one place, opened twice.
 type database struct {
 	engine
+	dsn    string
 	cached *sql.DB // through MoneyClip
 	plain  *sql.DB // past it
 }
@@ -55,7 +56,7 @@ func open(e engine, dsn string) (*database, error) {
 	if err != nil {
 		return nil, errors.Join(err, plain.Close())
 	}
-	return &database{engine: e, cached: cached, plain: plain}, nil
+	return &database{engine: e, dsn: dsn, cached: cached, plain: plain}, nil
 }
 
 func (d *database) close() error { return errors.Join(d.cached.Close(), d.plain.Close()) }

@@ -51,11 +51,20 @@ func tell(ctx context.Context, out io.Writer, e engine, rows int, keep bool) (er
 		return err
 	}
 	t.note("%s rows in %s, made in %s", thousands(rows), place.name, elapsed(time.Since(start)))
+	if w.remote {
+		if err := awaitStore(w); err != nil {
+			return err
+		}
+	}
 	t.header()
-	for _, chapter := range []func(*witness){
+	chapters := []func(*witness){
 		readTwice, writeOneKey, moveRows, followForeignKeys, updateInBulk, deleteInBulk, repopulate,
 		commit, rollBack, rememberAbsence, generateID, cascade, writeElsewhere,
-	} {
+	}
+	if w.remote {
+		chapters = append(chapters, sideBySide)
+	}
+	for _, chapter := range chapters {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"strings"
 	"time"
@@ -40,6 +41,8 @@ type witness struct {
 	cache *moneyclip.Cache
 	table *table
 
+	remote bool // what is cached is in a Redis, and nobody waits until it is there
+
 	store    store // runs writes, in the transaction if one is open
 	write    *recorder
 	tx       *sql.Tx            // nil outside a transaction
@@ -67,6 +70,7 @@ func newWitness(ctx context.Context, db *database, t *table) (*witness, error) {
 	return &witness{
 		ctx: ctx, db: db, cache: cache, table: t,
 		store: db.store(write), write: write, seen: make(map[string]bool),
+		remote: os.Getenv("MONEYCLIP_REDIS_URL") != "",
 	}, nil
 }
 
@@ -101,6 +105,9 @@ func ask[A, R any](w *witness, from source, query call[A, R], arg A) R {
 		answeredBy = theDatabase
 	}
 	w.table.row(on.label()+" = "+outcome(got, err), answeredBy, w.key(on), took)
+	if w.remote {
+		awaitFill(w.cache, before)
+	}
 	w.check(err == nil || errors.Is(err, sql.ErrNoRows), "%s failed: %v", on.label(), err)
 	w.check(answeredBy == from, "%s was answered by the %s, want the %s", on.label(), answeredBy, from)
 	if from != theTransaction {

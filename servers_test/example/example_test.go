@@ -106,6 +106,40 @@ func TestExample(t *testing.T) {
 	}
 }
 
+// On a Redis it is the same story, with one chapter more: two programs that see each other's writes.
+func TestExampleOnRedis(t *testing.T) {
+	t.Parallel()
+	program := build(t)
+	for name, flags := range map[string][]string{
+		"SQLite":   nil,
+		"Postgres": {"-postgres", servers.Postgres(t)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			// The machine may have other things to do than to answer within 50 ms.
+			redis := "redis://" + servers.Redis(t).Addr + "/0?read_timeout=10s&write_timeout=10s"
+			result := run(t, program, append(flags, "-rows", "2000", "-redis", redis)...)
+			if result.code != 0 || sound.FindStringSubmatch(result.stdout) == nil {
+				t.Errorf("exit code %d, the story ends with %q, stderr: %s", result.code, lastLine(result.stdout), result.stderr)
+			}
+			for _, want := range []string{
+				`there: GetUser\(22\) = Hal of group2.example +cache`,
+				`there: GetUser\(22\) = Ida of group2.example +database`,
+				`there: RenameUser\("Ivo", 22\) = 1 +database`,
+			} {
+				if !regexp.MustCompile(want).MatchString(result.stdout) {
+					t.Errorf("no line like %s", want)
+				}
+			}
+			for line := range strings.Lines(result.stdout) {
+				if strings.Contains(line, "WRONG") {
+					t.Error(strings.TrimSpace(line))
+				}
+			}
+		})
+	}
+}
+
 // An example is the program and a database on a server.
 type example struct {
 	kind

@@ -24,14 +24,12 @@ func (c *converter) typeName(t *pg.TypeName) string {
 
 // elementType is that of the elements, if the type is an array, otherwise the type itself.
 func (c *converter) elementType(t *pg.TypeName) string {
-	if t == nil || t.PctType || t.Setof {
+	if t.Setof {
 		return "?"
 	}
 	schema, name := lastOf(texts(t.Names))
-	if schema != "pg_catalog" {
-		if own := c.ownType(schema, name); own != "" {
-			return own // with its own length, if it is a domain
-		}
+	if own := c.ownType(schema, name); own != "" {
+		return own // with its own length, if it is a domain
 	}
 	if sql := typeNames[name]; sql != "" {
 		name = sql
@@ -111,12 +109,12 @@ func typeOf(column *moneyclip.Column) columnType { return parseType(column.Type)
 
 func parseType(typ string) columnType {
 	t := columnType{base: typ}
-	before, rest, ok := strings.Cut(typ, "(")
-	if inner, after, closed := strings.Cut(rest, ")"); ok && closed {
+	before, rest, _ := strings.Cut(typ, "(")
+	if inner, after, ok := strings.Cut(rest, ")"); ok {
 		for _, text := range strings.Split(inner, ",") {
 			var n int
 			if _, err := fmt.Sscan(text, &n); err != nil {
-				return columnType{base: typ}
+				return columnType{}
 			}
 			t.mods = append(t.mods, n)
 		}
@@ -160,5 +158,5 @@ func isHarmless(column *moneyclip.Column, typ string) bool {
 	case otherType, blankType:
 		return false
 	}
-	return typ == column.Type || to.kind == own.kind && len(to.mods) == 0 && to.base == own.base
+	return typ == column.Type || len(to.mods) == 0 && to.base == own.base
 }

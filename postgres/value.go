@@ -48,7 +48,7 @@ func (d dialect) Canonical(column *moneyclip.Column, value driver.Value) (moneyc
 	case dateType, timestampType, timestamptzType:
 		return canonicalTime(t, value)
 	case byteaType:
-		if b, ok := value.([]byte); ok && b != nil {
+		if b, _ := value.([]byte); b != nil {
 			return moneyclip.Bytes(b), true
 		}
 	}
@@ -66,11 +66,7 @@ func canonicalInt(t columnType, value driver.Value) (moneyclip.Datum, bool) {
 		}
 		return canonicalInt(t, int64(v))
 	case string:
-		text := strings.Trim(v, " \t\n\v\f\r")
-		if !plainInteger.MatchString(text) {
-			return moneyclip.Datum{}, false
-		}
-		n, err := strconv.ParseInt(text, 10, 64)
+		n, err := strconv.ParseInt(strings.Trim(v, " \t\n\v\f\r"), 10, 64)
 		if err != nil {
 			return moneyclip.Datum{}, false
 		}
@@ -81,10 +77,7 @@ func canonicalInt(t columnType, value driver.Value) (moneyclip.Datum, bool) {
 
 const maxExact = 1 << 53 // the integers up to here are floats too
 
-var (
-	plainInteger = regexp.MustCompile(`^[+-]?[0-9]{1,19}$`)
-	plainDecimal = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$`)
-)
+var plainDecimal = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$`)
 
 // canonicalNumeric spells a number without an exponent, and without zeros at its end. A value that a column would round
 // is refused: it is compared as it is and stored as another.
@@ -94,9 +87,6 @@ func canonicalNumeric(t columnType, value driver.Value) (moneyclip.Datum, bool) 
 	case int64:
 		text = strconv.FormatInt(v, 10)
 	case float64:
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return moneyclip.Datum{}, false
-		}
 		text = strconv.FormatFloat(v, 'f', -1, 64) // as both drivers write it
 	case string:
 		text = strings.Trim(v, " \t\n\v\f\r")
@@ -111,10 +101,7 @@ func canonicalNumeric(t columnType, value driver.Value) (moneyclip.Datum, bool) 
 		return moneyclip.Datum{}, false
 	}
 	scale, _ := r.FloatPrec() // digits behind the point, as many as it takes
-	switch {
-	case len(t.mods) == 1 && scale > 0, len(t.mods) == 2 && scale > t.mods[1]:
-		return moneyclip.Datum{}, false
-	case len(t.mods) == 2 && t.mods[1] < 0:
+	if len(t.mods) == 1 && scale > 0 || len(t.mods) == 2 && scale > t.mods[1] {
 		return moneyclip.Datum{}, false
 	}
 	return moneyclip.Text(r.FloatString(scale)), true
@@ -135,11 +122,10 @@ func canonicalFloat(value driver.Value) (moneyclip.Datum, bool) {
 		f = v
 	case string:
 		text := strings.Trim(v, " \t\n\v\f\r")
-		parsed, err := strconv.ParseFloat(text, 64)
-		if err != nil || !plainDecimal.MatchString(text) {
+		if !plainDecimal.MatchString(text) {
 			return moneyclip.Datum{}, false
 		}
-		f = parsed
+		f, _ = strconv.ParseFloat(text, 64) // infinite, if it is too large
 	default:
 		return moneyclip.Datum{}, false
 	}
@@ -151,13 +137,12 @@ func canonicalFloat(value driver.Value) (moneyclip.Datum, bool) {
 
 func canonicalBool(value driver.Value) (moneyclip.Datum, bool) {
 	b, ok := value.(bool)
-	if s, isText := value.(string); isText {
-		switch strings.ToLower(strings.Trim(s, " \t\n\v\f\r")) {
-		case "t", "true", "y", "yes", "on", "1":
-			b, ok = true, true
-		case "f", "false", "n", "no", "off", "0":
-			b, ok = false, true
-		}
+	text, _ := value.(string)
+	switch strings.ToLower(strings.Trim(text, " \t\n\v\f\r")) {
+	case "t", "true", "y", "yes", "on", "1":
+		b, ok = true, true
+	case "f", "false", "n", "no", "off", "0":
+		b, ok = false, true
 	}
 	return moneyclip.Text(strconv.FormatBool(b)), ok
 }
@@ -200,10 +185,7 @@ func canonicalText(t columnType, value driver.Value) (moneyclip.Datum, bool) {
 
 // canonicalUUID takes the hexadecimal digits, with or without hyphens after each four of them, in braces or not.
 func canonicalUUID(value driver.Value) (moneyclip.Datum, bool) {
-	text, ok := value.(string)
-	if !ok {
-		return moneyclip.Datum{}, false
-	}
+	text, _ := value.(string)
 	if strings.HasPrefix(text, "{") && strings.HasSuffix(text, "}") {
 		text = text[1 : len(text)-1]
 	}
@@ -252,12 +234,10 @@ func canonicalTime(t columnType, value driver.Value) (moneyclip.Datum, bool) {
 			step *= 10
 		}
 	}
-	switch {
-	case at.Nanosecond()%int(step) != 0:
+	if at.Nanosecond()%int(step) != 0 {
 		return moneyclip.Datum{}, false // rounded, or cut off
-	case t.kind == timestamptzType:
-		at = at.UTC()
 	}
+	at = at.UTC()
 	if at.Year() < 1 || at.Year() > 9999 {
 		return moneyclip.Datum{}, false
 	}
@@ -272,7 +252,6 @@ func canonicalTime(t columnType, value driver.Value) (moneyclip.Datum, bool) {
 }
 
 var (
-	isoDay     = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
 	isoClock   = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?$`)
 	isoInstant = regexp.MustCompile(
 		`^([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?)(Z|[+-][0-9]{2}(?::[0-9]{2})?)$`)
@@ -283,9 +262,6 @@ var (
 func parseTime(t columnType, text string) (time.Time, bool) {
 	switch t.kind {
 	case dateType:
-		if !isoDay.MatchString(text) {
-			return time.Time{}, false
-		}
 		at, err := time.Parse(time.DateOnly, text)
 		return at, err == nil
 	case timestampType:

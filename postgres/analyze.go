@@ -85,8 +85,8 @@ func deparse(stmts ...*pg.RawStmt) (string, bool) {
 
 // own is the text of one statement of several, without the semicolon and what comes after it.
 func own(stmt *pg.RawStmt, text string) string {
-	text = text[min(int(stmt.StmtLocation), len(text)):]
-	if n := int(stmt.StmtLen); n > 0 && n <= len(text) {
+	text = text[stmt.StmtLocation:]
+	if n := stmt.StmtLen; n > 0 { // the last statement goes as far as the text
 		text = text[:n]
 	}
 	return strings.TrimSpace(text)
@@ -211,9 +211,6 @@ func params(uses map[int]int) []string {
 	for number := range uses {
 		most = max(most, number)
 	}
-	if most == 0 {
-		return nil
-	}
 	return make([]string, most)
 }
 
@@ -233,7 +230,7 @@ func namesArguments(text string) bool {
 			continue
 		}
 		next := text[end]
-		if next == '_' || 'a' <= next && next <= 'z' || 'A' <= next && next <= 'Z' || next >= 0x80 {
+		if next == '_' || 'A' <= next && next <= 'Z' || next >= 'a' { // what is above "z" and no letter goes into the operator
 			return true
 		}
 	}

@@ -50,6 +50,27 @@ func TestKinds(t *testing.T) {
 		{query: "DO $$ DECLARE n int := writes_own(); BEGIN NULL; END $$", kind: moneyclip.KindSchema, change: "writes_own"},
 		{query: "DO $$ BEGIN SET search_path TO x; END $$", kind: moneyclip.KindWrite, change: "search_path"},
 		{query: "EXECUTE x", kind: moneyclip.KindWrite, change: "not in its text"},
+		{query: "NOTIFY x", kind: moneyclip.KindInert},
+		{query: "UNLISTEN *", kind: moneyclip.KindInert},
+		{query: "CHECKPOINT", kind: moneyclip.KindInert},
+		{query: "CLOSE c", kind: moneyclip.KindInert},
+		{query: "LOAD 'x'", kind: moneyclip.KindSession, change: "library"},
+		{query: "COPY books TO PROGRAM 'x'", kind: moneyclip.KindSchema},
+		{query: "COPY books FROM STDIN WHERE writes_own() > 0", kind: moneyclip.KindWrite, change: "writes_own"},
+		{query: "COPY (SELECT set_config('role', 'x', true)) TO STDOUT", kind: moneyclip.KindSession, change: "set_config", reach: moneyclip.UntilEnd},
+		{query: "EXPLAIN (VERBOSE) DELETE FROM books", kind: moneyclip.KindInert},
+		{query: "CREATE TABLE x (a int)", kind: moneyclip.KindSchema},
+		{query: "CREATE VIEW x AS SELECT 1", kind: moneyclip.KindSchema},
+		{query: "CREATE SEQUENCE x", kind: moneyclip.KindSchema},
+		{query: "CREATE TEMP SEQUENCE x", kind: moneyclip.KindSession, change: "temporary"},
+		{query: "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", kind: moneyclip.KindSchema},
+		{query: "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'", kind: moneyclip.KindSession, change: "temporary"},
+		{query: "SET TRANSACTION SNAPSHOT 'x'", kind: moneyclip.KindSession, change: "transaction", reach: moneyclip.UntilEnd},
+		{query: "SELECT 1\x00", kind: moneyclip.KindUnknown},
+		{query: strings.Repeat(" ", maxText) + "SELECT 1", kind: moneyclip.KindUnknown},
+		{query: "SELECT", kind: moneyclip.KindRead},
+		{query: "SELEC", kind: moneyclip.KindUnknown},
+		{query: "-- nothing", kind: moneyclip.KindInert},
 		{query: "PREPARE x AS DELETE FROM books", kind: moneyclip.KindInert},
 		{query: "DEALLOCATE ALL", kind: moneyclip.KindInert},
 		{query: "LISTEN x", kind: moneyclip.KindInert},
@@ -102,6 +123,9 @@ func TestKinds(t *testing.T) {
 			t.Errorf("Analyze(%q) = kind %v, change %q, doubtful %q, reach %v, want %v %q %v",
 				tt.query, got.Kind, got.Change, got.Doubtful, got.Reach, tt.kind, tt.change, tt.reach)
 		}
+		if got.Kind != moneyclip.KindUnknown && got.Kind != moneyclip.KindInert && got.Text == "" {
+			t.Errorf("Analyze(%q) has no text", tt.query)
+		}
 		if got.Doubtful != "" && got.Kind == moneyclip.KindWrite && !strings.Contains(got.Doubtful, "set") &&
 			!slices.ContainsFunc(got.Writes, func(w moneyclip.Write) bool { return w.Op == moneyclip.AnyOp }) {
 			t.Errorf("Analyze(%q) calls what is not known, and yet does not write anything: %+v", tt.query, got.Writes)
@@ -128,6 +152,9 @@ func TestControl(t *testing.T) {
 		}
 		var got []moneyclip.Control
 		for _, part := range parts {
+			if part.Kind != moneyclip.KindControl || part.Text == "" || s.Text == "" {
+				t.Errorf("Analyze(%q) has a part of kind %v with the text %q", query, part.Kind, part.Text)
+			}
 			got = append(got, part.Control)
 		}
 		if !slices.Equal(got, want) {
@@ -245,20 +272,107 @@ func TestReads(t *testing.T) {
 		{query: "SELECT id FROM authors WHERE id = @id", want: "public.authors [id] ", impure: "arguments"},
 		{query: "SELECT id FROM authors WHERE id =@id AND name = $1", want: "public.authors [id name] ", impure: "arguments"},
 		{query: "SELECT id FROM authors WHERE name = 'a@b' AND id = @ -5", want: "public.authors [id name] name=a@b"},
+		{query: "SELECT id FROM authors WHERE id = $0", want: "public.authors * ", impure: "parameter"},
+		{query: "SELECT id FROM authors WHERE id = $99999999", want: "public.authors * ", impure: "parameter"},
+		{query: "SELECT id FROM authors WHERE id = ANY($0)", want: "public.authors * ", impure: "parameter"},
+		{query: "SELECT id FROM authors WHERE id = ANY($99999999)", want: "public.authors * ", impure: "parameter"},
+		{query: "SELECT name FROM authors WHERE id = (SELECT max(author_id) FROM books)",
+			want: "public.authors [id name] ; public.books [author_id] "},
+		{query: "SELECT city FROM authors WHERE id IN (SELECT author_id FROM books WHERE pages > 1)",
+			want: "public.authors [city id] ; public.books [author_id pages] "},
+		{query: "SELECT ARRAY(SELECT pages FROM books) FROM authors WHERE id = $1", want: "public.authors [id] id=$1; public.books [pages] "},
+		{query: "SELECT id IS NULL FROM authors WHERE id = $1", want: "public.authors [id] id=$1"},
+		{query: "SELECT (id > 1) IS TRUE FROM authors WHERE id = $1", want: "public.authors [id] id=$1"},
+		{query: "SELECT (ARRAY[id])[1] FROM authors WHERE name = $1", want: "public.authors [id name] name=$1"},
+		{query: "SELECT xmlelement(name x, name) FROM authors WHERE id = $1", want: "public.authors [id name] id=$1"},
+		{query: "SELECT xmlserialize(content xmlelement(name x, name) AS text) FROM authors WHERE id = $1", want: "public.authors [id name] id=$1"},
+		{query: "SELECT grouping(city) FROM authors GROUP BY city", want: "public.authors [city] "},
+		{query: "SELECT concat(a => name) FROM authors WHERE id = $1", want: "public.authors [id name] id=$1"},
+		{query: "SELECT name IS JSON FROM authors WHERE id = $1", want: "public.authors [id name] id=$1"},
+		{query: "SELECT json_value(name, '$') FROM authors WHERE id = $1", want: "public.authors [id name] id=$1"},
+		{query: "SELECT json_object('a': name) FROM authors WHERE id = $1", want: "public.authors [id name] id=$1"},
+		{query: "SELECT json_array(name) FROM authors WHERE id = $1", want: "public.authors [id name] id=$1"},
+		{query: "SELECT json_array(SELECT title FROM books) FROM authors WHERE id = $1", want: "public.authors [id] id=$1; public.books [title] "},
+		{query: "SELECT json_objectagg(name: city) FROM authors WHERE id = $1", want: "public.authors [city id name] id=$1"},
+		{query: "SELECT json_arrayagg(city) FROM authors WHERE id = $1", want: "public.authors [city id] id=$1"},
+		{query: "SELECT json(name) FROM authors WHERE id = $1", want: "public.authors [id name] id=$1"},
+		{query: "SELECT json_scalar(city) FROM authors WHERE id = $1", want: "public.authors [city id] id=$1"},
+		{query: "SELECT json_serialize(name) FROM authors WHERE id = $1", want: "public.authors [id name] id=$1"},
+		{query: "SELECT (a).* FROM authors a WHERE id = $1", want: "public.authors * id=$1"},
+		{query: "SELECT b.* FROM books b JOIN authors a ON a.id = b.author_id WHERE b.id = $1", want: "public.authors [id] ; public.books * id=$1"},
+		{query: "SELECT * FROM books WHERE id = $1", want: "public.books * id=$1"},
+		{query: "SELECT public.authors.name FROM public.authors JOIN shop.authors ON shop.authors.id = public.authors.id WHERE shop.authors.id = $1",
+			want: "public.authors [id name] id=$1; shop.authors [id] id=$1"},
+		{query: "SELECT b.label FROM books b WHERE b.id = $1", want: "public.books * id=$1", impure: "label"},
+		{query: "SELECT label FROM books", want: "public.books * "},
+		{query: "SELECT xmin FROM authors", want: "public.authors * ", impure: "xmin"},
+		{query: "SELECT id FROM authors WHERE id = true", want: "public.authors [id] id=true"},
+		{query: "SELECT id FROM authors WHERE id = false", want: "public.authors [id] id=false"},
+		{query: "SELECT name::regclass FROM authors", want: "public.authors [name] ", impure: "regclass"},
+		{query: "SELECT id FROM authors WHERE id <> ANY($1)", want: "public.authors [id] "},
+		{query: "SELECT id FROM authors WHERE id = ANY($1::bigint[][])", want: "public.authors [id] "},
+		{query: "SELECT id FROM authors WHERE id = ANY('{1,2}')", want: "public.authors [id] "},
+		{query: "SELECT id FROM authors WHERE id = $1 OR id = $2", want: "public.authors [id] "},
+		{query: "SELECT id FROM authors WHERE NOT (id = $1)", want: "public.authors [id] "},
+		{query: "SELECT id FROM authors WHERE id BETWEEN $1 AND $2", want: "public.authors [id] "},
+		{query: "SELECT max(name ORDER BY at) FROM authors", want: "public.authors [at name] "},
+		{query: "SELECT DISTINCT ON (name) id FROM authors", want: "public.authors [id name] "},
+		{query: "SELECT id FROM authors OFFSET (SELECT max(pages) FROM books)", want: "public.authors [id] ; public.books [pages] "},
+		{query: "SELECT id FROM authors LIMIT (SELECT max(pages) FROM books)", want: "public.authors [id] ; public.books [pages] "},
+		{query: "SELECT id FROM authors UNION SELECT author_id FROM books ORDER BY (SELECT 1 FROM shop.authors)",
+			want: "public.authors [id] ; public.books [author_id] ; shop.authors [] "},
+		{query: "SELECT id FROM books UNION (WITH x AS (SELECT id FROM authors) SELECT id FROM x)",
+			want: "public.authors [id] ; public.books [id] "},
+		{query: "SELECT max(id) OVER (ROWS BETWEEN (SELECT pages FROM books) PRECEDING AND CURRENT ROW) FROM authors",
+			want: "public.authors [id] ; public.books [pages] "},
+		{query: "SELECT max(id) OVER (ROWS BETWEEN CURRENT ROW AND (SELECT pages FROM books) FOLLOWING) FROM authors",
+			want: "public.authors [id] ; public.books [pages] "},
+		{query: "WITH x (a) AS (SELECT id FROM authors) SELECT a FROM x WHERE a = $1", want: "public.authors [id] "},
+		{query: "WITH RECURSIVE x AS (SELECT id FROM authors UNION ALL SELECT id FROM x) SEARCH DEPTH FIRST BY id SET o SELECT id FROM x",
+			want: "public.authors [id] ", impure: "SEARCH"},
+		{query: "WITH RECURSIVE x AS (SELECT id FROM authors UNION ALL SELECT id FROM x) CYCLE id SET c USING p SELECT id FROM x",
+			want: "public.authors [id] ", impure: "SEARCH"},
+		{query: "SELECT n FROM (SELECT name AS n FROM authors) s WHERE n = $1", want: "public.authors [name] "},
+		{query: "SELECT id FROM (SELECT id, name FROM authors) s WHERE id = $1", want: "public.authors [id name] "},
+		{query: "SELECT lower FROM (SELECT lower(name) FROM authors) s WHERE lower = $1", want: "public.authors [name] "},
+		{query: "SELECT id FROM (SELECT id::bigint FROM authors) s WHERE id = $1", want: "public.authors [id] "},
+		{query: "SELECT coalesce FROM (SELECT coalesce(name, 'x') FROM authors) s", want: "public.authors [name] "},
+		{query: "SELECT exists FROM (SELECT exists (SELECT 1 FROM authors)) s", want: "public.authors [] "},
+		{query: "SELECT title FROM authors, books", want: "public.authors [] ; public.books [title] "},
+		{query: "SELECT name AS n FROM authors ORDER BY n", want: "public.authors [name] "},
+		{query: "SELECT lower(name) FROM authors ORDER BY lower", want: "public.authors * "},
+		{query: "SELECT name::text FROM authors ORDER BY name", want: "public.authors [name] "},
+		{query: "SELECT coalesce(name, 'x') FROM authors ORDER BY coalesce", want: "public.authors * "},
+		{query: "SELECT EXISTS (SELECT 1 FROM books) FROM authors ORDER BY exists", want: "public.authors * ; public.books [] "},
+		{query: "SELECT id, (SELECT 1 FROM books) AS title FROM authors ORDER BY title", want: "public.authors [id] ; public.books [] "},
+		{query: "SELECT xmax FROM authors", want: "public.authors * ", impure: "xmax"},
+		{query: "SELECT cmin FROM authors", want: "public.authors * ", impure: "cmin"},
+		{query: "SELECT cmax FROM authors", want: "public.authors * ", impure: "cmax"},
+		{query: "SELECT tableoid FROM authors", want: "public.authors * ", impure: "tableoid"},
+		{query: "SELECT a.id FROM authors a, (SELECT a.name FROM books) s", want: "public.authors [id] ; public.books * "},
+		{query: "SELECT g FROM authors a, generate_series(1, a.id) g", want: "public.authors [id] "},
+		{query: "SELECT generate_series FROM generate_series(1, 2) WHERE generate_series = $1"},
+		{query: "SELECT x FROM ROWS FROM (generate_series(1, 2), unnest($1)) AS s (x, y)"},
+		{query: "SELECT title FROM books b JOIN authors a USING (id) WHERE a.name = $1",
+			want: "public.authors [id name] name=$1; public.books [id title] "},
+		{query: "SELECT title FROM books NATURAL JOIN authors", want: "public.authors [id] ; public.books [id title] "},
+		{query: "SELECT title FROM books b JOIN authors a ON a.id = b.author_id AND a.id = $1",
+			want: "public.authors [id] id=$1; public.books [author_id title] author_id=$1"},
+		{query: "SELECT title FROM books b LEFT JOIN authors a ON a.id = b.author_id AND b.id = $1",
+			want: "public.authors [id] ; public.books [author_id id title] "},
+		{query: "SELECT title FROM books b RIGHT JOIN authors a ON b.id = $1 WHERE a.id = $2",
+			want: "public.authors [id] id=$2; public.books [id title] "},
+		{query: "SELECT id FROM authors WHERE mood = $1::shop.mood", want: "public.authors [id mood] "},
+		{query: "SELECT id FROM authors WHERE price = $1::numeric(10,2)", want: "public.authors [id price] price=$1"},
+		{query: "SELECT b.id FROM books b WHERE b.title = 'a@b' AND b.id = $1", want: "public.books [id title] id=$1 title=a@b"},
+		{query: "SELECT id FROM authors WHERE id = @_id", want: "public.authors * ", impure: "arguments"},
+		{query: "SELECT id FROM authors WHERE id = @Id", want: "public.authors [id] ", impure: "arguments"},
+		{query: "SELECT id FROM authors WHERE id = @é", want: "public.authors * ", impure: "arguments"},
 	}
 	catalog := testCatalog()
 	for _, tt := range tests {
 		s := Dialect.Analyze(tt.query, catalog)
-		var list []string
-		for _, read := range s.Reads {
-			columns := fmt.Sprint(read.Columns)
-			if read.All {
-				columns = "*"
-			}
-			list = append(list, fmt.Sprintf("%s %s %s", read.Table, columns, describePins(read.Pins)))
-		}
-		slices.Sort(list)
-		if got := strings.Join(list, "; "); got != tt.want || s.Kind != moneyclip.KindRead {
+		if got := describeReads(s.Reads); got != tt.want || s.Kind != moneyclip.KindRead {
 			t.Errorf("Analyze(%q) is of kind %v and reads %q, want %q", tt.query, s.Kind, got, tt.want)
 		}
 		if (tt.impure == "") != (s.Uncacheable == "") || !strings.Contains(s.Uncacheable, tt.impure) {
@@ -312,6 +426,70 @@ func TestWrites(t *testing.T) {
 		{"UPDATE nowhere SET a = 1", "2 nowhere  [a=2.0]"},
 		{"UPDATE shop.nowhere SET a = 1", "2 shop.nowhere  [a=2.0]"},
 		{"DELETE FROM books WHERE id = $1 RETURNING writes_own()", "3 public.books id=$1 []; 0   []"},
+		{"INSERT INTO authors DEFAULT VALUES", "1 public.authors  [] [] []"},
+		{"INSERT INTO books (id) SELECT id FROM authors WHERE id = $1", "1 public.books  [] [id]"},
+		{"INSERT INTO books (id) VALUES ($1) LIMIT 1", "1 public.books  [] [id]"},
+		{"INSERT INTO books (id) VALUES ($1) OFFSET 1", "1 public.books  [] [id]"},
+		{"INSERT INTO books (id) VALUES ($1) ORDER BY 1", "1 public.books  [] [id]"},
+		{"INSERT INTO books (id) (WITH x AS (SELECT name FROM authors) VALUES ($1))", "1 public.books  [] [id]"},
+		{"INSERT INTO books (id) OVERRIDING USER VALUE VALUES ((SELECT id FROM authors))", "1 public.books  [] [id] [0.0]"},
+		{
+			"INSERT INTO authors (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET city = 'x' WHERE authors.id IN (SELECT author_id FROM books)",
+			"1 public.authors  [] [id] [1.1] conflict [id] [city=2.0]",
+		},
+		{
+			"INSERT INTO authors (id) VALUES ($1) ON CONFLICT (id) WHERE id > 5 DO UPDATE SET city = 'x'",
+			"1 public.authors  [] [id] [1.1] conflict [id] [city=2.0]",
+		},
+		{
+			"INSERT INTO authors (id) VALUES ($1) ON CONFLICT ((lower(name))) DO UPDATE SET city = 'x'",
+			"1 public.authors  [] [id] [1.1] conflict [] [city=2.0]",
+		},
+		{
+			"INSERT INTO authors (id) VALUES ($1) ON CONFLICT (name COLLATE \"C\") DO UPDATE SET city = 'x'",
+			"1 public.authors  [] [id] [1.1] conflict [] [city=2.0]",
+		},
+		{
+			"INSERT INTO authors (id) VALUES ($1) ON CONFLICT (name text_pattern_ops) DO UPDATE SET city = 'x'",
+			"1 public.authors  [] [id] [1.1] conflict [] [city=2.0]",
+		},
+		{
+			"INSERT INTO authors (id) VALUES ($1) ON CONFLICT (id, (lower(name))) DO UPDATE SET city = 'x'",
+			"1 public.authors  [] [id] [1.1] conflict [] [city=2.0]",
+		},
+		{"UPDATE authors SET city = 'x', (name, code) = ($1, 'y')", "2 public.authors  [city=2.0 name=1.1 code=2.0]"},
+		{"UPDATE authors SET (id, name[1]) = ($1, $2)", "2 public.authors  [id=0.0 name=0.0]"},
+		{"UPDATE authors SET (name[1], id) = ($1, $2)", "2 public.authors  [name=0.0 id=0.0]"},
+		{"UPDATE authors SET name[1] = $1", "2 public.authors  [name=0.0]"},
+		{"UPDATE authors SET city = NULL", "2 public.authors  [city=2.0]"},
+		{"UPDATE authors SET (name, city) = (DEFAULT, $1)", "2 public.authors  [name=0.0 city=1.1]"},
+		{"MERGE INTO authors a USING books b ON a.id = $1 WHEN NOT MATCHED BY SOURCE AND a.name = 'x' THEN DELETE", "3 public.authors name=x []"},
+		{"MERGE INTO authors a USING books b ON a.id = $1 WHEN MATCHED AND a.name = 'x' THEN DELETE", "3 public.authors id=$1 name=x []"},
+		{"MERGE INTO authors a USING books b ON a.id = $1 WHEN MATCHED THEN DO NOTHING", ""},
+		{
+			"MERGE INTO authors a USING books b ON a.id = b.author_id WHEN NOT MATCHED AND b.pages > (SELECT id FROM shop.authors) THEN INSERT (id, name) VALUES (b.id, b.title)",
+			"1 public.authors  [] [id name]",
+		},
+		{"TRUNCATE authors", "3 public.authors  []"},
+		{"TRUNCATE nowhere CASCADE", "3 nowhere  []"},
+		{"TRUNCATE authors, books CASCADE", "3 public.authors  []; 3 public.books  []"},
+		{"TRUNCATE shop.nowhere", "3 shop.nowhere  []"},
+		{"EXPLAIN ANALYZE SELECT writes_own()", "0   []"},
+		{"INSERT INTO titles (title) SELECT 'x'", "1 public.books  [] [title]"},
+		{"INSERT INTO titles DEFAULT VALUES", "1 public.books  [] [] []"},
+		{"INSERT INTO shown VALUES ($1)", "1 public.books  [] [id] [1.1]"},
+		{"INSERT INTO shown VALUES ($1, $2)", "1 public.books  [] [id title] [1.1 1.2]"},
+		{"UPDATE clouded SET id = 1 WHERE id = $1", "2 public.clouded  [id=2.0]"},
+		{"UPDATE replaced SET title = 'x' WHERE id = $1", "2 public.replaced  [title=2.0]"},
+		{"INSERT INTO replaced (id) VALUES ($1)", "1 public.books  []"},
+		{"DELETE FROM replaced WHERE id = $1", "3 public.books id=$1 []"},
+		{"UPDATE constants SET id = 1", "2 public.constants  [id=2.0]"},
+		{"DELETE FROM joined WHERE id = $1", "3 public.books  []; 3 public.authors  []"},
+		{"INSERT INTO lengths (title) VALUES ('x') ON CONFLICT (id) DO UPDATE SET title = 'y'", "1 public.books  []; 2 public.books  [] all"},
+		{"UPDATE shown SET title = shown.title || 'x' WHERE shown.id = $1", "2 public.books id=$1 [title=0.0]"},
+		{"DELETE FROM authors WHERE name = $1 AND id = @id", "3 public.authors  []"},
+		{"INSERT INTO authors (id, name) VALUES ($1, @name)", "1 public.authors  [] [id name]"},
+		{"INSERT INTO authors (id) VALUES (@id) ON CONFLICT (id) DO UPDATE SET name = $2", "1 public.authors  [] [id] conflict [id] [name=0.0]"},
 	}
 	catalog := testCatalog()
 	for _, tt := range tests {
@@ -323,6 +501,102 @@ func TestWrites(t *testing.T) {
 			t.Errorf("Analyze(%q) writes\n%q, want\n%q", tt.query, got, tt.want)
 		}
 	}
+}
+
+// A write reads tables too, which a path to its keys may lead through.
+func TestReadsOfWrites(t *testing.T) {
+	catalog := testCatalog()
+	for query, want := range map[string]string{
+		"INSERT INTO books (id) SELECT id FROM authors WHERE id = $1":                                                                                                         "public.authors [id] id=$1",
+		"INSERT INTO books (id) (WITH x AS (SELECT name FROM authors) VALUES ($1))":                                                                                           "public.authors [name] ",
+		"INSERT INTO books (id) OVERRIDING USER VALUE VALUES ((SELECT id FROM authors))":                                                                                      "public.authors [id] ",
+		"INSERT INTO authors (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET city = 'x' WHERE authors.id IN (SELECT author_id FROM books)":                                    "public.books [author_id] ",
+		"MERGE INTO authors a USING books b ON a.id = $1 WHEN NOT MATCHED BY SOURCE AND a.name = 'x' THEN DELETE":                                                             "public.books [] ",
+		"MERGE INTO authors a USING books b ON a.id = $1 WHEN MATCHED AND a.name = 'x' THEN DELETE":                                                                           "public.books [] ",
+		"MERGE INTO authors a USING books b ON a.id = b.author_id WHEN NOT MATCHED AND b.pages > (SELECT id FROM shop.authors) THEN INSERT (id, name) VALUES (b.id, b.title)": "public.books * ; shop.authors [id] ",
+	} {
+		if got := describeReads(Dialect.Analyze(query, catalog).Reads); got != want {
+			t.Errorf("Analyze(%q) reads %q, want %q", query, got, want)
+		}
+	}
+}
+
+// What returns rows is run as a query.
+func TestReturns(t *testing.T) {
+	catalog := testCatalog()
+	for query, want := range map[string]bool{
+		"INSERT INTO books (id) VALUES (1)": false, "INSERT INTO books (id) VALUES (1) RETURNING id": true,
+		"UPDATE books SET pages = 1": false, "UPDATE books SET pages = 1 RETURNING id": true,
+		"DELETE FROM books": false, "DELETE FROM books RETURNING id": true, "DELETE FROM books RETURNING writes_own()": true,
+		"DELETE FROM books WHERE id = writes_own()": false, "SELECT writes_own()": true,
+		"MERGE INTO authors a USING books b ON a.id = b.id WHEN MATCHED THEN DELETE":                false,
+		"MERGE INTO authors a USING books b ON a.id = b.id WHEN MATCHED THEN DELETE RETURNING a.id": true,
+		"WITH x AS (DELETE FROM books) SELECT 1":                                                    true, "WITH x AS (DELETE FROM books RETURNING id) DELETE FROM authors": false,
+		"EXECUTE x": true, "CALL f()": true, "DO $$ BEGIN DELETE FROM books; END $$": true, "TRUNCATE books": false,
+		"EXPLAIN ANALYZE DELETE FROM books": true, "EXPLAIN ANALYZE SELECT 1": false,
+	} {
+		if got := Dialect.Analyze(query, catalog).Returns; got != want {
+			t.Errorf("Analyze(%q).Returns = %v, want %v", query, got, want)
+		}
+	}
+}
+
+// Only a write that a statement consists of can be read by adding to its text.
+func TestSources(t *testing.T) {
+	catalog := testCatalog()
+	for query, want := range map[string]bool{
+		"INSERT INTO books (id) VALUES (1)": true, "UPDATE books SET pages = 1 WHERE id = $1": true, "DELETE FROM books": true,
+		"UPDATE shown SET title = 'x'": false, "DELETE FROM lengths": false, "EXPLAIN ANALYZE DELETE FROM books": false,
+		"COPY (DELETE FROM books RETURNING id) TO STDOUT": false, "DELETE FROM books WHERE id = writes_own()": false,
+		"DELETE FROM books WHERE id = @id": false, "WITH x AS (DELETE FROM books) SELECT 1": false,
+		"MERGE INTO authors a USING books b ON a.id = b.id WHEN MATCHED THEN DELETE": false,
+	} {
+		s := Dialect.Analyze(query, catalog)
+		if len(s.Writes) == 0 || (s.Writes[0].Source != nil) != want {
+			t.Errorf("Analyze(%q) writes %+v, want a source: %v", query, s.Writes, want)
+		}
+	}
+}
+
+// Before there is a catalog a statement is understood as far as its text goes.
+func TestWithoutCatalog(t *testing.T) {
+	for query, want := range map[string]moneyclip.Kind{
+		"SELECT b.whole FROM books b WHERE id = $1::mood": moneyclip.KindRead, "SELECT f() FROM books": moneyclip.KindWrite,
+		"UPDATE titles SET title = 'x'": moneyclip.KindWrite, "INSERT INTO books VALUES (1)": moneyclip.KindWrite, "DELETE FROM books": moneyclip.KindWrite,
+		"TRUNCATE books CASCADE": moneyclip.KindWrite, "COPY books FROM STDIN": moneyclip.KindWrite, "CALL f()": moneyclip.KindSchema,
+		"DO $$ BEGIN NULL; END $$": moneyclip.KindSchema,
+	} {
+		if got := Dialect.Analyze(query, nil).Kind; got != want {
+			t.Errorf("Analyze(%q) without a catalog is of kind %v, want %v", query, got, want)
+		}
+	}
+}
+
+func TestNameAndParams(t *testing.T) {
+	s := Dialect.Analyze("-- name: GetBook :one\nSELECT id FROM books WHERE id = $2", testCatalog())
+	if s.Name != "GetBook" || len(s.Params) != 2 {
+		t.Errorf("Analyze = the name %q and %d parameters, want GetBook and 2", s.Name, len(s.Params))
+	}
+	if s := Dialect.Analyze("-- name: Broken :one\nSELEC", nil); s.Name != "Broken" {
+		t.Errorf("a text that is not understood has the name %q, want Broken", s.Name)
+	}
+	if s := Dialect.Analyze("SELECT $99999999", nil); len(s.Params) != 0 {
+		t.Errorf("%d parameters, more than the protocol can count", len(s.Params))
+	}
+}
+
+// describeReads writes each table with its columns and pins, sorted.
+func describeReads(reads []moneyclip.TableRead) string {
+	var list []string
+	for _, read := range reads {
+		columns := fmt.Sprint(read.Columns)
+		if read.All {
+			columns = "*"
+		}
+		list = append(list, fmt.Sprintf("%s %s %s", read.Table, columns, describePins(read.Pins)))
+	}
+	slices.Sort(list)
+	return strings.Join(list, "; ")
 }
 
 func describeWrite(w *moneyclip.Write) string {
@@ -361,6 +635,19 @@ func TestScript(t *testing.T) {
 	if got := describeWrite(&s.Parts[1].Writes[0]); got != "2 public.books id=$1 [pages=1.2]" {
 		t.Errorf("the second part writes %q", got)
 	}
+	if s.Text != "BEGIN;\nUPDATE books SET pages = $2 WHERE id = $1;\nCOMMIT;\n" {
+		t.Errorf("Text = %q", s.Text)
+	}
+	// A long text keeps the words that it has.
+	long := strings.Repeat("x", maxNormal)
+	s = Dialect.Analyze("select 1; select  '"+long+"' ; ", nil)
+	if want := "select 1;\nselect  '" + long + "';\n"; s.Text != want {
+		t.Errorf("the text of a long script = %.40q, want %.40q", s.Text, want)
+	}
+	s = Dialect.Analyze("select 1;  select  '"+long+"'", nil)
+	if want := "select 1;\nselect  '" + long + "';\n"; s.Text != want {
+		t.Errorf("the text of a long script = %.40q, want %.40q", s.Text, want)
+	}
 }
 
 // A text has one normal form, and texts of different meanings have different ones.
@@ -368,6 +655,8 @@ func TestText(t *testing.T) {
 	same := [][]string{
 		{"select id from authors where id=$1", "SELECT  id FROM authors -- x\nWHERE id = $1;", `SELECT "id" FROM "authors" WHERE id = $1`},
 		{"SELECT 'a' || 'B'", "select /* x */ 'a'||'B'"},
+		{"SELECT id FROM authors WHERE id IN ($1, 2)", "select id from authors where id in ( $1 ,2 )"},
+		{"SELECT ARRAY[1, 2]", "select array [1,2]"},
 	}
 	seen := map[string]bool{}
 	for _, group := range same {

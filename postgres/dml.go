@@ -9,9 +9,6 @@ import (
 // target is the table that a write names.
 func (c *converter) target(op moneyclip.Op, r *pg.RangeVar, with *pg.WithClause) *query.Write {
 	w := &query.Write{Op: op, With: c.with(with)}
-	if r == nil {
-		return w
-	}
 	item := c.table(r)
 	w.Schema, w.Table, w.Alias = item.Schema, item.Table, item.Alias
 	return w
@@ -42,8 +39,7 @@ func (c *converter) insert(s *pg.InsertStmt) *query.Write {
 
 // isPlainValues reports whether a query is VALUES and nothing else.
 func isPlainValues(s *pg.SelectStmt) bool {
-	return len(s.ValuesLists) > 0 && s.WithClause == nil && len(s.SortClause) == 0 && s.LimitCount == nil && s.LimitOffset == nil &&
-		s.Larg == nil
+	return len(s.ValuesLists) > 0 && s.WithClause == nil && len(s.SortClause) == 0 && s.LimitCount == nil && s.LimitOffset == nil
 }
 
 // given are the values of one row. What OVERRIDING USER VALUE is said of is not what is stored.
@@ -84,18 +80,11 @@ func (c *converter) set(list []*pg.Node) []query.Set {
 	var set []query.Set
 	for _, node := range list {
 		target := node.GetResTarget()
-		if target == nil {
-			continue
-		}
 		multi := target.Val.GetMultiAssignRef()
 		switch {
-		case multi != nil && multi.Colno > 1 && len(set) > 0:
+		case multi != nil && multi.Colno > 1:
 			last := &set[len(set)-1]
 			last.Columns = append(last.Columns, target.Name)
-			if len(target.Indirection) > 0 {
-				last.Value = query.Other{Parts: []query.Expr{last.Value}}
-			}
-			continue
 		case multi != nil:
 			set = append(set, query.Set{Columns: []string{target.Name}, Value: c.expr(multi.Source)})
 		default:
@@ -140,9 +129,6 @@ func (c *converter) merge(s *pg.MergeStmt) ([]*query.Write, *query.With) {
 	var writes []*query.Write
 	for _, node := range s.MergeWhenClauses {
 		clause := node.GetMergeWhenClause()
-		if clause == nil {
-			continue
-		}
 		// Each write has a tree of its own: they share no scope.
 		from, condition := c.item(s.SourceRelation), c.expr(clause.Condition)
 		if clause.MatchKind != pg.MergeMatchKind_MERGE_WHEN_NOT_MATCHED_BY_SOURCE {
@@ -181,10 +167,7 @@ func (c *converter) merged(s *pg.MergeStmt, clause *pg.MergeWhenClause, from *qu
 }
 
 func and(x, y query.Expr) query.Expr {
-	if x == nil || y == nil {
-		if x == nil {
-			return y
-		}
+	if y == nil {
 		return x
 	}
 	return query.And{X: x, Y: y}

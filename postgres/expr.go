@@ -89,7 +89,7 @@ func (c *converter) children(message protoreflect.ProtoMessage) []query.Expr {
 		switch m := child.Interface().(type) {
 		case *pg.Node:
 			switch m.GetNode().(type) {
-			case *pg.Node_String_, *pg.Node_Integer, *pg.Node_AStar, *pg.Node_TypeName:
+			case *pg.Node_String_, *pg.Node_AStar:
 				return // names, and what "*" stands for is said by what is before it
 			case *pg.Node_List, *pg.Node_RangeTableFuncCol, *pg.Node_JsonTableColumn, *pg.Node_JsonArgument:
 				parts = append(parts, c.children(inside(m))...)
@@ -180,14 +180,14 @@ func (c *converter) operator(e *pg.A_Expr) query.Expr {
 	isEqual := isNamed(e.Name, "=")
 	c.operates(texts(e.Name))
 	switch {
-	case e.Kind == pg.A_Expr_Kind_AEXPR_OP && isEqual && e.Lexpr != nil:
+	case e.Kind == pg.A_Expr_Kind_AEXPR_OP && isEqual:
 		return query.Equal{X: c.expr(e.Lexpr), Y: c.expr(e.Rexpr)}
 	case e.Kind == pg.A_Expr_Kind_AEXPR_IN && isEqual:
 		return query.In{X: c.expr(e.Lexpr), List: c.exprs(e.Rexpr.GetList().GetItems())}
 	case e.Kind == pg.A_Expr_Kind_AEXPR_OP_ANY && isEqual:
 		return c.anyOf(e)
 	}
-	return query.Other{Parts: append(c.operands(e.Lexpr), c.operands(e.Rexpr)...)}
+	return query.Other{Parts: append(c.one(e.Lexpr), c.one(e.Rexpr)...)}
 }
 
 // operates notes the functions of the database's own that an operator may call. Which of its namesakes is meant follows
@@ -199,14 +199,6 @@ func (c *converter) operates(names []string) {
 	for _, f := range c.facts.operators[names[len(names)-1]] {
 		c.called(f.schema, f.name)
 	}
-}
-
-// operands are the expressions of one side; BETWEEN has two.
-func (c *converter) operands(node *pg.Node) []query.Expr {
-	if list := node.GetList(); list != nil {
-		return c.exprs(list.Items)
-	}
-	return c.one(node)
 }
 
 // anyOf converts "x = ANY (array)".
@@ -241,7 +233,7 @@ func (c *converter) anyOf(e *pg.A_Expr) query.Expr {
 
 func (c *converter) boolean(e *pg.BoolExpr) query.Expr {
 	args := c.exprs(e.Args)
-	if e.Boolop != pg.BoolExprType_AND_EXPR || len(args) == 0 {
+	if e.Boolop != pg.BoolExprType_AND_EXPR {
 		return query.Other{Parts: args}
 	}
 	all := args[0]
@@ -252,11 +244,7 @@ func (c *converter) boolean(e *pg.BoolExpr) query.Expr {
 }
 
 func (c *converter) subquery(l *pg.SubLink) query.Expr {
-	s := l.Subselect.GetSelectStmt()
-	if s == nil {
-		return query.Opaque{Impure: "holds a subquery that is not understood"}
-	}
-	return query.Subquery{X: c.expr(l.Testexpr), Query: c.query(s)}
+	return query.Subquery{X: c.expr(l.Testexpr), Query: c.query(l.Subselect.GetSelectStmt())}
 }
 
 // call converts a function call.

@@ -36,6 +36,24 @@ func testCatalog() *moneyclip.Catalog {
 		Name: "public.lengths", View: true, Columns: []*moneyclip.Column{column("title", "text", false), column("n", "integer", false)},
 		Reads: []moneyclip.TableRead{{Table: "public.books", All: true}},
 	}
+	shown := &moneyclip.Table{
+		Name: "public.shown", View: true, Columns: []*moneyclip.Column{column("id", "integer", false), column("title", "text", false)},
+		Reads: []moneyclip.TableRead{{Table: "public.books", All: true}},
+	}
+	opaque := &moneyclip.Table{
+		Name: "public.clouded", View: true, Opaque: "it is a view that is not understood", Columns: []*moneyclip.Column{column("id", "integer", false)},
+		Reads: []moneyclip.TableRead{{Table: "public.books", All: true}},
+	}
+	replaced := &moneyclip.Table{
+		Name: "public.replaced", View: true, Columns: []*moneyclip.Column{column("id", "integer", false), column("title", "text", false)},
+		Reads:    []moneyclip.TableRead{{Table: "public.books", All: true}},
+		Triggers: []moneyclip.Trigger{{Op: moneyclip.Update, Instead: true}},
+	}
+	constants := &moneyclip.Table{Name: "public.constants", View: true, Columns: []*moneyclip.Column{column("id", "integer", false)}}
+	joined := &moneyclip.Table{
+		Name: "public.joined", View: true, Columns: []*moneyclip.Column{column("id", "integer", false)},
+		Reads: []moneyclip.TableRead{{Table: "public.books"}, {Table: "public.authors"}},
+	}
 	secret := &moneyclip.Table{
 		Name: "public.secret", Columns: []*moneyclip.Column{column("id", "integer", true)}, Guarded: "it has row security",
 		Unique: []moneyclip.UniqueKey{{Columns: []string{"id"}}},
@@ -57,12 +75,15 @@ func testCatalog() *moneyclip.Catalog {
 	f.harmless["uuid_generate_v4"] = true
 	f.ofRows["whole"] = true
 	f.add("public", "whole", volatile)
+	f.ofRows["label"] = true
+	f.add("public", "label", stable)
 	f.types["public.mood"] = "enum public.mood"
 	f.types["public.short"] = "character varying(5)"
 	f.system["pg_class"] = true
 	f.plain["public.titles"] = "public.books"
+	f.plain["public.shown"], f.plain["public.clouded"], f.plain["public.replaced"] = "public.books", "public.books", "public.books"
 	tables := map[string]*moneyclip.Table{}
-	for _, t := range []*moneyclip.Table{authors, books, titles, lengths, secret, other} {
+	for _, t := range []*moneyclip.Table{authors, books, titles, lengths, shown, opaque, replaced, constants, joined, secret, other} {
 		tables[t.Name] = t
 	}
 	return &moneyclip.Catalog{Tables: tables, Path: []string{"public"}, Own: f}

@@ -268,9 +268,6 @@ func (c *converter) functions(r *pg.RangeFunction) *query.Item {
 	call := &query.Call{}
 	for _, node := range r.Functions {
 		for _, f := range node.GetList().GetItems() {
-			if f.GetNode() == nil {
-				continue
-			}
 			call.Args = append(call.Args, c.one(f)...)
 			if name := columnName(f); call.Name == "" {
 				call.Name = name

@@ -100,9 +100,7 @@ func (c *converter) truncate(t *pg.TruncateStmt, s *moneyclip.Statement) {
 	s.Kind = moneyclip.KindWrite
 	var names []string
 	for _, node := range t.Relations {
-		if r := node.GetRangeVar(); r != nil {
-			names = append(names, c.tableName(r))
-		}
+		names = append(names, c.tableName(node.GetRangeVar()))
 	}
 	for i := 0; i < len(names); i++ {
 		s.Writes = append(s.Writes, moneyclip.Write{Op: moneyclip.Delete, Table: names[i]})
@@ -132,7 +130,7 @@ func (c *converter) copy(n *pg.CopyStmt, s *moneyclip.Statement) {
 	switch {
 	case n.Query != nil:
 		c.embedded(n.Query, s)
-	case n.IsFrom && n.Relation != nil:
+	case n.IsFrom:
 		w := moneyclip.Write{Op: moneyclip.Insert, Table: c.tableName(n.Relation)}
 		w.Columns = texts(n.Attlist)
 		s.Kind, s.Writes = moneyclip.KindWrite, []moneyclip.Write{w}
@@ -142,7 +140,7 @@ func (c *converter) copy(n *pg.CopyStmt, s *moneyclip.Statement) {
 
 // embedded takes over the writes of a query inside a statement that returns nothing of it to be cached.
 func (c *converter) embedded(node *pg.Node, s *moneyclip.Statement) {
-	inner := moneyclip.Statement{Kind: moneyclip.KindInert}
+	var inner moneyclip.Statement
 	c.statement(node, &inner, "")
 	c.finish(&inner)
 	c.writes, c.session, c.calls = "", "", nil

@@ -73,7 +73,7 @@ func (c *converter) throughViews(writes []moneyclip.Write) []moneyclip.Write {
 	for i := range writes {
 		w := &writes[i]
 		def := c.catalog.Tables[w.Table]
-		if def == nil || !def.View || def.Opaque != "" || isReplaced(def, w.Op) {
+		if def == nil || def.Opaque != "" || isReplaced(def, w.Op) {
 			continue
 		}
 		var below []string

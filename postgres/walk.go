@@ -60,5 +60,5 @@ func strip(root *pg.ParseResult) {
 
 // places are the fields that hold a place in the text.
 var places = []protoreflect.Name{
-	"location", "stmt_location", "stmt_len", "rexpr_list_start", "rexpr_list_end", "list_start", "list_end",
+	"location", "rexpr_list_start", "rexpr_list_end", "list_start", "list_end",
 }

@@ -125,7 +125,7 @@ func returning(src *source, catalog *moneyclip.Catalog) moneyclip.Statement {
 	results, ok := parse("SELECT " + list)
 	write, _ := src.slice(0, at)
 	stmts, isWrite := parse(write)
-	if !ok || !isWrite || len(results) != 1 || len(stmts) != 1 {
+	if !ok || !isWrite {
 		return moneyclip.Statement{}
 	}
 	columns, ok := results[0].(*ast.SelectStmt)
@@ -154,8 +154,8 @@ func returning(src *source, catalog *moneyclip.Catalog) moneyclip.Statement {
 // analyzed says what MariaDB's ANALYZE of a statement does: it runs it, and returns how that went.
 func analyzed(src *source, catalog *moneyclip.Catalog) moneyclip.Statement {
 	from := 1
-	if len(src.tokens) > 4 && src.is(src.tokens[1], "format") && src.isMark(src.tokens[2], '=') {
-		from = 4
+	if len(src.tokens) > 1 && src.is(src.tokens[1], "format") {
+		from = 4 // FORMAT = JSON
 	}
 	if len(src.tokens) <= from {
 		return moneyclip.Statement{}
@@ -264,10 +264,7 @@ func analyze(src *source, stmt ast.StmtNode, catalog *moneyclip.Catalog) moneycl
 	if s.Kind == moneyclip.KindUnknown {
 		return s
 	}
-	s.Text, s.Params = normal(stmt), nil
-	if n := src.parameters(); n > 0 {
-		s.Params = make([]string, n)
-	}
+	s.Text, s.Params = normal(stmt), make([]string, src.parameters())
 	a.finish(&s)
 	return s
 }
@@ -349,10 +346,6 @@ func (a *analysis) fullName(n *ast.TableName) string {
 // explain is EXPLAIN, which in some forms runs the statement.
 func (a *analysis) explain(n *ast.ExplainStmt) moneyclip.Statement {
 	s := moneyclip.Statement{Kind: moneyclip.KindInert}
-	switch n.Stmt.(type) {
-	case nil, *ast.ShowStmt:
-		return s
-	}
 	inner := a.statement(n.Stmt)
 	writes := a.meaning.Writes
 	a.meaning = query.Meaning{}

@@ -253,9 +253,206 @@ func TestAnalyze(t *testing.T) {
 		"SELECT 1; DELETE FROM users WHERE id = ?;": "script {read} {write DELETE users[id=?1]}",
 		";; # nothing":                              "inert",
 		"SELECT 1; SELECT 'a":                       "unknown",
+
+		// Each clause by itself.
+		"FROB x y z":                                                  "unknown",
+		"ALTER SEQUENCE s RESTART":                                    "schema commits",
+		"DROP SEQUENCE s":                                             "schema commits",
+		"CREATE OR REPLACE SEQUENCE s":                                "schema commits",
+		"CREATE PACKAGE x AS y":                                       "schema commits",
+		"ALTER SERVER x y":                                            "schema commits",
+		"DROP PACKAGE x":                                              "schema commits",
+		"CREATE x":                                                    "unknown",
+		"CREATE FROB x ?":                                             "unknown",
+		"DROP TEMPORARY SEQUENCE s":                                   "session until-reset commits",
+		"INSERT frob x":                                               "unknown",
+		"DELETE FROM users RETURNING id FROM users":                   "unknown",
+		"DELETE FROM users RETURNING id INTO @a":                      "unknown",
+		"DELETE FROM users RETURNING 1 UNION SELECT 2":                "unknown",
+		"DELETE x FROM users u RETURNING id":                          "unknown",
+		"DELETE FROM users WHERE id = ? RETURNING ?":                  "write returns DELETE users[id=?1]",
+		"DELETE FROM users RETURNING )":                               "unknown",
+		"DELETE frob RETURNING id":                                    "unknown",
+		"ANALYZE":                                                     "unknown",
+		"ANALYZE FORMAT":                                              "unknown",
+		"ANALYZE FORMAT=JSON":                                         "unknown",
+		"ANALYZE DELETE FROM users WHERE id = 1":                      "write returns DELETE users[id=1]",
+		"ANALYZE INSERT INTO log (id) VALUES (1)":                     "write returns INSERT log (id)(1)",
+		"ANALYZE TRUNCATE users":                                      "write commits returns DELETE users",
+		"CALL p((SELECT max(id) FROM users))":                         "write returns doubtful users(id)[] ANY",
+		"LOAD DATA INFILE 'x' INTO TABLE users":                       "write INSERT users",
+		"LOAD DATA INFILE 'x' INTO TABLE users (@a) SET name = f(@a)": "write impure doubtful INSERT users ANY",
+		"TRUNCATE other.users":                                        "write commits DELETE other.users",
+		"EXPLAIN ANALYZE SELECT id FROM users":                        "inert",
+		"EXPLAIN users":                                               "inert",
+		"UNLOCK TABLES":                                               "session until-reset commits",
+		"DROP TABLE x":                                                "schema commits",
+		"DEALLOCATE PREPARE s":                                        "inert",
+		"KILL 5":                                                      "inert",
+		"HELP 'x'":                                                    "inert",
+		"HANDLER users READ FIRST":                                    "inert",
+		"HANDLER users CLOSE":                                         "inert",
+		"GET DIAGNOSTICS @a = NUMBER":                                 "inert",
+		"CHECKSUM TABLE users":                                        "inert",
+		"EXPLAIN FOR CONNECTION 5":                                    "inert",
+		"CREATE PROCEDURE p() SELECT 1":                               "schema commits",
+		"DROP PROCEDURE p":                                            "schema commits",
+		"CREATE USER x":                                               "schema commits",
+		"ALTER USER x IDENTIFIED BY 'y'":                              "schema commits",
+		"DROP USER x":                                                 "schema commits",
+		"RENAME USER x TO y":                                          "schema commits",
+		"GRANT x TO y":                                                "schema commits",
+		"REVOKE SELECT ON shop.* FROM x":                              "schema commits",
+		"REVOKE x FROM y":                                             "schema commits",
+		"SET PASSWORD = 'x'":                                          "schema commits",
+		"SET DEFAULT ROLE ALL TO x":                                   "schema commits",
+		"ANALYZE TABLE users":                                         "schema commits",
+		"OPTIMIZE TABLE users":                                        "schema commits",
+		"CHECK TABLE users":                                           "schema commits",
+		"REPAIR TABLE users":                                          "schema commits",
+		"FLUSH TABLES":                                                "schema commits",
+		"INSERT INTO users () SELECT id FROM books":                   "unknown",
+		"INSERT INTO log SELECT id, title FROM books":                 "write books(id,title)[] INSERT log (id what)",
+		"INSERT INTO users (id, city) VALUES (1, DEFAULT(name))":      "write INSERT users (id city)(1 computed)",
+		"INSERT INTO users (id, city) VALUES (1, DEFAULT)":            "write INSERT users (id city)(1 <nil>)",
+		"INSERT INTO users VALUES (?, ?, ?, ?, ?) AS n (a, b, c, d, e) ON DUPLICATE KEY UPDATE city = c":           "unknown",
+		"INSERT INTO users (id, name) VALUES (?, ?) ON DUPLICATE KEY UPDATE name = city, city = DEFAULT":           "write INSERT users (id name)(?1 ?2) conflict(name:computed city:<nil>)",
+		"INSERT INTO users (id, name) VALUES (?, ?) AS n ON DUPLICATE KEY UPDATE name = n.name, city = users.city": "write INSERT users (id name)(?1 ?2) conflict(name:excluded.name city:computed)",
+		"INSERT INTO users (id, name) VALUES (?, ?) AS n (a, b) ON DUPLICATE KEY UPDATE name = b":                  "write INSERT users (id name)(?1 ?2) conflict(name:excluded.name)",
+		"INSERT INTO users (id, name) VALUES (?, ?) ON DUPLICATE KEY UPDATE name = excluded.name":                  "write INSERT users (id name)(?1 ?2) conflict(name:computed)",
+		"WITH users AS (SELECT 1) UPDATE users SET id = 1":                                                         "unknown",
+		"UPDATE other.users SET id = 1":                                                                                            "write UPDATE other.users set(id:1)",
+		"UPDATE users u SET u.city = 'x' WHERE u.id = ?":                                                                           `write UPDATE users[id=?1] set(city:"x")`,
+		"UPDATE users SET city = 'x' ORDER BY (SELECT max(id) FROM books)":                                                         `write books(id)[] UPDATE users set(city:"x")`,
+		"DELETE FROM users ORDER BY (SELECT max(id) FROM books)":                                                                   "write books(id)[] DELETE users",
+		"DELETE FROM users u WHERE u.id = ?":                                                                                       "write DELETE users[id=?1]",
+		"UPDATE users, books SET nobody.x = 1":                                                                                     "unknown",
+		"UPDATE users, nowhere SET city = 1":                                                                                       "unknown",
+		"UPDATE users, books SET city = 'x'":                                                                                       `write users()[] books()[] UPDATE users set(city:"x")`,
+		"UPDATE users u JOIN books b ON b.user_id = u.id SET u.city = 'x'":                                                         `write users(id)[] books(user_id)[] UPDATE users set(city:"x")`,
+		"UPDATE users JOIN other.t ON other.t.a = users.id SET other.t.x = 1":                                                      "write impure users(id)[] other.t(a)[] UPDATE other.t set(x:1)",
+		"UPDATE users JOIN (SELECT id FROM books) z ON z.id = users.id SET city = 'x'":                                             `write users(id)[] books(id)[] UPDATE users set(city:"x")`,
+		"UPDATE users, books SET books.id = 1":                                                                                     "write users()[] books()[] UPDATE books set(id:1 twice:computed)",
+		"UPDATE nowhere JOIN (SELECT 1) z SET x = 1":                                                                               "write impure nowhere()[] UPDATE nowhere set(x:1)",
+		"UPDATE users books, books users SET users.id = 1":                                                                         "write users()[] books()[] UPDATE books set(id:1 twice:computed)",
+		"UPDATE users JOIN other.users ON true SET other.users.id = 1":                                                             "write impure users()[] other.users()[] UPDATE other.users set(id:1)",
+		"UPDATE users JOIN books ON true SET shop.users.city = 'x'":                                                                `write users()[] books()[] UPDATE users set(city:"x")`,
+		"UPDATE users JOIN books ON true SET other.users.city = 'x'":                                                               "unknown",
+		"UPDATE users, books SET id = 1":                                                                                           "unknown",
+		"WITH x AS (SELECT 1 AS id) UPDATE users, x SET x.id = 1":                                                                  "unknown",
+		"DELETE users FROM users JOIN books ON books.user_id = users.id":                                                           "write users(id)[] books(user_id)[] DELETE users",
+		"DELETE other.users FROM users JOIN other.users ON true":                                                                   "write impure users()[] other.users()[] DELETE other.users",
+		"DELETE users FROM users JOIN other.users ON true":                                                                         "write impure users()[] other.users()[] DELETE",
+		"DELETE users FROM users books, books users":                                                                               "write users()[] books()[] DELETE books",
+		"DELETE x FROM users u JOIN books b ON true":                                                                               "unknown",
+		"DELETE shop.users FROM users JOIN books ON true":                                                                          "write users()[] books()[] DELETE users",
+		"DELETE u FROM users u, books ORDER BY 1":                                                                                  "unknown",
+		"WITH x AS (SELECT id FROM books) SELECT name FROM x JOIN users ON users.id = x.id":                                        "read books(id)[] users(id,name)[]",
+		"SELECT id FROM users UNION SELECT id FROM books ORDER BY (SELECT max(id) FROM log) LIMIT ?":                               "read users(id)[] books(id)[] log(id)[]",
+		"SELECT 1 UNION (WITH x AS (SELECT id FROM users) SELECT id FROM x)":                                                       "read users(id)[] users(id)[]",
+		"SELECT 1 UNION (WITH x AS (SELECT id FROM users) SELECT id FROM x UNION SELECT 2)":                                        "read users(id)[]",
+		"SELECT 1 UNION (SELECT id FROM users UNION SELECT id FROM books ORDER BY (SELECT 1 FROM log))":                            "read users(id)[] books(id)[] log()[]",
+		"WITH users AS (SELECT id FROM users) SELECT id FROM users":                                                                "read users(id)[]",
+		"WITH x (a) AS (SELECT id, name FROM users) SELECT a FROM x WHERE a = ?":                                                   "read users(id,name)[]",
+		"VALUES ROW((SELECT id FROM users))":                                                                                       "read users(id)[]",
+		"VALUES ROW(1) ORDER BY (SELECT id FROM users)":                                                                            "read users(id)[]",
+		"SELECT 1 FROM users GROUP BY city":                                                                                        "read users(city)[]",
+		"SELECT count(*) FROM users HAVING max(name) > 'a'":                                                                        "read users(name)[]",
+		"SELECT id FROM users ORDER BY name":                                                                                       "read users(id,name)[]",
+		"SELECT b.* FROM users u JOIN books b ON b.user_id = u.id":                                                                 "read users(id)[] books(*)[]",
+		"SELECT name AS n FROM users ORDER BY n":                                                                                   "read users(name)[]",
+		"SELECT u.name FROM users u ORDER BY name":                                                                                 "read users(name)[]",
+		"SELECT n FROM (SELECT name AS n FROM users) z":                                                                            "read users(name)[]",
+		"SELECT 1 FROM users u, LATERAL (SELECT title FROM books b WHERE b.user_id = u.id) z":                                      "read users(id)[] books(title,user_id)[]",
+		"SELECT 1 FROM users u, (SELECT title FROM books b WHERE b.user_id = u.id) z":                                              "read users()[] books(*)[]",
+		"SELECT x, y FROM users, JSON_TABLE(city, '$' COLUMNS (x INT PATH '$', NESTED PATH '$.a' COLUMNS (y INT PATH '$'))) AS jt": "read users(city)[]",
+		"SELECT id FROM users AS OF TIMESTAMP '2020-01-01'":                                                                        "unknown",
+		"SELECT id FROM users TABLESAMPLE SYSTEM (10)":                                                                             "unknown",
+		"SELECT x FROM other.calling":                                                                                              "read impure other.calling(x)[]",
+		"WITH calling AS (SELECT 1 AS x) SELECT x FROM calling":                                                                    "read",
+		"WITH users AS (SELECT 1) SELECT * FROM shop.users, shop.books":                                                            "unknown",
+		"SELECT title FROM users NATURAL JOIN books":                                                                               "read users(id)[] books(id,title)[]",
+		"SELECT b.title FROM users u LEFT JOIN books b ON u.id = ?":                                                                "read users(id)[] books(title)[]",
+		"SELECT b.title FROM users u JOIN books b ON u.id = ?":                                                                     "read users(id)[id=?1] books(title)[]",
+		"SELECT title FROM users JOIN books USING (id) WHERE users.id = ?":                                                         "read users(id)[id=?1] books(id,title)[id=?1]",
+		"SELECT id FROM users WINDOW w AS (ORDER BY city)":                                                                         "read users(city,id)[]",
+		"SELECT max(id) OVER (PARTITION BY name ORDER BY city) FROM users":                                                         "read users(city,id,name)[]",
+		"SELECT id FROM users WHERE id = -city":                                                                                    "read users(city,id)[]",
+		"SELECT id FROM users WHERE id = ~5":                                                                                       "read users(id)[]",
+		"SELECT id FROM users WHERE id = -NULL":                                                                                    "read users(id)[]",
+		"SELECT id FROM users WHERE city = -'5'":                                                                                   "read users(city,id)[]",
+		"UPDATE users SET city = VALUES(name)":                                                                                     "write UPDATE users set(city:computed)",
+		"SELECT max(name), group_concat(city ORDER BY id) FROM users":                                                              "read users(city,id,name)[]",
+		"SELECT other.users.id FROM users, other.users":                                                                            "read impure users()[] other.users(id)[]",
+		"INSERT INTO users (id, name) VALUES (?, ?) AS n (id, city) ON DUPLICATE KEY UPDATE name = users.city":                     "write INSERT users (id name)(?1 ?2) conflict(name:computed)",
+		"SELECT id FROM users WHERE id NOT IN (SELECT user_id FROM books)":                                                         "read users(id)[] books(user_id)[]",
+		"SELECT name FROM users WHERE id IN (SELECT user_id FROM books WHERE pages = ?)":                                           "read users(id,name)[] books(pages,user_id)[pages=?1]",
+		"SELECT name FROM users WHERE id NOT IN (1, ?)":                                                                            "read users(id,name)[]",
+		"SELECT other.upper('x')":                                                                                                  "write returns impure doubtful ANY",
+		"SELECT HOUR(opens) FROM users":                                                                                            "read users(opens)[]",
+		"SELECT CAST(opens AS CHAR) FROM users":                                                                                    "read users(opens)[]",
+		"SELECT CAST(changed AS DATETIME) FROM users":                                                                              "read users(changed)[]",
+		"SELECT CAST(name AS TIME) FROM users":                                                                                     "read users(name)[]",
+		"SELECT DATE(TIME '10:00:00')":                                                                                             "read impure",
+		"SELECT DATE(CAST(name AS TIME)) FROM users":                                                                               "read impure users(name)[]",
+		"SELECT DATE(MAKETIME(1, 2, 3))":                                                                                           "read impure",
+		"SELECT EXISTS (SELECT 1 FROM books) FROM users WHERE id = ?":                                                              "read users(id)[id=?1] books()[]",
+		"SELECT id FROM users WHERE id > ALL (SELECT user_id FROM books)":                                                          "read users(id)[] books(user_id)[]",
+		"SELECT name BETWEEN 'a' AND city, city IS NULL, (id > 1) IS TRUE, name LIKE city, name RLIKE city FROM users":             "read users(city,id,name)[]",
+		"SELECT CASE id WHEN 1 THEN name ELSE city END FROM users":                                                                 "read users(city,id,name)[]",
+		"SELECT trim(BOTH 'x' FROM name), position('x' IN city) FROM users":                                                        "read users(city,name)[]",
+		"SELECT json_value(name, '$' DEFAULT city ON EMPTY) FROM users":                                                            "read users(city,name)[]",
+		"SELECT max(id) OVER (ORDER BY name ROWS BETWEEN 1 PRECEDING AND 2 FOLLOWING) FROM users":                                  "read users(id,name)[]",
 	} {
 		if got := describe(Dialect.Analyze(query, catalog)); got != want {
 			t.Errorf("%s\n got %s\nwant %s", query, got, want)
+		}
+	}
+}
+
+// Only a write that a statement consists of can be read.
+func TestSources(t *testing.T) {
+	catalog := catalogOf(t, shop())
+	for query, want := range map[string]bool{
+		"INSERT INTO log (what) VALUES ('x')": true, "UPDATE users SET city = 'x'": true, "DELETE FROM users": true,
+		"DELETE FROM users RETURNING id": true, "UPDATE users u JOIN books b ON b.user_id = u.id SET u.city = 'x'": true,
+		"DELETE u FROM users u JOIN books b ON b.user_id = u.id": true, "ANALYZE DELETE FROM users": false,
+		"EXPLAIN ANALYZE DELETE FROM users": false, "TRUNCATE users": false, "LOAD DATA INFILE 'x' INTO TABLE users": false,
+	} {
+		s := Dialect.Analyze(query, catalog)
+		if len(s.Writes) == 0 || (s.Writes[0].Source != nil) != want {
+			t.Errorf("%s writes %+v, want a source: %v", query, s.Writes, want)
+		}
+	}
+}
+
+// Before there is a catalog a statement is understood as far as its text goes.
+func TestWithoutCatalog(t *testing.T) {
+	for query, want := range map[string]string{
+		"WITH x AS (SELECT 1 AS a) SELECT a FROM x": "read", "SELECT upper(a) FROM x": "read x(a)[]",
+		"UPDATE x SET a = 1": "write UPDATE x set(a:1)", "UPDATE x, y SET a = 1": "unknown", "DELETE FROM x": "write DELETE x",
+		"INSERT INTO x VALUES (1)": "write INSERT x(1)",
+	} {
+		if got := describe(Dialect.Analyze(query, nil)); got != want {
+			t.Errorf("%s\n got %s\nwant %s", query, got, want)
+		}
+	}
+}
+
+// The texts and the parameters of all parts are those of the whole.
+func TestScript(t *testing.T) {
+	for query, want := range map[string]moneyclip.Statement{
+		"-- name: Both :exec\nSELECT 1; DELETE FROM t WHERE a = ? AND b = ?; DELETE FROM t WHERE a = ?": {
+			Name: "Both", Text: "SELECT 1;\nDELETE FROM `t` WHERE `a` = ? AND `b` = ?;\nDELETE FROM `t` WHERE `a` = ?;\n", Params: make([]string, 2),
+		},
+		"DELETE FROM t WHERE a = ? RETURNING b, ?": {Text: "DELETE FROM `t` WHERE `a` = ? RETURNING `b`,?", Params: make([]string, 2)},
+		"ANALYZE SELECT a FROM t WHERE a = ?":      {Text: "ANALYZE SELECT `a` FROM `t` WHERE `a` = ?", Params: make([]string, 1)},
+		"-- name: Broken :one\nSELEC":              {Name: "Broken"},
+	} {
+		got := Dialect.Analyze(query, nil)
+		if got.Name != want.Name || got.Text != want.Text || len(got.Params) != len(want.Params) {
+			t.Errorf("%s: name %q, text %q, %d parameters, want %q, %q, %d",
+				query, got.Name, got.Text, len(got.Params), want.Name, want.Text, len(want.Params))
 		}
 	}
 }

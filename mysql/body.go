@@ -97,8 +97,7 @@ func (r *bodyReader) place() query.Trigger { return query.Trigger{Table: r.table
 // exprs takes in expressions of the body's own: what they call.
 func (r *bodyReader) exprs(list ...ast.ExprNode) {
 	a := r.analysis()
-	core := &query.Select{Rest: a.exprs(list)}
-	a.add(rules.Read(&query.Query{Cores: []*query.Select{core}}, r.place(), r.b.catalog))
+	a.exprs(list)
 	r.close(a)
 }
 
@@ -144,7 +143,7 @@ func (r *bodyReader) statement(stmt ast.StmtNode) {
 	case *ast.SelectStmt, *ast.SetOprStmt:
 		a := r.analysis()
 		a.ctes = commonTables(a.own, n)
-		a.add(rules.Read(a.query(n), r.place(), r.b.catalog))
+		a.query(n) // what it calls
 		r.close(a)
 	case *ast.SetStmt:
 		r.set(n)

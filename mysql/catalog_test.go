@@ -174,12 +174,45 @@ func TestBodies(t *testing.T) {
 		"DELETE /*! IGNORE */ FROM log":                "opaque",
 		"DELETE FROM log WHERE":                        "opaque",
 		"UPDATE names SET called = 'x'":                `UPDATE users set(name:"x")`,
+
+		"l: BEGIN DELETE FROM log; END l":                                                           "DELETE log",
+		"l: LOOP DELETE FROM log; LEAVE l; END LOOP":                                                "DELETE log",
+		"CASE WHEN 1 THEN DELETE FROM log; ELSE DELETE FROM users; END CASE":                        "DELETE log; DELETE users",
+		"BEGIN DECLARE c CURSOR FOR SELECT id FROM users; DECLARE x INT; FETCH c INTO x; END":       "",
+		"BEGIN DECLARE EXIT HANDLER FOR SQLEXCEPTION RESIGNAL; GET DIAGNOSTICS @a = NUMBER; END":    "",
+		"BEGIN DECLARE id INT; DELETE FROM users WHERE users.id = OLD.user_id; END":                 "DELETE users[id=old.user_id]",
+		"IF 1 THEN BEGIN DECLARE id INT; DELETE FROM users WHERE id = 5; END; END IF":               "DELETE users",
+		"CASE 1 WHEN 1 THEN BEGIN DECLARE id INT; DELETE FROM users WHERE id = 5; END; END CASE":    "DELETE users",
+		"CASE WHEN 1 THEN BEGIN DECLARE id INT; DELETE FROM users WHERE id = 5; END; END CASE":      "DELETE users",
+		"l: LOOP BEGIN DECLARE id INT; DELETE FROM users WHERE id = 5; END; END LOOP":               "DELETE users",
+		"INSERT INTO log (what) WITH calling AS (SELECT 'a' AS x) SELECT x FROM calling":            "INSERT log (what)",
+		"WITH calling AS (SELECT 1 AS x) DELETE FROM log WHERE id IN (SELECT x FROM calling)":       "DELETE log",
+		"WITH calling AS (SELECT 1 AS x) UPDATE log SET id = 1 WHERE id IN (SELECT x FROM calling)": "UPDATE log set(id:1)",
+		"BEGIN DECLARE n INT; WITH calling AS (SELECT 1 AS x) SELECT x INTO n FROM calling; END":    "",
+		"WHILE f(1) DO SET @x = 1; END WHILE":                                                       "opaque",
+		"REPEAT SET @x = 1; UNTIL f(1) END REPEAT":                                                  "opaque",
+		"CASE f(1) WHEN 1 THEN SET @x = 1; END CASE":                                                "opaque",
+		"CASE OLD.id WHEN f(1) THEN SET @x = 1; END CASE":                                           "opaque",
+		"CASE WHEN f(1) THEN SET @x = 1; END CASE":                                                  "opaque",
+		"BEGIN DECLARE c CURSOR FOR SELECT f(1); END":                                               "opaque",
+		"BEGIN DECLARE c CURSOR FOR SELECT f(1) UNION SELECT 2; END":                                "opaque",
+		"DO f(1)":                            "opaque",
+		"SELECT f(1) INTO @x":                "opaque",
+		"DELETE x FROM log l":                "opaque",
+		"INSERT INTO log () SELECT 1":        "opaque",
+		"DELETE FROM log; DELETE FROM users": "opaque",
+		"SET NAMES utf8":                     "opaque",
+		"SET CHARACTER SET utf8":             "opaque",
+		"CREATE TABLE x (a INT)":             "opaque",
 	} {
 		a := shop()
 		a[triggersQuery] = [][]driver.Value{{"books", "DELETE", "AFTER", body, "", "shop"}}
 		trigger := catalogOf(t, a).Tables["books"].Triggers[0]
 		var all []string
 		for _, w := range trigger.Writes {
+			if w.Source != nil {
+				t.Errorf("%s: what a body writes is taken for readable", body)
+			}
 			all = append(all, write(w))
 		}
 		got := strings.Join(all, "; ")
@@ -212,5 +245,8 @@ func TestTriggers(t *testing.T) {
 	// The row's own number and what is computed from it are not there before it is written.
 	if got := write(one("BEFORE", "INSERT INTO log (what, id) VALUES (NEW.title, NEW.twice)", "", "shop").Writes[0]); got != "INSERT log (what id)(new.title computed)" {
 		t.Errorf("a BEFORE trigger writes %s", got)
+	}
+	if got := write(one("AFTER", "INSERT INTO log (what, id) VALUES (NEW.title, NEW.twice)", "", "shop").Writes[0]); got != "INSERT log (what id)(new.title new.twice)" {
+		t.Errorf("an AFTER trigger writes %s", got)
 	}
 }

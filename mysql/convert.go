@@ -163,12 +163,12 @@ func (c *converter) column(name *ast.ColumnName) query.Expr {
 		return other()
 	case c.trigger && (name.Table.L == "new" || name.Table.L == "old"):
 		col.Table = name.Table.L
-	case c.conflict && c.rowAlias != "" && col.Table == c.rowAlias:
+	case c.rowAlias != "" && col.Table == c.rowAlias:
 		col.Table = "excluded"
 		if real, ok := c.renamed[col.Name]; ok {
 			col.Name = real
 		}
-	case c.conflict && col.Table == "" && c.renamed[col.Name] != "":
+	case col.Table == "" && c.renamed[col.Name] != "":
 		return query.Column{Table: "excluded", Name: c.renamed[col.Name]}
 	case c.conflict && col.Table == "excluded":
 		return other() // a table of that name
@@ -268,7 +268,7 @@ func (c *converter) call(e *ast.FuncCallExpr) query.Expr {
 
 func (c *converter) cast(e *ast.FuncCastExpr) query.Expr {
 	reason := ""
-	if e.Tp != nil && (e.Tp.EvalType() == types.ETDatetime || e.Tp.EvalType() == types.ETTimestamp) && c.hasTime(e.Expr) {
+	if e.Tp.EvalType() == types.ETDatetime && c.hasTime(e.Expr) {
 		reason = "completes a time of day with the date of today"
 	}
 	return impure(reason, c.expr(e.Expr))

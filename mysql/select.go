@@ -111,7 +111,7 @@ func (c *converter) core(n *ast.SelectStmt) *query.Select {
 	if n.SelectStmtOpts != nil && n.CalcFoundRows {
 		s.Rest = append(s.Rest, impure("counts rows for FOUND_ROWS()"))
 	}
-	if n.Kind == ast.SelectStmtKindTable || n.Fields == nil {
+	if n.Fields == nil { // TABLE
 		s.Results = []query.Result{{Expr: query.Star{}}}
 		return s
 	}
@@ -151,9 +151,7 @@ func (c *converter) item(n ast.ResultSetNode) *query.Item {
 		return c.tableItem(n)
 	case *ast.TableSource:
 		item := c.sourceItem(n)
-		if n.AsName.O != "" {
-			item.Alias = c.own.table(n.AsName.O)
-		}
+		item.Alias = c.own.table(n.AsName.O)
 		for _, name := range n.ColumnNames {
 			item.Columns = append(item.Columns, name.L)
 		}

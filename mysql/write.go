@@ -42,9 +42,6 @@ func (c *converter) insert(n *ast.InsertStmt) *query.Write {
 				row[i] = c.given(e)
 			}
 			w.Rows = append(w.Rows, row)
-			if len(row) == 0 {
-				w.Columns = []string{}
-			}
 		}
 	}
 	if len(n.OnDuplicate) > 0 {
@@ -75,9 +72,7 @@ func (c *converter) upsert(n *ast.InsertStmt) []query.Set {
 			c.failed = true // names for the columns of the table, in its own order
 		}
 	}
-	set := c.assignments(n.OnDuplicate)
-	c.conflict, c.rowAlias, c.renamed = false, "", nil
-	return set
+	return c.assignments(n.OnDuplicate)
 }
 
 func (c *converter) assignments(list []*ast.Assignment) []query.Set {
@@ -101,7 +96,7 @@ func (c *converter) soleTable(clause *ast.TableRefsClause) *query.Item {
 func (c *converter) update(n *ast.UpdateStmt) []*query.Write {
 	rest := append(c.ordering(n.Order), c.limit(n.Limit)...)
 	item := c.from(n.TableRefs)
-	if item != nil && item.Table != "" && item.Columns == nil && !c.ctes[item.Table] {
+	if item.Table != "" && !c.ctes[item.Table] {
 		w := &query.Write{
 			Op: moneyclip.Update, Schema: item.Schema, Table: item.Table, Alias: item.Alias,
 			Where: c.expr(n.Where), Set: c.assignments(n.List), Rest: rest, Native: c.native(n),

@@ -69,10 +69,8 @@ func script(src *source, catalog *moneyclip.Catalog) moneyclip.Statement {
 	case 1:
 		return single(parts[0], catalog)
 	}
-	stmts, ok := parse(src.text)
+	stmts, _ := parse(src.text)
 	switch {
-	case !ok:
-		return moneyclip.Statement{}
 	case len(stmts) == 1: // a body with semicolons in it
 		return analyze(src, stmts[0], catalog)
 	case len(stmts) != len(parts):
@@ -98,7 +96,7 @@ func parse(text string) ([]ast.StmtNode, bool) {
 
 // single says what one statement means.
 func single(src *source, catalog *moneyclip.Catalog) moneyclip.Statement {
-	if stmts, ok := parse(src.text); ok && len(stmts) == 1 {
+	if stmts, ok := parse(src.text); ok {
 		return analyze(src, stmts[0], catalog)
 	}
 	switch first := src.tokens[0]; {
@@ -403,7 +401,7 @@ func (a *analysis) session(stmt ast.StmtNode) moneyclip.Statement {
 		return moneyclip.Statement{Kind: moneyclip.KindInert}
 	case *ast.ShowStmt, *ast.ExplainForStmt:
 		return moneyclip.Statement{Kind: moneyclip.KindInert}
-	case *ast.AnalyzeTableStmt, *ast.OptimizeTableStmt, *ast.CheckTableStmt, *ast.RepairTablesStmt, *ast.FlushStmt:
+	case *ast.AnalyzeTableStmt, *ast.CheckTableStmt, *ast.RepairTablesStmt, *ast.FlushStmt:
 		return moneyclip.Statement{Kind: moneyclip.KindSchema, Commits: true}
 	case *ast.ProcedureInfo, *ast.DropProcedureStmt, *ast.CreateUserStmt, *ast.AlterUserStmt, *ast.DropUserStmt, *ast.RenameUserStmt,
 		*ast.GrantStmt, *ast.GrantRoleStmt, *ast.RevokeStmt, *ast.RevokeRoleStmt, *ast.SetPwdStmt, *ast.SetDefaultRoleStmt:

@@ -196,6 +196,7 @@ func TestBodies(t *testing.T) {
 		"CASE WHEN f(1) THEN SET @x = 1; END CASE":                                                  "opaque",
 		"BEGIN DECLARE c CURSOR FOR SELECT f(1); END":                                               "opaque",
 		"BEGIN DECLARE c CURSOR FOR SELECT f(1) UNION SELECT 2; END":                                "opaque",
+		"BEGIN DECLARE c CURSOR FOR SELECT id FROM users UNION SELECT 2; END":                       "",
 		"DO f(1)":                            "opaque",
 		"SELECT f(1) INTO @x":                "opaque",
 		"DELETE x FROM log l":                "opaque",

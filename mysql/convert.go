@@ -223,12 +223,7 @@ func constant(e *ast.ValueExprBase, negative bool) query.Expr {
 func (c *converter) in(e *ast.PatternInExpr) query.Expr {
 	x := c.expr(e.Expr)
 	switch {
-	case e.Sel != nil && e.Not:
-		return other(x, c.expr(e.Sel))
 	case e.Sel != nil:
-		if sub, ok := e.Sel.(*ast.SubqueryExpr); ok {
-			return query.Subquery{X: x, Query: c.query(sub.Query)}
-		}
 		return other(x, c.expr(e.Sel))
 	case e.Not:
 		return other(append(c.exprs(e.List), x)...)
@@ -318,11 +313,7 @@ func (c *converter) window(spec *ast.WindowSpec) []query.Expr {
 	if spec.PartitionBy != nil {
 		parts = c.items(spec.PartitionBy.Items)
 	}
-	parts = append(parts, c.ordering(spec.OrderBy)...)
-	if spec.Frame != nil {
-		parts = append(parts, c.expr(spec.Frame.Extent.Start.Expr), c.expr(spec.Frame.Extent.End.Expr))
-	}
-	return parts
+	return append(parts, c.ordering(spec.OrderBy)...) // a frame's ends are numbers
 }
 
 func (c *converter) ordering(clause *ast.OrderByClause) []query.Expr {
@@ -338,13 +329,6 @@ func (c *converter) items(items []*ast.ByItem) []query.Expr {
 		parts = append(parts, c.expr(item.Expr))
 	}
 	return parts
-}
-
-func (c *converter) limit(l *ast.Limit) []query.Expr {
-	if l == nil {
-		return nil
-	}
-	return []query.Expr{c.expr(l.Count), c.expr(l.Offset)}
 }
 
 // finder looks for a node.

@@ -17,6 +17,15 @@ func TestReading(t *testing.T) {
 			"before SELECT `b`.`id`, `b`.`id` FROM books AS b WHERE b.user_id IN (SELECT id FROM users WHERE city = ? LOCK IN SHARE MODE) FOR UPDATE [2] ranges",
 		},
 		{"UPDATE books SET pages = pages + 1", "pages", "pages", "before SELECT `books`.`pages`, NULL, `books`.`id` FROM books FOR UPDATE [] again 1 ranges"},
+		{"DELETE FROM books WHERE pages > ? RETURNING id", "user_id", "", "before SELECT `books`.`user_id` FROM books WHERE pages > ? FOR UPDATE [1] ranges"},
+		{
+			"UPDATE users u JOIN books b ON b.user_id = u.id SET u.city = 'x' WHERE b.pages > ?", "id", "",
+			"before SELECT `u`.`id` FROM users u JOIN books b ON b.user_id = u.id WHERE b.pages > ? FOR UPDATE [1] ranges",
+		},
+		{
+			"DELETE books FROM users u JOIN books ON books.user_id = u.id WHERE u.city = ?", "id", "",
+			"before SELECT `books`.`id` FROM users u JOIN books ON books.user_id = u.id WHERE u.city = ? FOR UPDATE [1] ranges",
+		},
 		{"UPDATE books SET id = id + 1", "", "id", "none"},
 		{"UPDATE books SET pages = 1 WHERE id = ? LIMIT 1", "pages", "", "none"},
 		{"UPDATE books SET pages = 1 WHERE title > NOW()", "pages", "", "none"},

@@ -14,21 +14,20 @@ func (c *converter) query(n ast.Node) *query.Query {
 		return &query.Query{With: c.with(n.With), Cores: []*query.Select{c.core(n)}}
 	case *ast.SetOprStmt:
 		q := &query.Query{With: c.with(n.With), Cores: c.cores(n.SelectList)}
-		return c.endOf(q, n.OrderBy, n.Limit)
+		return c.endOf(q, n.OrderBy)
 	}
 	c.failed = true
 	return &query.Query{}
 }
 
-// endOf adds what comes after the last of several SELECTs.
-func (c *converter) endOf(q *query.Query, order *ast.OrderByClause, limit *ast.Limit) *query.Query {
+// endOf adds what comes after the last of several SELECTs. LIMIT reads nothing: it takes numbers and parameters.
+func (c *converter) endOf(q *query.Query, order *ast.OrderByClause) *query.Query {
 	if len(q.Cores) == 0 {
 		c.failed = true
 		return q
 	}
 	last := q.Cores[len(q.Cores)-1]
 	last.Rest = append(last.Rest, c.ordering(order)...)
-	last.Rest = append(last.Rest, c.limit(limit)...)
 	return q
 }
 
@@ -44,7 +43,7 @@ func (c *converter) cores(list *ast.SetOprSelectList) []*query.Select {
 			cores = append(cores, all(c.query(n)))
 		case *ast.SetOprSelectList:
 			q := &query.Query{With: c.with(n.With), Cores: c.cores(n)}
-			cores = append(cores, all(c.endOf(q, n.OrderBy, n.Limit)))
+			cores = append(cores, all(c.endOf(q, n.OrderBy)))
 		case *ast.SetOprStmt:
 			cores = append(cores, all(c.query(n)))
 		default:
@@ -86,7 +85,7 @@ func (c *converter) core(n *ast.SelectStmt) *query.Select {
 		for _, row := range n.Lists {
 			s.Values = append(s.Values, c.exprs(row.Values))
 		}
-		s.Rest = append(c.ordering(n.OrderBy), c.limit(n.Limit)...)
+		s.Rest = c.ordering(n.OrderBy)
 		return s
 	}
 	s.From = c.from(n.From)
@@ -101,7 +100,6 @@ func (c *converter) core(n *ast.SelectStmt) *query.Select {
 		s.Rest = append(s.Rest, c.window(&n.WindowSpecs[i])...)
 	}
 	s.Rest = append(s.Rest, c.ordering(n.OrderBy)...)
-	s.Rest = append(s.Rest, c.limit(n.Limit)...)
 	if n.LockInfo != nil {
 		s.Rest = append(s.Rest, impure("locks the rows that it reads"))
 	}
@@ -110,10 +108,6 @@ func (c *converter) core(n *ast.SelectStmt) *query.Select {
 	}
 	if n.SelectStmtOpts != nil && n.CalcFoundRows {
 		s.Rest = append(s.Rest, impure("counts rows for FOUND_ROWS()"))
-	}
-	if n.Fields == nil { // TABLE
-		s.Results = []query.Result{{Expr: query.Star{}}}
-		return s
 	}
 	s.Results = c.results(n.Fields.Fields)
 	return s

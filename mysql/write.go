@@ -94,7 +94,7 @@ func (c *converter) soleTable(clause *ast.TableRefsClause) *query.Item {
 }
 
 func (c *converter) update(n *ast.UpdateStmt) []*query.Write {
-	rest := append(c.ordering(n.Order), c.limit(n.Limit)...)
+	rest := c.ordering(n.Order)
 	item := c.from(n.TableRefs)
 	if item.Table != "" && !c.ctes[item.Table] {
 		w := &query.Write{
@@ -183,7 +183,7 @@ func (c *converter) lookup(t *query.Item) *moneyclip.Table {
 }
 
 func (c *converter) delete(n *ast.DeleteStmt) []*query.Write {
-	rest := append(c.ordering(n.Order), c.limit(n.Limit)...)
+	rest := c.ordering(n.Order)
 	if !n.IsMultiTable {
 		w := &query.Write{Op: moneyclip.Delete, Native: c.native(n), Rest: rest}
 		if item := c.soleTable(n.TableRefs); item != nil {

@@ -112,6 +112,12 @@ func TestKinds(t *testing.T) {
 		{query: "SELECT b.whole FROM books b", kind: moneyclip.KindWrite, change: "whole"},
 		{query: "SELECT not_there()", kind: moneyclip.KindWrite, change: "not_there"},
 		{query: "SELECT query_to_xml('DELETE FROM books', true, true, '')", kind: moneyclip.KindWrite, change: "query_to_xml"},
+		{query: "SELECT pg_catalog.query_to_xml('DELETE FROM books', true, true, '')", kind: moneyclip.KindWrite, change: "query_to_xml"},
+		{query: "SELECT other.query_to_xml()", kind: moneyclip.KindWrite, change: "query_to_xml"},
+		{query: "SELECT other.set_config('x')", kind: moneyclip.KindWrite, change: "set_config"},
+		{query: "SELECT set_config('statement_timeout', '5', false)", kind: moneyclip.KindRead},
+		{query: "SET plpgsql.extra_errors TO 'all'", kind: moneyclip.KindSession, change: "plpgsql"},
+		{query: "SET pg_trgm.similarity_threshold TO 1", kind: moneyclip.KindSession, change: "pg_trgm"},
 		{query: "SELECT reads_own(), nextval('x'), random(), uuid_generate_v4()", kind: moneyclip.KindRead},
 		{query: "SELECT shop.lower('x')", kind: moneyclip.KindWrite, change: "lower"},
 	}
@@ -410,6 +416,7 @@ func TestWrites(t *testing.T) {
 			"1 public.authors  [] [id] [1.1] conflict [] [name=2.0]",
 		},
 		{"INSERT INTO authors (id) VALUES ($1) ON CONFLICT DO NOTHING", "1 public.authors  [] [id] [1.1]"},
+		{"DO $$ BEGIN DELETE FROM books WHERE id = 1; END $$", "3 public.books  []"},
 		{"TRUNCATE books, authors", "3 public.books  []; 3 public.authors  []"},
 		{"TRUNCATE authors CASCADE", "3 public.authors  []; 3 public.books  []"},
 		{"COPY books (id, title) FROM STDIN", "1 public.books  [] [id title]"},
@@ -558,10 +565,46 @@ func TestSources(t *testing.T) {
 	}
 }
 
+// A parameter that is used twice is converted from the type of its first use, which changes values of some types.
+func TestMixed(t *testing.T) {
+	catalog := testCatalog()
+	for column, same := range map[string]bool{
+		"id": true, "name": true, "city": true, "mood": true, "key": true, "code": false, "price": false, "at": false, "day": false,
+		"stamp": false, "nick": false, "tag": false, "ratio": false, "spot": false, "nothing": false,
+	} {
+		for query, want := range map[string]string{
+			"UPDATE authors SET %s = $1 WHERE $1 IS NOT NULL":                                                 "2 public.authors  [%s=1.1]",
+			"INSERT INTO authors (%s, x) VALUES ($1, $1)":                                                     "1 public.authors  [] [%s x] [1.1 0.0]",
+			"INSERT INTO authors (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET %s = $1 WHERE $1 IS NOT NULL": "1 public.authors  [] [id] [2.0] conflict [id] [%s=1.1]",
+		} {
+			query, want = fmt.Sprintf(query, column), fmt.Sprintf(want, column)
+			if !same {
+				want = strings.ReplaceAll(want, "1.1", "0.0")
+			}
+			if s := Dialect.Analyze(query, catalog); len(s.Writes) != 1 || describeWrite(&s.Writes[0]) != want {
+				t.Errorf("Analyze(%q) writes %+v, want %q", query, s.Writes, want)
+			}
+		}
+	}
+	for query, want := range map[string]string{
+		"SELECT id FROM authors WHERE at = ANY($1) AND $1 IS NOT NULL": "public.authors [at id] ",
+		"SELECT id FROM authors WHERE id = ANY($1) AND $1 IS NOT NULL": "public.authors [id] id=any($1)",
+		"SELECT id FROM authors WHERE day = '2000-01-01' AND $1 = $1":  "public.authors [day id] day=2000-01-01",
+		"SELECT a FROM nowhere WHERE a = $1 AND $1 IS NOT NULL":        "nowhere [a] ",
+	} {
+		if got := describeReads(Dialect.Analyze(query, catalog).Reads); got != want {
+			t.Errorf("Analyze(%q) reads %q, want %q", query, got, want)
+		}
+	}
+}
+
 // Before there is a catalog a statement is understood as far as its text goes.
 func TestWithoutCatalog(t *testing.T) {
 	for query, want := range map[string]moneyclip.Kind{
 		"SELECT b.whole FROM books b WHERE id = $1::mood": moneyclip.KindRead, "SELECT f() FROM books": moneyclip.KindWrite,
+		"SELECT lower('x')": moneyclip.KindRead, "SELECT pg_catalog.lower('x')": moneyclip.KindRead, "SELECT shop.lower('x')": moneyclip.KindWrite,
+		"SELECT now()": moneyclip.KindRead, "SELECT pg_catalog.now()": moneyclip.KindRead, "SELECT shop.now()": moneyclip.KindWrite,
+		"SELECT query_to_xml('x', true, true, '')": moneyclip.KindWrite, "UPDATE books SET pages = $1 WHERE id = $1": moneyclip.KindWrite,
 		"UPDATE titles SET title = 'x'": moneyclip.KindWrite, "INSERT INTO books VALUES (1)": moneyclip.KindWrite, "DELETE FROM books": moneyclip.KindWrite,
 		"TRUNCATE books CASCADE": moneyclip.KindWrite, "COPY books FROM STDIN": moneyclip.KindWrite, "CALL f()": moneyclip.KindSchema,
 		"DO $$ BEGIN NULL; END $$": moneyclip.KindSchema,

@@ -142,9 +142,7 @@ func (e *effect) statements(text string, catalog *moneyclip.Catalog, b *body) {
 		default:
 			e.opaque = cmp.Or(e.opaque, "holds more than SELECT, INSERT, UPDATE and DELETE")
 		}
-		if c.writes != "" {
-			e.opaque = cmp.Or(e.opaque, c.writes)
-		}
+		e.opaque = cmp.Or(e.opaque, c.writes)
 		e.session = cmp.Or(e.session, c.session)
 		for _, w := range s.Writes {
 			e.writes = append(e.writes, loose(&w))
@@ -156,7 +154,7 @@ func (e *effect) statements(text string, catalog *moneyclip.Catalog, b *body) {
 func (f *facts) writing(text string) []string {
 	var statements []string
 	for _, name := range callsIn(text) {
-		if v, system := f.lookup("", name, nil); v == volatile && !system && !f.harmless[name] {
+		if v, _ := f.lookup("", name, nil); v == volatile {
 			statements = append(statements, "SELECT "+quote(name)+"()")
 		}
 	}

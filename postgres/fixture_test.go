@@ -15,6 +15,8 @@ func testCatalog() *moneyclip.Catalog {
 			column("id", "bigint", true), column("name", "text", true), column("city", "character varying(50)", false),
 			column("code", "character(4)", false), column("price", "numeric(10,2)", false), column("at", "timestamp with time zone", false),
 			column("day", "date", false), column("mood", "enum public.mood", false), column("key", "uuid", false),
+			column("stamp", "timestamp without time zone", false), column("nick", "public.citext", false), column("tag", "name", false),
+			column("ratio", "double precision", false), column("spot", "point", false),
 		},
 		Unique: []moneyclip.UniqueKey{{Columns: []string{"id"}}, {Columns: []string{"name"}}},
 		Keys: []moneyclip.ForeignKey{{

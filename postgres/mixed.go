@@ -56,7 +56,7 @@ func (m mixed) set(table string, set []moneyclip.Assignment) {
 
 // changes reports whether a value may be another one by the time that it comes to the column.
 func (m mixed) changes(table, name string, v moneyclip.Value) bool {
-	if v.Kind != moneyclip.ValueParam && v.Kind != moneyclip.ValueElement || m.uses[v.Param] < 2 {
+	if m.uses[v.Param] < 2 { // what is no parameter is none of them
 		return false
 	}
 	def := m.catalog.Tables[table]

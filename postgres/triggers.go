@@ -29,7 +29,7 @@ func (b *builder) triggers() {
 			continue
 		}
 		bits := int(t.num(2))
-		f := &function{schema: t.str(4), name: t.str(5), language: t.str(6), text: t.str(7), settings: t.str(8)}
+		f := &function{name: t.str(5), language: t.str(6), text: t.str(7), settings: t.str(8)}
 		trigger := moneyclip.Trigger{Of: t.list(3), Instead: bits&triggerInstead != 0}
 		r := &reader{
 			builder: b, trigger: &trigger, ambiguous: ambiguous, spaces: spaces,
@@ -136,10 +136,7 @@ func (f *function) path() ([]string, bool) {
 		}
 		path := []string{}
 		for _, name := range strings.Split(list, ",") {
-			name = strings.Trim(strings.TrimSpace(name), `"`)
-			if name != "" && name != "pg_temp" && name != "pg_catalog" {
-				path = append(path, name)
-			}
+			path = append(path, strings.Trim(strings.TrimSpace(name), `"`))
 		}
 		return path, !slices.Contains(path, "$user")
 	}

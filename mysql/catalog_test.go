@@ -226,6 +226,38 @@ func TestBodies(t *testing.T) {
 	}
 }
 
+// A write to a view of one table is one to the table, as far as the view's columns are the table's.
+func TestViewWrites(t *testing.T) {
+	a := shop()
+	a[tablesQuery] = append(a[tablesQuery], table("loud|VIEW|-", "above|VIEW|-")...)
+	a[columnsQuery] = append(a[columnsQuery], table("loud|id|int(11)|-|NO|0|", "loud|town|varchar(20)|utf8mb4_bin|YES|NULL|",
+		"loud|upper|varchar(20)|utf8mb4_bin|YES|NULL|", "above|n|int(11)|-|NO|0|")...)
+	a[viewsQuery] = append(a[viewsQuery], table(
+		"loud|select `shop`.`users`.`id` AS `id`,`shop`.`users`.`city` AS `town`,upper(`shop`.`users`.`Name`) AS `upper` from `shop`.`users`",
+		"above|select `shop`.`loud`.`id` AS `n` from `shop`.`loud`")...)
+	catalog := catalogOf(t, a)
+	for query, want := range map[string]string{
+		"UPDATE loud SET town = ? WHERE id = ?":                                            "write UPDATE users set(city:?1)",
+		"UPDATE loud SET upper = 'x'":                                                      "write UPDATE users set-all set(:\"x\")",
+		"DELETE FROM loud WHERE id = ?":                                                    "write DELETE users",
+		"DELETE FROM above":                                                                "write DELETE users",
+		"INSERT INTO loud (id, town) VALUES (1, 'x')":                                      `write INSERT users (id city)(1 "x")`,
+		"INSERT INTO loud (id, upper) VALUES (1, 'x')":                                     "write INSERT users",
+		"REPLACE INTO loud (id, town) VALUES (1, 'x')":                                     `write INSERT users replace (id city)(1 "x")`,
+		"INSERT INTO loud (id) VALUES (1) ON DUPLICATE KEY UPDATE town = VALUES(town)":     "write INSERT users (id)(1) conflict(city:excluded.city)",
+		"INSERT INTO loud (id) VALUES (1) ON DUPLICATE KEY UPDATE town = VALUES(upper)":    "write INSERT users (id)(1) conflict(city:computed)",
+		"INSERT INTO loud (id) VALUES (1) ON DUPLICATE KEY UPDATE upper = 'x'":             "write ANY",
+		"INSERT INTO loud (id) VALUES (1) ON DUPLICATE KEY UPDATE upper = 'x', town = 'y'": "write ANY",
+		"INSERT INTO pairs (id) VALUES (1)":                                                "write ANY",
+	} {
+		s := Dialect.Analyze(query, catalog)
+		s.Doubtful, s.Uncacheable = "", ""
+		if got := describe(s); got != want {
+			t.Errorf("%s\n got %s\nwant %s", query, got, want)
+		}
+	}
+}
+
 func TestTriggers(t *testing.T) {
 	one := func(timing, body, mode, schema string) moneyclip.Trigger {
 		a := shop()

@@ -35,8 +35,8 @@ func (dialect) Ends(err error) bool {
 
 // Waited implements [moneyclip.Dialect].
 func (dialect) Waited(err error) bool {
-	n, ok := number(err)
-	return ok && (n == errLockWaitTimeout || n == errInterrupted || n == errTimeout || n == errStatementTimeout)
+	n, _ := number(err)
+	return n == errLockWaitTimeout || n == errInterrupted || n == errTimeout || n == errStatementTimeout
 }
 
 // Lock implements [moneyclip.Dialect]. A SELECT with a lock waits for it as a write does.

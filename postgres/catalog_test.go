@@ -98,6 +98,8 @@ func TestFunctionBodies(t *testing.T) {
 		{"plpgsql", "BEGIN FROB", "", "write 0   [] doubtful"},
 		{"plpgsql", "DECLARE r record := ROW (1); BEGIN RETURN 1; END", "", "read"},
 		{"plpgsql", "DECLARE r record := ROW (other()); BEGIN RETURN 1; END", "", "write 3 shop.links  []"},
+		{"plpgsql", "DECLARE r record := ROW (other()); n int; BEGIN RETURN 1; END", "", "write 3 shop.links  []"},
+		{"sql", "SELECT native()", "", "write 0   [] doubtful"},
 		{"plpgsql", "DECLARE r record := ROW (random()); BEGIN RETURN 1; END", "", "read"},
 		{"plpgsql", "DECLARE n int := other(); BEGIN RETURN n; END", "", "write 3 shop.links  []"},
 		{"plpgsql", "DECLARE n int; BEGIN n := other(); RETURN n; END", "", "write 3 shop.links  []"},
@@ -108,6 +110,7 @@ func TestFunctionBodies(t *testing.T) {
 		s := small()
 		s.function("public", "f", tt.language, tt.text, tt.settings)
 		s.function("public", "other", "sql", "DELETE FROM links", "")
+		s["function"] = append(s["function"], []any{"public", "v", []string{"native"}}) // in C
 		got := describeCall(Dialect.Analyze("SELECT f()", s.read(t)))
 		if got != tt.want {
 			t.Errorf("a function in %s (%s): %s\n got %s\nwant %s", tt.language, tt.settings, tt.text, got, tt.want)
@@ -173,6 +176,13 @@ func TestTriggerBodies(t *testing.T) {
 		{before | insert, "plpgsql", "BEGIN NEW := OLD; RETURN NEW; END", "", "1 sets all"},
 		{before | insert, "plpgsql", "DECLARE r notes; BEGIN RETURN r; END", "", "1 sets all"},
 		{before | insert, "plpgsql", "BEGIN RETURN NULL; END", "", "1"},
+		{before | insert, "plpgsql", "BEGIN RETURN NULL::notes; END", "", "1 sets all"},
+		{before | insert, "plpgsql", "BEGIN SELECT * INTO NEW FROM notes; RETURN NEW; END", "", "1 sets all"},
+		{before | insert, "plpgsql", "DECLARE n int; BEGIN n := 1; RETURN NEW; END", "", "1"},
+		{before | update, "plpgsql", "BEGIN OLD.text := 'x'; RETURN NEW; END", "", "2"},
+		{before | update, "plpgsql", "BEGIN SELECT * INTO OLD FROM notes; RETURN NEW; END", "", "2"},
+		{insert, "plpgsql", "BEGIN NOTIFY x; RETURN NEW; END", "", "1"},
+		{insert, "plpgsql", "BEGIN DELETE FROM log; RETURN NEW; END", "search_path=shop", "1 3 shop.log"},
 		{before | update, "plpgsql", "BEGIN RETURN OLD; END", "", "2"},
 		{before | update, "plpgsql", "BEGIN SELECT 'x' INTO NEW.text; RETURN NEW; END", "", "2 sets text"},
 		{before | update, "plpgsql", "BEGIN GET DIAGNOSTICS NEW.id = ROW_COUNT; RETURN NEW; END", "", "2 sets id"},
@@ -211,6 +221,14 @@ func describeTriggers(def *moneyclip.Table) string {
 		text := fmt.Sprint(trigger.Op)
 		if trigger.Of != nil {
 			text += fmt.Sprintf(" of %v", trigger.Of)
+		}
+		if trigger.Instead {
+			text += " instead"
+		}
+		for _, w := range trigger.Writes {
+			if w.Source != nil {
+				text += " source"
+			}
 		}
 		if trigger.SetsAll {
 			text += " sets all"
@@ -253,6 +271,9 @@ func TestTriggersBesides(t *testing.T) {
 		{"notes", []any{"7", "t", update, nil, "public", "tsvector_update_trigger", "plpgsql", "BEGIN DELETE FROM links; RETURN NEW; END", "", false},
 			"2 3 shop.links"},
 		{"notes", []any{"7", "t", update, []string{"text"}, "public", "t", "plpgsql", "BEGIN RETURN NEW; END", "", true}, "2 of [text]"},
+		{"notes", []any{"7", "t", triggerInsert | update, []string{"text"}, "public", "t", "plpgsql", "BEGIN RETURN NEW; END", "", false}, "1; 2 of [text]"},
+		{"lengths", []any{"6", "t", triggerInstead | update, nil, "public", "t", "plpgsql", "BEGIN DELETE FROM links; RETURN NEW; END", "", false},
+			"2 instead 3 shop.links"},
 		{"notes", []any{"7", "t", update, nil, "public", "t", "plpgsql", "BEGIN DELETE FROM links; RETURN NEW; END", "", true}, "2 opaque"},
 		{"events", []any{"5", "t", rowBefore, []string{"id"}, "public", "t", "plpgsql", "BEGIN NEW.text := 'x'; RETURN NEW; END", "", false},
 			"2 of [id] sets text"},

@@ -83,8 +83,8 @@ func parseProgram(definition string, isTrigger bool) (*program, bool) {
 		if !p.read(m["PLpgSQL_var"]) {
 			return nil, false
 		}
-		rec, isRecord := m["PLpgSQL_rec"].(map[string]any)
-		p.records = p.records || isRecord && rec["lineno"] != nil
+		rec, _ := m["PLpgSQL_rec"].(map[string]any)
+		p.records = p.records || rec["lineno"] != nil
 	}
 	return p, p.read(root["action"])
 }

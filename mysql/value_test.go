@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +39,38 @@ func TestCanonical(t *testing.T) {
 		{"date", "", []driver.Value{"2024-02-29"}, []driver.Value{"2023-02-29", "2024-2-1", "0000-00-00", time.Now()}},
 		{"datetime(3)", "", []driver.Value{"2024-01-01 10:00:00.5", "2024-01-01 10:00:00.500000"}, []driver.Value{"2024-01-01 10:00:00.0001", "2024-01-01"}},
 		{"enum('a','b''c','1')", "utf8mb4_general_ci", []driver.Value{"b'c", "B'C "}, []driver.Value{"x", "2", int64(1)}},
+		{"smallint", "", []driver.Value{int64(7), "7"}, []driver.Value{int64(1) << 15, int64(-1)<<15 - 1}},
+		{"smallint", "", []driver.Value{int64(-1) << 15}, nil},
+		{"mediumint unsigned", "", []driver.Value{int64(1)<<24 - 1}, []driver.Value{int64(1) << 24, int64(-1)}},
+		{"int", "", []driver.Value{int64(1)<<31 - 1, "2147483647"}, []driver.Value{"2147483648", 1e15}},
+		{"bigint", "", []driver.Value{"-5", -5.0}, []driver.Value{"-0", "1234567890123456", 1e15}},
+		{"bigint unsigned", "", []driver.Value{uint64(math.MaxInt64)}, []driver.Value{uint64(1) << 63}},
+		{"double", "", []driver.Value{int64(1) << 53, float64(1 << 53)}, []driver.Value{int64(-1)<<53 - 1, float64(1<<53 + 2), "1234567890.123456"}},
+		{"double", "", []driver.Value{int64(-1) << 53}, nil},
+		{"double(5,2)", "", nil, []driver.Value{1.5}},
+		{"double unsigned", "", nil, []driver.Value{1.5}},
+		{"decimal(5)", "", []driver.Value{int64(3), "3", "03.0"}, []driver.Value{"3.5", "100000"}},
+		{"decimal(5,2)", "", []driver.Value{int64(0), "0", "0.00", "00"}, nil},
+		{"decimal(5,2)", "", []driver.Value{"0.5", "0.50", "00.500"}, nil},
+		{"decimal(30,10)", "", []driver.Value{"123456789012.345"}, []driver.Value{"123456789012.3456"}},
+		{"decimal(5,2) unsigned", "", nil, []driver.Value{"1.50"}},
+		{"varchar(5)", "", nil, []driver.Value{"a"}},
+		{"tinytext", "utf8mb4_bin", []driver.Value{strings.Repeat("a", 63)}, []driver.Value{strings.Repeat("a", 64)}},
+		{"text", "utf8mb4_bin", []driver.Value{strings.Repeat("a", 16383)}, []driver.Value{strings.Repeat("a", 16384)}},
+		{"mediumtext", "utf8mb4_bin", []driver.Value{strings.Repeat("a", 16384)}, nil},
+		{"longtext", "utf8mb4_bin", []driver.Value{strings.Repeat("a", 16384)}, nil},
+		{"tinyblob", "", []driver.Value{strings.Repeat("a", 255)}, []driver.Value{strings.Repeat("a", 256)}},
+		{"blob", "", []driver.Value{strings.Repeat("a", 65535)}, []driver.Value{strings.Repeat("a", 65536)}},
+		{"mediumblob", "", []driver.Value{strings.Repeat("a", 65536)}, nil},
+		{"longblob", "", []driver.Value{strings.Repeat("a", 65536)}, nil},
+		{"date", "", []driver.Value{}, []driver.Value{"0001-01-01", "2024-02-29 10:00:00"}},
+		{"datetime(3)", "", []driver.Value{"2024-01-01 10:00:00", "2024-01-01 10:00:00.000"}, []driver.Value{"2024-02-30 10:00:00"}},
+		{"enum('a','b')", "big5_chinese_ci", []driver.Value{}, []driver.Value{"a"}},
+		{"varchar(5)", "utf8mb3_bin", []driver.Value{"é", "é "}, nil},
+		{"varchar(5)", "utf8_bin", []driver.Value{"é", "é "}, nil},
+		{"varchar(5)", "latin1_bin", []driver.Value{"a", "a "}, []driver.Value{"é"}},
+		{"varchar(5)", "ascii_general_ci", []driver.Value{"a", "A "}, []driver.Value{"é"}},
+		{"varchar(5)", "cp1250_general_ci", nil, []driver.Value{"a"}},
 		{"timestamp", "", nil, []driver.Value{"2024-01-01 10:00:00"}},
 		{"set('a','b')", "utf8mb4_bin", nil, []driver.Value{"a"}},
 		{"json", "utf8mb4_bin", nil, []driver.Value{"1"}},

@@ -13,6 +13,7 @@ import (
 
 var (
 	errNotAValue = errors.New("redisstore: what is stored is not a row")
+	errTimeout   = errors.New("redisstore: time is up")
 	errOpen      = errors.New("redisstore: Redis does not answer")
 	errNotMaster = errors.New("redisstore: Redis is not a master")
 	errUnsettled = errors.New("redisstore: the connections to Redis do not settle")
@@ -76,5 +77,10 @@ func failed(step string, err error) error {
 	if command := commandName.FindStringSubmatch(err.Error()); what == "NOPERM" && command != nil {
 		what += " for " + command[1]
 	}
-	return fmt.Errorf("redisstore: %s: Redis answers %s", step, what)
+	return &refusal{step, what}
 }
+
+// A refusal is what a server answers.
+type refusal struct{ step, what string }
+
+func (r *refusal) Error() string { return "redisstore: " + r.step + ": Redis answers " + r.what }

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 type held struct {
 	mu          sync.Mutex // protects what follows
 	quarantines map[moneyclip.Token]*quarantine
+	many        int // above, those that have run out are dropped
 }
 
 // A quarantine is what one writer holds.
@@ -29,10 +31,10 @@ func (h *held) add(marks *moneyclip.Marks, d time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
-	for writer, q := range h.quarantines {
-		if now.After(q.until) {
-			delete(h.quarantines, writer) // nobody released it: the outcome is not known, or the release was lost
-		}
+	if len(h.quarantines) > h.many {
+		// Nobody has released them: the outcome is not known.
+		maps.DeleteFunc(h.quarantines, func(_ moneyclip.Token, q *quarantine) bool { return now.After(q.until) })
+		h.many = 2*len(h.quarantines) + 16
 	}
 	q := h.quarantines[marks.Writer]
 	if q == nil {

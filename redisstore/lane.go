@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -51,16 +52,20 @@ func (l *lane) send(ctx context.Context, commands ...redis.Cmder) error {
 		l.node.doubt()
 	default:
 		l.node.doubt()
-		l.fail(err)
+		l.judge(err)
 	}
 	return err
 }
 
-// fail counts an error. After a time-out there is no second one.
-func (l *lane) fail(err error) {
-	if isTimeout(err) {
+// judge counts an error, but for one that the server has sent. After a time-out there is no second one.
+func (l *lane) judge(err error) {
+	var refused *refusal
+	switch {
+	case err == nil, errors.Is(err, errNotMaster), errors.Is(err, redis.ErrClosed), errors.As(err, &refused):
+		return
+	case isTimeout(err):
 		l.breaker.Open()
-	} else {
+	default:
 		l.breaker.RecordFailure()
 	}
 	if !l.breaker.IsClosed() && l.probing.CompareAndSwap(false, true) {
@@ -70,12 +75,15 @@ func (l *lane) fail(err error) {
 
 // probe closes the breaker when the node answers again.
 func (l *lane) probe() {
-	if err := l.node.look(l); err != nil {
+	err := l.node.ask(context.Background(), l)
+	if err != nil && !errors.Is(err, redis.ErrClosed) {
 		time.AfterFunc(probePause, l.probe)
 		return
 	}
-	l.breaker.Close()
-	l.probing.Store(false)
+	l.probing.Store(false) // first: who opens the breaker again needs another probe
+	if err == nil {
+		l.breaker.Close()
+	}
 }
 
 // exec is send without the breaker.

@@ -50,10 +50,7 @@ const (
 	maxAttempts = 5                      // to find the node at rest while connections are being made
 )
 
-var (
-	start      = time.Now()
-	errTimeout = errors.New("redisstore: time is up")
-)
+var start = time.Now()
 
 func newNode(s *Store, client *redis.Client) *node {
 	n := &node{store: s, client: client}
@@ -107,17 +104,17 @@ func (n *node) confirm(ctx context.Context) (*mastership, error) {
 			return nil, errOpen
 		}
 		n.mu.Lock()
-		ask := n.asking
-		if ask == nil {
-			ask = &inquiry{done: make(chan struct{})}
-			n.asking = ask
-			go n.inquire(ask)
+		asked := n.asking
+		if asked == nil {
+			asked = &inquiry{done: make(chan struct{})}
+			n.asking = asked
+			go n.inquire(asked)
 		}
 		n.mu.Unlock()
 		select {
-		case <-ask.done:
-			if ask.err != nil {
-				return nil, ask.err
+		case <-asked.done:
+			if asked.err != nil {
+				return nil, asked.err
 			}
 		case <-ctx.Done():
 			return nil, failed("ask for the mastership", ctx.Err())
@@ -126,21 +123,19 @@ func (n *node) confirm(ctx context.Context) (*mastership, error) {
 	return nil, errUnsettled
 }
 
-func (n *node) inquire(ask *inquiry) {
-	err := n.look(n.reads)
-	if err != nil && !errors.Is(err, errNotMaster) {
-		n.reads.fail(err)
-	}
+func (n *node) inquire(i *inquiry) {
+	err := n.ask(context.Background(), n.reads)
+	n.reads.judge(err)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	ask.err = err
+	i.err = err
 	n.asking = nil
-	close(ask.done)
+	close(i.done)
 }
 
-// look asks the node for its mastership.
-func (n *node) look(l *lane) error {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), l.timeout, errTimeout)
+// ask asks the node for its mastership.
+func (n *node) ask(ctx context.Context, l *lane) error {
+	ctx, cancel := patience(ctx, l.timeout)
 	defer cancel()
 	m := &mastership{dials: n.dials.Load(), at: time.Now()}
 	info := redis.NewStringCmd(ctx, "info", "replication")
@@ -171,6 +166,25 @@ func (n *node) look(l *lane) error {
 	return nil
 }
 
+// meet sees to it that the node's mastership was known once. Without that, a failover right after the first quarantine
+// would not be noticed, and it would not be put back.
+func (n *node) meet(ctx context.Context) error {
+	n.mu.Lock()
+	met := n.epoch != ""
+	n.mu.Unlock()
+	if met {
+		return nil
+	}
+	if !n.writes.breaker.IsClosed() {
+		return errOpen
+	}
+	err := n.ask(ctx, n.writes)
+	if err != nil && ctx.Err() == nil {
+		n.writes.judge(err)
+	}
+	return err
+}
+
 func parseInfo(info string) (epoch string, master bool) {
 	for line := range strings.Lines(info) {
 		name, value, _ := strings.Cut(strings.TrimRight(line, "\r\n"), ":")
@@ -199,9 +213,12 @@ func (n *node) tick() {
 		return
 	}
 	if n.reads.breaker.IsClosed() {
-		if err := n.look(n.reads); err != nil && !errors.Is(err, errNotMaster) {
-			n.reads.fail(err)
+		err := n.ask(context.Background(), n.reads)
+		if errors.Is(err, redis.ErrClosed) {
+			n.watching.Store(false) // by the caller, or because the cluster has lost the node
+			return
 		}
+		n.reads.judge(err)
 	}
 	time.AfterFunc(watchPause, n.tick)
 }

@@ -18,59 +18,75 @@ func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, 
 	ctx, cancel := patience(ctx, s.ReadTimeout)
 	defer cancel()
 	at := placeOf(slot)
-	n, err := s.node(ctx, at.key)
-	if err != nil {
-		return nil, err
+	for range maxAttempts {
+		n, err := s.node(ctx, at.key)
+		if err != nil {
+			return nil, err
+		}
+		before, err := n.confirm(ctx)
+		if err != nil {
+			return nil, err
+		}
+		seen, err := n.look(ctx, &at)
+		if err != nil {
+			return nil, err
+		}
+		// What was seen is of the mastership that was confirmed only if that still is the one.
+		after := n.current()
+		if after == nil || after.epoch != before.epoch || after.dials != before.dials {
+			continue
+		}
+		row, soft := decode(seen.value, before.epoch, seen.nonces[0], seen.nonces[1])
+		if row == nil || !time.Now().Before(soft) {
+			return nil, nil
+		}
+		return row, nil
 	}
-	before, err := n.confirm(ctx)
-	if err != nil {
-		return nil, err
-	}
+	return nil, nil
+}
+
+// A sight is what stands in a slot and its generations; what does not is empty.
+type sight struct {
+	value  []byte
+	nonces [2]string
+}
+
+// look reads a slot and its generations in one piece. M29: on one connection, so from one server.
+func (n *node) look(ctx context.Context, at *place) (sight, error) {
 	value := redis.NewStringCmd(ctx, "hget", at.key, "v:"+at.field)
-	generations := redis.NewSliceCmd(ctx, "hmget", at.hashes[0], "n:"+at.generations[0], "n:"+at.generations[1])
-	commands := []redis.Cmder{value, generations}
-	if at.hashes[0] != at.hashes[1] {
-		generations = redis.NewSliceCmd(ctx, "hmget", at.hashes[0], "n:"+at.generations[0])
-		other := redis.NewSliceCmd(ctx, "hmget", at.hashes[1], "n:"+at.generations[1])
-		commands = []redis.Cmder{value, generations, other}
+	commands := []redis.Cmder{value}
+	if at.hashes[0] == at.hashes[1] {
+		commands = append(commands, redis.NewSliceCmd(ctx, "hmget", at.hashes[0], "n:"+at.generations[0], "n:"+at.generations[1]))
+	} else {
+		for i := range at.hashes {
+			commands = append(commands, redis.NewSliceCmd(ctx, "hmget", at.hashes[i], "n:"+at.generations[i]))
+		}
 	}
-	// M29: one connection, so one node.
 	if err := n.reads.send(ctx, commands...); err != nil {
-		return nil, failed("get", err)
+		return sight{}, failed("get", err)
 	}
 	for _, c := range commands {
 		switch err := c.Err(); {
 		case err == nil, err == redis.Nil: //nolint:errorlint // see isReply
 		case isElsewhere(err):
-			s.reload(ctx)
-			return nil, nil
+			n.store.reload(ctx)
+			return sight{}, nil
 		case code(err) == "WRONGTYPE":
-			return nil, nil // the next lease puts it in order
+			return sight{}, nil // the next lease puts it in order
 		default:
-			return nil, failed("get", err)
+			return sight{}, failed("get", err)
 		}
 	}
-	// The answers are of the mastership that was confirmed only if it still is now.
-	after := n.current()
-	if after == nil || after.epoch != before.epoch || after.dials != before.dials {
-		return nil, nil
-	}
-	nonces := make([]string, 0, 2)
+	var seen sight
+	seen.value, _ = value.Bytes()
+	nonces := seen.nonces[:0]
 	for _, c := range commands[1:] {
 		for _, v := range c.(*redis.SliceCmd).Val() {
 			nonce, _ := v.(string)
 			nonces = append(nonces, nonce)
 		}
 	}
-	stored, err := value.Bytes()
-	if err != nil || len(nonces) != 2 {
-		return nil, nil
-	}
-	row, soft := decode(stored, after.epoch, nonces[0], nonces[1])
-	if row == nil || !time.Now().Before(soft) {
-		return nil, nil
-	}
-	return row, nil
+	return seen, nil
 }
 
 // run runs a script of a read on the node that has a key.

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -136,7 +137,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // mayPass reports whether an order may be carried out if it is sent again.
 func mayPass(err error) bool {
 	if !isReply(err) {
-		return err != errOpen //nolint:errorlint // it is not wrapped here
+		var final *refusal
+		return !errors.Is(err, errOpen) && !errors.As(err, &final)
 	}
 	switch code(err) {
 	case "NOSCRIPT", "BUSY":
@@ -217,13 +219,21 @@ func (n *node) carryOut(ctx context.Context, part []*order) {
 		}
 		commands = append(commands, o.command)
 	}
-	err := n.writes.send(ctx, commands...)
+	err := n.meet(ctx)
+	if err == nil {
+		err = n.writes.send(ctx, commands...)
+	}
 	for _, o := range part {
-		o.err = o.command.Err()
-		if err == errOpen { //nolint:errorlint // it is not wrapped here
-			o.err = err
+		if o.err = o.command.Err(); o.err == nil && err != nil && !answered(o.command) {
+			o.err = err // nothing was sent
 		}
 	}
+}
+
+// answered reports whether a command was carried out.
+func answered(command redis.Cmder) bool {
+	got, ok := command.(*redis.Cmd)
+	return ok && got.Val() != nil
 }
 
 // settle looks at what came of an order. It reports whether a node has said that it does not have the key.

@@ -1,0 +1,72 @@
+package redisstore
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/moneyclip/moneyclip"
+)
+
+// The keys are what other versions of this package use too: they never change.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ got, want string }{
+		{storedKey("moneyclip:db:followers:42"), "moneyclip:{38}:db:followers:42"},
+		{storedKey("moneyclip:db:followers:43"), "moneyclip:{49}:db:followers:43"},
+		{storedKey("ns:"), "ns:{13}:"},
+		{storedKey("ns"), "ns:{33}"},
+		{storedKey(""), ":{1}"},
+		{generationsKey("moneyclip", 7), "moneyclip:{7}@"},
+		{boardKey("moneyclip:db:@@rules"), "moneyclip:{board}:db:@@rules"},
+	} {
+		if test.got != test.want {
+			t.Errorf("got %q, want %q", test.got, test.want)
+		}
+	}
+}
+
+// No two names have one key, and no bucket is left out.
+func TestKeysAreApart(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{}
+	add := func(name, key string) {
+		t.Helper()
+		if old, ok := seen[key]; ok {
+			t.Errorf("%s and %s have the same key %q", old, name, key)
+		}
+		seen[key] = name
+	}
+	counts := make([]int, buckets)
+	for _, namespace := range []string{"", "ns", "other"} {
+		for b := range buckets {
+			add(fmt.Sprintf("generations %q %d", namespace, b), generationsKey(namespace, b))
+		}
+		add("stored "+namespace, storedKey(namespace))
+		for _, rest := range []string{"", "@", ":@", "@@", "board", "{1}", "{board}:x"} {
+			add(fmt.Sprintf("stored %q", namespace+":"+rest), storedKey(namespace+":"+rest))
+			add(fmt.Sprintf("board %q", namespace+":"+rest), boardKey(namespace+":"+rest))
+		}
+		for i := range 10_000 {
+			name := fmt.Sprint(namespace, ":db:followers:", i)
+			add("stored "+name, storedKey(name))
+			counts[bucket(name)]++
+		}
+	}
+	for b, n := range counts {
+		if n < 30_000/buckets/2 || n > 30_000/buckets*2 {
+			t.Errorf("bucket %d has %d of 30,000 keys", b, n)
+		}
+	}
+}
+
+// A key and its generations are in one bucket.
+func TestPlace(t *testing.T) {
+	t.Parallel()
+	at := placeOf(&moneyclip.Slot{
+		Key: []byte("moneyclip:db:followers:42"), Field: []byte("f"), Generations: [2]string{"moneyclip:db:@followers", "moneyclip:@@"},
+	})
+	const hash = "moneyclip:{38}@"
+	if at.key != "moneyclip:{38}:db:followers:42" || at.hashes != [2]string{hash, hash} {
+		t.Errorf("got %+v, want both hashes to be %s", at, hash)
+	}
+}

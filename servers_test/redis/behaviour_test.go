@@ -1,0 +1,744 @@
+package redis_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/goleak"
+
+	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/redisstore"
+	"github.com/moneyclip/moneyclip/servers_test/servers"
+)
+
+// A counter counts what goes to a server in one piece, but for the store's own questions.
+type counter struct {
+	mu    sync.Mutex
+	trips []string
+}
+
+func (c *counter) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	return &countedConn{conn, c}, err
+}
+
+type countedConn struct {
+	net.Conn
+	counter *counter
+}
+
+var commandName = regexp.MustCompile(`\*\d+\r\n\$\d+\r\n([a-z]+)\r\n`)
+
+func (c *countedConn) Write(b []byte) (int, error) {
+	var names []string
+	for _, found := range commandName.FindAllSubmatch(b, -1) {
+		if name := string(found[1]); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) > 0 && !slices.Contains([]string{"info", "hello", "client"}, names[0]) {
+		c.counter.mu.Lock()
+		defer c.counter.mu.Unlock()
+		c.counter.trips = append(c.counter.trips, strings.Join(names, " "))
+	}
+	return c.Conn.Write(b)
+}
+
+func (c *counter) want(t *testing.T, step string, want ...string) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !slices.Equal(c.trips, want) {
+		t.Errorf("%s: got the round trips %q, want %q", step, c.trips, want)
+	}
+	c.trips = nil
+}
+
+func TestRoundTrips(t *testing.T) {
+	t.Parallel()
+	counter := &counter{}
+	c := redis.NewClient(&redis.Options{Addr: servers.Redis(t).Addr, Dialer: counter.dial})
+	defer c.Close()
+	s := patient(c)
+	one, marks := slot("k"), writer(slot("k"), slot("l"), slot("m"))
+	marks.Generations, marks.Board = one.Generations[:], "moneyclip:db:board"
+	run := func() {
+		t.Helper()
+		counter.trips = nil
+		wantMiss(t, s, one)
+		counter.want(t, "Get", "hget hmget")
+		l := lease(t, s, one)
+		counter.want(t, "Lease", "evalsha")
+		must1(s.Fill(t.Context(), one, l, row(1), forLong))
+		counter.want(t, "Fill", "evalsha")
+		wantHit(t, s, one, 1)
+		counter.want(t, "Get", "hget hmget")
+		quarantine(t, s, marks)
+		counter.want(t, "Quarantine", "evalsha hget")
+		release(t, s, marks)
+		counter.want(t, "Release", "evalsha hget")
+		must(t, s.Abandon(t.Context(), one, lease(t, s, one)))
+		counter.want(t, "Lease, Abandon", "evalsha", "evalsha")
+		must1(s.Publish(t.Context(), marks.Board, nil, true))
+		counter.want(t, "Publish", "evalsha")
+		quarantine(t, s, &moneyclip.Marks{Writer: token()})
+		counter.want(t, "Quarantine of nothing")
+	}
+	// The first time, the server gets the scripts.
+	put(t, s, one, 1)
+	quarantine(t, s, marks)
+	release(t, s, marks)
+	must(t, s.Abandon(t.Context(), one, lease(t, s, one)))
+	must1(s.Publish(t.Context(), marks.Board, nil, true))
+	run()
+}
+
+// A server that has forgotten the scripts gets them again.
+func TestScriptsForgotten(t *testing.T) {
+	t.Parallel()
+	c := client(t, servers.Redis(t))
+	s := patient(c)
+	flush := func() {
+		t.Helper()
+		must(t, c.ScriptFlush(t.Context()).Err())
+	}
+	one := slot("k")
+	flush()
+	l := lease(t, s, one)
+	flush()
+	if ok, err := s.Fill(t.Context(), one, l, row(1), forLong); !ok || err != nil {
+		t.Fatalf("Fill: got %v, %v", ok, err)
+	}
+	wantHit(t, s, one, 1)
+	var many []*moneyclip.Slot
+	for i := range 300 {
+		many = append(many, slot(fmt.Sprint("k", i)))
+	}
+	marks := writer(append(many, one)...)
+	marks.Generations, marks.Board = []string{"moneyclip:db:@other"}, "moneyclip:db:board"
+	flush()
+	quarantine(t, s, marks)
+	wantBypass(t, s, one)
+	wantBypass(t, s, many[299])
+	flush()
+	release(t, s, marks)
+	flush()
+	must(t, s.Abandon(t.Context(), one, lease(t, s, one)))
+	flush()
+	board := must1(s.Publish(t.Context(), marks.Board, []moneyclip.Notice{{Text: "a", Life: time.Hour}}, true))
+	if len(board.Notices) != 1 {
+		t.Errorf("got the notices %q, want one", board.Notices)
+	}
+}
+
+// Connections that the server has closed are no reason to fail.
+func TestConnectionsKilled(t *testing.T) {
+	t.Parallel()
+	c := client(t, servers.Redis(t))
+	s := patient(c)
+	admin := redis.NewClient(&redis.Options{Addr: c.Options().Addr})
+	defer admin.Close()
+	one, marks := slot("k"), writer(slot("k"))
+	for range 5 {
+		put(t, s, one, 1)
+		must(t, admin.Do(t.Context(), "client", "kill", "type", "normal", "skipme", "yes").Err())
+		eventually(t, "a hit", func() error {
+			got, err := s.Get(t.Context(), one)
+			if err == nil && got == nil {
+				err = errors.New("nothing")
+			}
+			return err
+		})
+		must(t, admin.Do(t.Context(), "client", "kill", "type", "normal", "skipme", "yes").Err())
+		quarantine(t, s, marks)
+		must(t, admin.Do(t.Context(), "client", "kill", "type", "normal", "skipme", "yes").Err())
+		release(t, s, marks)
+	}
+}
+
+// usable waits until a store answers again.
+func usable(t *testing.T, s moneyclip.Store) {
+	t.Helper()
+	eventually(t, "the store is back", func() error { return s.Healthy(t.Context()) })
+}
+
+// The server comes back without all that it had: nothing is stored for the grace time, and the quarantines of writers that
+// are at work are put back.
+func TestRestartEmpty(t *testing.T) {
+	t.Parallel()
+	server := servers.Redis(t)
+	s := patient(client(t, server))
+	one, written := slot("k"), slot("written")
+	put(t, s, one, 1)
+	marks := writer(written)
+	quarantine(t, s, marks)
+	server.Kill(t)
+	server.Start(t)
+	s2 := patient(client(t, server))
+	s2.Grace = 5 * time.Second
+	wantBypass(t, s2, one) // also for a process that knows nothing of before
+	usable(t, s)
+	wantMiss(t, s, one)
+	eventually(t, "the quarantine is put back", func() error {
+		g, err := s.Lease(t.Context(), written, token(), time.Minute, false)
+		if err == nil && g.Answer != moneyclip.AnswerBypass {
+			err = errors.New("there is none yet")
+			s.Abandon(t.Context(), written, g.Lease)
+		}
+		return err
+	})
+	eventually(t, "the grace time is over", func() error {
+		g, err := s2.Lease(t.Context(), one, token(), time.Minute, false)
+		if err == nil && g.Answer != moneyclip.AnswerLease {
+			err = errors.New("not yet")
+		}
+		return err
+	})
+	wantBypass(t, s2, written)
+	release(t, s, marks)
+	put(t, s2, written, 2)
+	wantHit(t, s, written, 2)
+}
+
+// A server that has been up for longer than the grace time makes no new process wait.
+func TestNoGraceWithoutReason(t *testing.T) {
+	t.Parallel()
+	server := servers.Redis(t)
+	c := client(t, server)
+	eventually(t, "the server is two seconds old", func() error {
+		if info := must1(c.Info(t.Context(), "server").Result()); regexp.MustCompile(`uptime_in_seconds:[01]\r`).MatchString(info) {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	s := patient(c)
+	s.Grace = 2 * time.Second
+	put(t, s, slot("k"), 1)
+	must(t, c.FlushAll(t.Context()).Err())
+	put(t, s, slot("k"), 2)
+}
+
+// N10: the server comes back with what it had some time ago.
+func TestRestartWithOldDump(t *testing.T) {
+	t.Parallel()
+	server := servers.Redis(t)
+	c := client(t, server)
+	s := patient(c)
+	one := slot("k")
+	put(t, s, one, 1)
+	must(t, c.Save(t.Context()).Err())
+	marks := writer(one)
+	quarantine(t, s, marks)
+	release(t, s, marks)
+	wantMiss(t, s, one)
+	server.Kill(t)
+	server.Start(t)
+	usable(t, s)
+	if redisKeys(t, c, one).key == "" {
+		t.Fatal("the dump was not read: nothing is tested")
+	}
+	wantMiss(t, s, one)
+	grace := patient(c)
+	grace.Grace = time.Minute
+	wantBypass(t, grace, one)
+	put(t, s, one, 2)
+	wantHit(t, s, one, 2)
+}
+
+// A switch is a client whose new connections go to the server that is the master now, as a Sentinel says it, or a name.
+type toggle struct {
+	mu   sync.Mutex
+	addr string
+}
+
+func (s *toggle) to(addr string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.addr = addr
+}
+
+func (s *toggle) client(t *testing.T) *redis.Client {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: "master:6379", Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		s.mu.Lock()
+		addr := s.addr
+		s.mu.Unlock()
+		return new(net.Dialer).DialContext(ctx, "tcp", addr)
+	}})
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// replica starts a replica of a server that has all that the server has.
+func replica(t *testing.T, of *servers.RedisServer) (*servers.RedisServer, *redis.Client) {
+	t.Helper()
+	host, port, _ := net.SplitHostPort(of.Addr)
+	server := servers.Redis(t, "replicaof="+host+" "+port)
+	c := client(t, server)
+	eventually(t, "the replica is in step", func() error {
+		if info := must1(c.Info(t.Context(), "replication").Result()); !strings.Contains(info, "master_link_status:up") {
+			return errors.New(info)
+		}
+		return nil
+	})
+	return server, c
+}
+
+// A replica that lacks the last writes takes over: what it has from before is good no more, whichever of the client's
+// connections is asked, and nothing is stored for the grace time.
+func TestLaggingPromotion(t *testing.T) {
+	t.Parallel()
+	old := servers.Redis(t, "repl-diskless-sync-delay=0")
+	next, admin := replica(t, old)
+	to := &toggle{addr: old.Addr}
+	c := to.client(t)
+	s := patient(c)
+	one, written := slot("k"), slot("written")
+	put(t, s, one, 1)
+	eventually(t, "the replica has the row", func() error {
+		if n := admin.DBSize(t.Context()).Val(); n < 2 {
+			return fmt.Errorf("%d keys", n)
+		}
+		return nil
+	})
+	must(t, admin.Do(t.Context(), "replicaof", "no", "one").Err())
+	marks, open := writer(one), writer(written)
+	quarantine(t, s, marks)
+	release(t, s, marks)
+	quarantine(t, s, open)
+	if redisKeys(t, admin, one).key == "" {
+		t.Fatal("the replica does not have the row from before: nothing is tested")
+	}
+
+	to.to(next.Addr)
+	old.Kill(t)
+	usable(t, s)
+	wantMiss(t, s, one)
+	grace := patient(c)
+	grace.Grace = time.Minute
+	wantBypass(t, grace, one)
+	eventually(t, "the quarantine is put back", func() error {
+		redisKey := ""
+		for b := range 64 {
+			if k := fmt.Sprintf("moneyclip:{%d}:db:written", b); admin.Exists(t.Context(), k).Val() == 1 {
+				redisKey = k
+			}
+		}
+		if redisKey == "" {
+			return errors.New("it is not there")
+		}
+		return nil
+	})
+	wantBypass(t, s, written)
+	release(t, s, open)
+	put(t, s, written, 2)
+}
+
+// The master becomes a replica, and the connections stay: a write finds the new master within its time-out, and a read
+// is not answered by what is no master.
+func TestReadOnly(t *testing.T) {
+	t.Parallel()
+	old := servers.Redis(t, "repl-diskless-sync-delay=0")
+	next, admin := replica(t, old)
+	to := &toggle{addr: old.Addr}
+	s := patient(to.client(t))
+	one := slot("k")
+	put(t, s, one, 1)
+	wantHit(t, s, one, 1)
+	must(t, admin.Do(t.Context(), "replicaof", "no", "one").Err())
+	to.to(next.Addr)
+	host, port, _ := net.SplitHostPort(next.Addr)
+	must(t, client(t, old).Do(t.Context(), "replicaof", host, port).Err())
+	marks := writer(one)
+	quarantine(t, s, marks)
+	release(t, s, marks)
+	wantMiss(t, s, one)
+	put(t, s, one, 2)
+	wantHit(t, s, one, 2)
+}
+
+// What doc.go says that a user needs is what it needs.
+func TestACL(t *testing.T) {
+	t.Parallel()
+	text := string(must1(os.ReadFile("../../redisstore/doc.go")))
+	line := regexp.MustCompile(`(?s)ACL SETUSER.*?\n//\n`).FindString(text)
+	words := strings.Fields(strings.ReplaceAll(line, "//", ""))
+	if len(words) < 10 {
+		t.Fatalf("doc.go has no such line: %q", line)
+	}
+	admin := client(t, servers.Redis(t))
+	args := make([]any, len(words))
+	for i, w := range words {
+		args[i] = w
+	}
+	must(t, admin.Do(t.Context(), args...).Err())
+	c := redis.NewClient(&redis.Options{Addr: admin.Options().Addr, Username: "moneyclip", Password: "password"})
+	defer c.Close()
+	s := patient(c)
+	one, marks := slot("k"), writer(slot("k"))
+	marks.Generations, marks.Board = one.Generations[:], "moneyclip:db:board"
+	must(t, s.Healthy(t.Context()))
+	for i := range 70 {
+		field := slot("k")
+		field.Field = fmt.Append(nil, i)
+		put(t, s, field, 1)
+	}
+	put(t, s, one, 1)
+	wantHit(t, s, one, 1)
+	g := must1(s.Lease(t.Context(), one, token(), time.Minute, true))
+	must1(s.Fill(t.Context(), one, g.Lease, row(2), forLong))
+	wantHit(t, s, one, 2)
+	must1(s.Publish(t.Context(), marks.Board, []moneyclip.Notice{{Text: "a", Life: time.Millisecond}}, true))
+	time.Sleep(5 * time.Millisecond)
+	must1(s.Publish(t.Context(), marks.Board, nil, false))
+	quarantine(t, s, marks)
+	quarantine(t, s, writer(one))
+	release(t, s, marks)
+	must(t, s.Abandon(t.Context(), slot("l"), lease(t, s, slot("l"))))
+	key := redisKeys(t, admin, one)
+	must(t, admin.Del(t.Context(), key.key).Err())
+	must(t, admin.Set(t.Context(), key.key, "foreign", time.Minute).Err())
+	quarantine(t, s, marks)
+
+	// With less, the error says what is missing, and nothing else.
+	must(t, admin.Do(t.Context(), "acl", "setuser", "moneyclip", "-hget").Err())
+	eventually(t, "the server says no", func() error {
+		if _, err := s.Get(t.Context(), one); err == nil || !strings.Contains(err.Error(), "NOPERM") {
+			return fmt.Errorf("got %v", err)
+		}
+		return nil
+	})
+	_, err := s.Get(t.Context(), one)
+	if want := "redisstore: get: Redis answers NOPERM for hget"; err == nil || err.Error() != want {
+		t.Errorf("got the error %v, want %q", err, want)
+	}
+}
+
+// Memory is full: nothing more is stored, and writes drop what they touch.
+func TestMemoryFull(t *testing.T) {
+	t.Parallel()
+	c := client(t, servers.Redis(t, "maxmemory-policy=noeviction"))
+	s := patient(c)
+	one, two := slot("k"), slot("l")
+	put(t, s, one, 1)
+	leased := lease(t, s, two)
+	must(t, c.ConfigSet(t.Context(), "maxmemory", "1mb").Err())
+	if _, err := s.Lease(t.Context(), slot("m"), token(), time.Minute, false); err == nil || !strings.Contains(err.Error(), "OOM") {
+		t.Fatalf("Lease: got %v, want an error: memory is not full, and nothing is tested", err)
+	}
+	if ok, err := s.Fill(t.Context(), two, leased, row(2), forLong); ok || err == nil {
+		t.Errorf("Fill: got %v, %v, want an error", ok, err)
+	}
+	wantHit(t, s, one, 1)
+	marks := writer(one)
+	marks.Generations = one.Generations[:]
+	quarantine(t, s, marks)
+	wantMiss(t, s, one)
+	release(t, s, marks)
+	must(t, s.Abandon(t.Context(), two, leased))
+	must(t, c.ConfigSet(t.Context(), "maxmemory", "0").Err())
+	wantMiss(t, s, one)
+	put(t, s, one, 2)
+}
+
+// T2: no key is without an expiry, whatever was done with it.
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	c := client(t, servers.Redis(t))
+	s := patient(c)
+	check := func(after string) {
+		t.Helper()
+		keys := must1(c.Keys(t.Context(), "*").Result())
+		for _, k := range keys {
+			if !strings.HasPrefix(k, "moneyclip:") {
+				t.Errorf("after %s: the key %q is not in the namespace", after, k)
+			}
+			if d := must1(c.PTTL(t.Context(), k).Result()); d == -1 {
+				t.Errorf("after %s: %s has no expiry", after, k)
+			}
+		}
+		if len(keys) == 0 && after != "a release of nothing" {
+			t.Errorf("after %s: there are no keys", after)
+		}
+	}
+	one, other := slot("k"), slot("k")
+	other.Field = []byte("other")
+	marks := writer(one)
+	marks.Generations = one.Generations[:]
+	release(t, s, marks)
+	check("a release of nothing")
+	quarantine(t, s, marks)
+	check("a quarantine")
+	quarantine(t, s, writer(one))
+	release(t, s, marks)
+	check("a release with another writer there")
+	must(t, c.FlushAll(t.Context()).Err())
+	l := lease(t, s, one)
+	check("a lease")
+	must1(s.Fill(t.Context(), one, l, row(1), moneyclip.Age{Hard: time.Hour, Soft: time.Minute}))
+	check("a fill")
+	put(t, s, other, 2)
+	check("a second fill")
+	key := redisKeys(t, c, one).key
+	if d := must1(c.PTTL(t.Context(), key).Result()); d > time.Minute {
+		t.Errorf("the key lives for %v, although one of its rows may live for a minute", d)
+	}
+	g := must1(s.Lease(t.Context(), one, token(), time.Minute, true))
+	must1(s.Fill(t.Context(), one, g.Lease, row(3), moneyclip.Age{Hard: time.Hour}))
+	check("a refresh")
+	if d := must1(c.PTTL(t.Context(), key).Result()); d < 59*time.Minute {
+		t.Errorf("the key lives for %v, although its row was renewed for an hour", d)
+	}
+	must1(s.Publish(t.Context(), "moneyclip:db:board", nil, true))
+	check("a board")
+	must1(s.Publish(t.Context(), "moneyclip:db:board", []moneyclip.Notice{{Text: "a", Life: 1000 * time.Hour}}, true))
+	check("a notice")
+	if d := must1(c.PTTL(t.Context(), "moneyclip:{board}:db:board").Result()); d < 1000*time.Hour {
+		t.Errorf("the board lives for %v, its notice for 1000 h", d)
+	}
+	quarantine(t, s, marks)
+	release(t, s, marks)
+	check("all")
+}
+
+// A server that hangs costs one time-out. It is found within a second when it is back.
+func TestServerHangs(t *testing.T) {
+	t.Parallel()
+	server := servers.Redis(t)
+	s := patient(client(t, server))
+	s.ReadTimeout, s.WriteTimeout = 500*time.Millisecond, 800*time.Millisecond
+	one, marks := slot("k"), writer(slot("l"))
+	put(t, s, one, 1)
+	wantHit(t, s, one, 1)
+	server.Pause(t)
+	timed := func(step string, least, most time.Duration, do func() error) {
+		t.Helper()
+		began := time.Now()
+		err := do()
+		if took := time.Since(began); err == nil || took < least || took > most {
+			t.Errorf("%s: got %v after %v, want an error after %v to %v", step, err, took, least, most)
+		}
+	}
+	get := func() error { _, err := s.Get(t.Context(), one); return err }
+	write := func() error { _, err := s.Quarantine(t.Context(), marks, time.Minute); return err }
+	// A caller who does not wait is no sign of anything.
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	timed("Get, with little time", 40*time.Millisecond, 250*time.Millisecond, func() error {
+		_, err := s.Get(short, one)
+		return err
+	})
+	timed("Get", 0, 750*time.Millisecond, get)
+	for range 5 {
+		timed("Get again", 0, 100*time.Millisecond, get)
+		timed("Lease", 0, 100*time.Millisecond, func() error {
+			_, err := s.Lease(t.Context(), one, token(), time.Minute, false)
+			return err
+		})
+	}
+	timed("Quarantine", 700*time.Millisecond, 1100*time.Millisecond, write)
+	timed("Quarantine again", 0, 100*time.Millisecond, write)
+	timed("Release", 0, 100*time.Millisecond, func() error { _, err := s.Release(t.Context(), marks); return err })
+	timed("Healthy", 0, 100*time.Millisecond, func() error { return s.Healthy(t.Context()) })
+	server.Resume(t)
+	began := time.Now()
+	eventually(t, "reads and writes work", func() error {
+		if err := write(); err != nil {
+			return err
+		}
+		return get()
+	})
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("recovered after %v", took)
+	} else {
+		t.Logf("recovered after %v", took)
+	}
+	wantHit(t, s, one, 1)
+}
+
+// A server that is gone is not dialed for every read.
+func TestServerGone(t *testing.T) {
+	t.Parallel()
+	server := servers.Redis(t)
+	c := client(t, server)
+	s := patient(c)
+	put(t, s, slot("k"), 1)
+	server.Kill(t)
+	eventually(t, "reads fail at once", func() error {
+		began := time.Now()
+		_, err := s.Get(t.Context(), slot("k"))
+		if err == nil || !strings.Contains(err.Error(), "does not answer") || time.Since(began) > 50*time.Millisecond {
+			return fmt.Errorf("got %v after %v", err, time.Since(began))
+		}
+		return nil
+	})
+	server.Start(t)
+	began := time.Now()
+	usable(t, s)
+	t.Logf("recovered after %v", time.Since(began))
+	put(t, s, slot("k"), 2)
+}
+
+// What anybody has put in place of a value, a lease or a generation is a miss, and the next reader puts it in order.
+func TestCorrupted(t *testing.T) {
+	t.Parallel()
+	c := client(t, servers.Redis(t))
+	s := patient(c)
+	ctx := t.Context()
+	one := slot("k")
+	put(t, s, one, 1)
+	at := redisKeys(t, c, one)
+	const field = "v:field"
+	good := must1(c.HGet(ctx, at.key, field).Result())
+	heals := func(what string) {
+		t.Helper()
+		if got, err := s.Get(ctx, one); err != nil || got != nil && spell(got) != spell(row(1)) {
+			t.Fatalf("%s: got %q, %v, want a miss", what, spell(got), err)
+		}
+		for try := 0; ; try++ {
+			g, err := s.Lease(ctx, one, token(), time.Minute, false)
+			if err != nil || try == 3 {
+				t.Fatalf("%s: Lease: got answer %d, %v", what, g.Answer, err)
+			}
+			if g.Answer == moneyclip.AnswerValue && spell(g.Row) != spell(row(1)) {
+				t.Fatalf("%s: Lease: got %q", what, spell(g.Row))
+			}
+			if g.Answer == moneyclip.AnswerBypass {
+				continue
+			}
+			if g.Answer == moneyclip.AnswerLease {
+				if ok, err := s.Fill(ctx, one, g.Lease, row(1), forLong); err != nil || !ok {
+					t.Fatalf("%s: Fill: got %v, %v", what, ok, err)
+				}
+			}
+			break
+		}
+		wantHit(t, s, one, 1)
+	}
+	for i := range len(good) {
+		damaged := []byte(good)
+		damaged[i] ^= 0x15
+		must(t, c.HSet(ctx, at.key, field, damaged).Err())
+		heals(fmt.Sprintf("byte %d changed", i))
+		good = must1(c.HGet(ctx, at.key, field).Result())
+		must(t, c.HSet(ctx, at.key, field, good[:i]).Err())
+		heals(fmt.Sprintf("cut after byte %d", i))
+		good = must1(c.HGet(ctx, at.key, field).Result())
+	}
+	for _, junk := range []string{"", "x", strings.Repeat("1", 99), good + "x", good + strings.Repeat("x", 9<<20)} {
+		must(t, c.HSet(ctx, at.key, field, junk).Err())
+		heals(fmt.Sprintf("a value of %d bytes", len(junk)))
+	}
+	for _, name := range []string{"l:field", "q"} {
+		for _, junk := range []string{"", "x", strings.Repeat("x", 115), strings.Repeat("1", 28)} {
+			must(t, c.Del(ctx, at.key).Err())
+			must(t, c.HSet(ctx, at.key, name, junk).Err())
+			heals(fmt.Sprintf("%s is %q", name, junk))
+		}
+	}
+	for _, name := range []string{"n:" + one.Generations[0], "n:" + one.Generations[1], "q:" + one.Generations[0], "e"} {
+		for _, junk := range []string{"", "x", strings.Repeat("x", 53)} {
+			must(t, c.HSet(ctx, at.generations, name, junk).Err())
+			heals(fmt.Sprintf("%s is %q", name, junk))
+		}
+	}
+	for _, key := range []string{at.key, at.generations} {
+		must(t, c.Set(ctx, key, "foreign", time.Minute).Err())
+		heals("a foreign key")
+	}
+}
+
+// Whichever key is lost, and whenever: nothing is served or stored that should not be.
+func TestLostKeys(t *testing.T) {
+	t.Parallel()
+	c := client(t, servers.Redis(t))
+	s := patient(c)
+	ctx := t.Context()
+	for i, which := range []func(stored) string{
+		func(at stored) string { return at.key },
+		func(at stored) string { return at.generations },
+	} {
+		one := slot(fmt.Sprint("k", i))
+		put(t, s, one, 1)
+		at := redisKeys(t, c, one)
+		lose := func() {
+			t.Helper()
+			must(t, c.Del(ctx, which(at)).Err())
+		}
+		lose()
+		wantMiss(t, s, one)
+		l := lease(t, s, one)
+		lose()
+		if ok, err := s.Fill(ctx, one, l, row(2), forLong); ok || err != nil {
+			t.Errorf("Fill, after its lease or generation was lost: got %v, %v, want false", ok, err)
+		}
+		must(t, s.Abandon(ctx, one, l))
+		marks := writer(one)
+		marks.Generations = one.Generations[:1]
+		quarantine(t, s, marks)
+		lose()
+		if i == 0 {
+			wantBypass(t, s, one) // its rule is in quarantine still
+		}
+		quarantine(t, s, marks)
+		wantBypass(t, s, one)
+		lose()
+		release(t, s, marks)
+		wantMiss(t, s, one)
+		put(t, s, one, 3)
+		wantHit(t, s, one, 3)
+	}
+}
+
+// Not parallel: there is nobody else to leave a goroutine behind.
+func TestNoGoroutineIsLeft(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	func() {
+		server, err := net.Listen("tcp", "127.0.0.1:0") // hangs
+		must(t, err)
+		defer server.Close()
+		dead := redis.NewClient(&redis.Options{Addr: server.Addr().String()})
+		defer dead.Close()
+		s := redisstore.New(dead)
+		s.WriteTimeout = 100 * time.Millisecond
+		s.Get(t.Context(), slot("k"))
+		s.Quarantine(t.Context(), writer(slot("k")), time.Second)
+	}()
+	server := servers.Redis(t)
+	func() {
+		c := redis.NewClient(&redis.Options{Addr: server.Addr})
+		defer c.Close()
+		s := patient(c)
+		put(t, s, slot("k"), 1)
+		wantHit(t, s, slot("k"), 1)
+		quarantine(t, s, writer(slot("k")))
+	}()
+	server.Stop(t)
+	goleak.VerifyNone(t, before)
+}
+
+// Nobody else's clients are taken.
+func TestRing(t *testing.T) {
+	t.Parallel()
+	ring := redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"one": "127.0.0.1:1"}})
+	defer ring.Close()
+	s := redisstore.New(ring)
+	const want = "a *redis.Ring can not be used"
+	_, getErr := s.Get(t.Context(), slot("k"))
+	_, writeErr := s.Quarantine(t.Context(), writer(slot("k")), time.Minute)
+	for _, err := range []error{s.Healthy(t.Context()), getErr, writeErr} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error with %q", err, want)
+		}
+	}
+}

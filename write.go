@@ -288,6 +288,13 @@ func (w *work) release(ctx context.Context, outcome error) {
 	for err == nil && w.heed(ctx, version) {
 		version, err = h.settle(ctx, &w.marks, hold)
 	}
+	if err != nil && ctx.Err() != nil {
+		// This process may have been stopped meanwhile, for longer than its own quarantine, and somebody have stored what was
+		// there before the write. Before the caller hears of it, it is tried once more with time of its own.
+		again, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+		defer cancel()
+		_, err = h.settle(again, &w.marks, hold)
+	}
 	if err != nil {
 		w.failed(err)
 		h.journal.enter(h, entry{w.marks, hold, w.version})

@@ -244,7 +244,11 @@ func (r *reader) statement(text string) {
 		r.opaque("its body %s", c.session)
 	}
 	r.trigger.Writes = append(r.trigger.Writes, c.calls...)
-	r.trigger.Writes = append(r.trigger.Writes, c.throughViews(m.Writes)...)
+	for _, w := range c.throughViews(m.Writes) {
+		// Values of the row that has fired the trigger are not to be had from outside of it.
+		w.Source = nil
+		r.trigger.Writes = append(r.trigger.Writes, w)
+	}
 }
 
 // oneStatement parses a text that is one statement; nil: it is none.

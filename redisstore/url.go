@@ -3,12 +3,26 @@ package redisstore
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/moneyclip/moneyclip"
 	"github.com/redis/go-redis/v9"
 )
 
 func init() { moneyclip.RegisterStore(openURL) }
+
+// patient makes a store with the time-outs of a URL, read_timeout and write_timeout, if it has them. The client is made
+// after they were looked at, because go-redis fills in its own.
+func patient(read, write time.Duration, client func() redis.UniversalClient) *Store {
+	s := New(client())
+	if read > 0 {
+		s.ReadTimeout = read
+	}
+	if write > 0 {
+		s.WriteTimeout = write
+	}
+	return s
+}
 
 // openURL makes the store that MONEYCLIP_REDIS_URL names. The URL may hold a password: it is in no error, and neither is
 // what its parsers say of it.
@@ -29,19 +43,19 @@ func openURL(url string) (moneyclip.Store, error) {
 		if err != nil {
 			return nil, errors.New("redisstore: go-redis does not understand the URL")
 		}
-		return New(redis.NewClient(o)), nil
+		return patient(o.ReadTimeout, o.WriteTimeout, func() redis.UniversalClient { return redis.NewClient(o) }), nil
 	case "cluster":
 		o, err := redis.ParseClusterURL(url)
 		if err != nil {
 			return nil, bad
 		}
-		return New(redis.NewClusterClient(o)), nil
+		return patient(o.ReadTimeout, o.WriteTimeout, func() redis.UniversalClient { return redis.NewClusterClient(o) }), nil
 	case "sentinel":
 		o, err := redis.ParseFailoverURL(url)
 		if err != nil {
 			return nil, bad
 		}
-		return New(redis.NewFailoverClient(o)), nil
+		return patient(o.ReadTimeout, o.WriteTimeout, func() redis.UniversalClient { return redis.NewFailoverClient(o) }), nil
 	}
 	return nil, errors.New("redisstore: the URL's scheme is none of redis, rediss, unix, and the first two with +cluster or +sentinel")
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -71,3 +72,21 @@ type reply string
 
 func (r reply) Error() string { return string(r) }
 func (reply) RedisError()     {}
+
+func TestTimeOutsOfURL(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string][2]time.Duration{
+		"":                                  {50 * time.Millisecond, 2 * time.Second},
+		"?read_timeout=3s&write_timeout=4s": {3 * time.Second, 4 * time.Second},
+	} {
+		s, err := openURL("redis://localhost:6379/0" + query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store := s.(*Store)
+		defer store.client.Close()
+		if got := [2]time.Duration{store.ReadTimeout, store.WriteTimeout}; got != want {
+			t.Errorf("%q: got %v, want %v", query, got, want)
+		}
+	}
+}

@@ -236,6 +236,36 @@ func TestDriverEnvironment(t *testing.T) {
 	}
 }
 
+// With redisstore the default caches use what the environment names, all of them the same. It is not dialed before it is
+// needed.
+func TestDriverRedis(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("builds a program")
+	}
+	const body = `
+	sql.Register("sqlite3", base{})
+	sql.Register("sqlite", base{})
+	try(func() { moneyclip.RegisterStore(nil) })
+	for _, name := range []string{"moneyclip+sqlite3", "moneyclip+sqlite"} {
+		_, err := sql.Open(name, "secret.db")
+		fmt.Println(err)
+	}`
+	file := buildProgram(t, body, sqlitePath, "github.com/moneyclip/moneyclip/redisstore")
+	const twice = "panic: moneyclip: RegisterStore: called before\n"
+	for _, test := range []struct{ url, want string }{
+		{"", "<nil>"},
+		{"redis://:secret@127.0.0.1:1", "<nil>"},
+		{"http://:secret@127.0.0.1", "moneyclip: MONEYCLIP_REDIS_URL: redisstore: the URL's scheme is none of redis, rediss, unix, " +
+			"and the first two with +cluster or +sentinel"},
+	} {
+		got := runProgram(t, []string{"MONEYCLIP_REDIS_URL=" + test.url}, file)
+		if want := twice + test.want + "\n" + test.want + "\n"; got != want {
+			t.Errorf("%s: got\n%swant\n%s", test.url, got, want)
+		}
+	}
+}
+
 // A cache of one's own gives a driver that can be registered, or opened without a name.
 func TestDriverOfOwnCache(t *testing.T) {
 	t.Parallel()

@@ -14,7 +14,7 @@ func (s *Store) Publish(
 ) (moneyclip.Board, error) {
 	ctx, cancel := patience(ctx, s.WriteTimeout)
 	defer cancel()
-	args := []any{hex.EncodeToString([]byte(unique())), create}
+	args := []any{newVersion(), create}
 	for _, n := range notices {
 		args = append(args, milliseconds(n.Life), n.Text)
 	}
@@ -24,6 +24,9 @@ func (s *Store) Publish(
 	}
 	return parseBoard(publish.command.(*redis.Cmd).Val())
 }
+
+// newVersion is a version that never was.
+func newVersion() string { return hex.EncodeToString([]byte(unique())) }
 
 // parseBoard takes apart what the publish script returns.
 func parseBoard(got any) (moneyclip.Board, error) {

@@ -16,6 +16,7 @@ var (
 	errTimeout   = errors.New("redisstore: time is up")
 	errOpen      = errors.New("redisstore: Redis does not answer")
 	errNotMaster = errors.New("redisstore: Redis is not a master")
+	errCluster   = errors.New("redisstore: Redis is a cluster, and the client is none for clusters")
 	errUnsettled = errors.New("redisstore: the connections to Redis do not settle")
 	errAnswer    = errors.New("redisstore: Redis has answered what it should not")
 )

@@ -22,6 +22,7 @@ type lane struct {
 
 const (
 	probePause  = 200 * time.Millisecond
+	lead        = 20 * time.Millisecond
 	maxFailures = 3 // connections that fail one after the other, as all do to a server that is gone
 )
 
@@ -44,6 +45,9 @@ func (l *lane) send(ctx context.Context, commands ...redis.Cmder) error {
 		return errOpen
 	}
 	err := l.exec(ctx, commands)
+	if deadline, ok := ctx.Deadline(); ok && isTimeout(err) && time.Until(deadline) < lead {
+		<-ctx.Done() // the connection was quicker to tell that the time is up; whose it was is known only now
+	}
 	switch {
 	case err == nil:
 		l.breaker.RecordSuccess()

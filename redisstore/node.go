@@ -19,12 +19,11 @@ type node struct {
 	client        *redis.Client
 	reads, writes *lane
 
-	dials atomic.Uint64              // connections that were begun
-	known atomic.Pointer[mastership] // nil: it has to be asked
+	turns atomic.Uint64              // connections that were begun, and doubts: another server may answer since
+	known atomic.Pointer[mastership] // nil: it was never asked
 
-	mu     sync.Mutex // protects what follows
+	mu     sync.Mutex // protects what follows, and changes of known
 	asking *inquiry   // under way
-	epoch  string     // the last one that was known
 
 	used     atomic.Int64 // the time of the last use, in nanoseconds since start
 	watching atomic.Bool
@@ -33,7 +32,7 @@ type node struct {
 // A mastership is what a node has said of itself.
 type mastership struct {
 	epoch string    // master_replid: another one after every promotion and every restart
-	dials uint64    // when it was asked; a later connection may be to another server
+	turns uint64    // when it was asked
 	at    time.Time // when it was asked
 }
 
@@ -54,7 +53,7 @@ var start = time.Now()
 
 func newNode(s *Store, client *redis.Client) *node {
 	n := &node{store: s, client: client}
-	client.AddHook(dialHook{&n.dials})
+	client.AddHook(dialHook{&n.turns})
 	n.reads = newLane(n, client, s.ReadTimeout)
 	n.writes = newLane(n, client, s.WriteTimeout)
 	n.use()
@@ -62,11 +61,11 @@ func newNode(s *Store, client *redis.Client) *node {
 }
 
 // A dialHook counts connections when they are begun.
-type dialHook struct{ dials *atomic.Uint64 }
+type dialHook struct{ count *atomic.Uint64 }
 
 func (h dialHook) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		h.dials.Add(1)
+		h.count.Add(1)
 		return next(ctx, network, addr)
 	}
 }
@@ -82,12 +81,12 @@ func (n *node) use() { n.used.Store(int64(time.Since(start))) }
 func (n *node) lastUse() time.Time { return start.Add(time.Duration(n.used.Load())) }
 
 // doubt has the node asked before it is believed again.
-func (n *node) doubt() { n.known.Store(nil) }
+func (n *node) doubt() { n.turns.Add(1) }
 
 // current returns the node's mastership if it can be believed now; otherwise nil.
 func (n *node) current() *mastership {
 	m := n.known.Load()
-	if m == nil || m.dials != n.dials.Load() || time.Since(m.at) >= confirmed {
+	if m == nil || m.turns != n.turns.Load() || time.Since(m.at) >= confirmed {
 		return nil
 	}
 	return m
@@ -137,7 +136,7 @@ func (n *node) inquire(i *inquiry) {
 func (n *node) ask(ctx context.Context, l *lane) error {
 	ctx, cancel := patience(ctx, l.timeout)
 	defer cancel()
-	m := &mastership{dials: n.dials.Load(), at: time.Now()}
+	m := &mastership{turns: n.turns.Load(), at: time.Now()}
 	info := redis.NewStringCmd(ctx, "info", "replication")
 	err := l.exec(ctx, []redis.Cmder{info})
 	if err == nil {
@@ -154,13 +153,15 @@ func (n *node) ask(ctx context.Context, l *lane) error {
 		return errNotMaster
 	}
 	m.epoch = epoch
-	n.known.Store(m)
 	n.mu.Lock()
-	changed := n.epoch != "" && n.epoch != epoch
-	n.epoch = epoch
+	old := n.known.Load()
+	if old == nil || old.at.Before(m.at) {
+		n.known.Store(m) // not the answer to an older question
+	}
 	n.mu.Unlock()
-	if changed {
-		// What this process holds in quarantine may have been lost with the old mastership.
+	// What this process holds in quarantine may have been lost with the mastership before. On a cluster that was
+	// another node's.
+	if old == nil && n.store.cluster != nil || old != nil && old.epoch != epoch {
 		go n.store.renew()
 	}
 	return nil
@@ -169,10 +170,7 @@ func (n *node) ask(ctx context.Context, l *lane) error {
 // meet sees to it that the node's mastership was known once. Without that, a failover right after the first quarantine
 // would not be noticed, and it would not be put back.
 func (n *node) meet(ctx context.Context) error {
-	n.mu.Lock()
-	met := n.epoch != ""
-	n.mu.Unlock()
-	if met {
+	if n.known.Load() != nil {
 		return nil
 	}
 	if !n.writes.breaker.IsClosed() {

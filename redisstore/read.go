@@ -33,7 +33,7 @@ func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, 
 		}
 		// What was seen is of the mastership that was confirmed only if that still is the one.
 		after := n.current()
-		if after == nil || after.epoch != before.epoch || after.dials != before.dials {
+		if after == nil || after.epoch != before.epoch || after.turns != before.turns {
 			continue
 		}
 		row, soft := decode(seen.value, before.epoch, seen.nonces[0], seen.nonces[1])

@@ -171,6 +171,9 @@ func (s *Store) send(ctx context.Context, batch []*order) error {
 	for _, o := range batch {
 		moved = o.settle() || moved
 	}
+	if moved && s.cluster == nil {
+		return errCluster
+	}
 	if moved {
 		s.reload(ctx)
 	}
@@ -210,6 +213,9 @@ func (n *node) carryOut(ctx context.Context, part []*order) {
 	for _, o := range part {
 		if o.asking {
 			commands = append(commands, redis.NewCmd(ctx, "asking"))
+		}
+		if o.script == publishScript {
+			o.args[0] = newVersion() // also if it is sent again: the first may have come through
 		}
 		if o.script == nil {
 			o.command = redis.NewStringCmd(ctx, "hget", o.key, "version")

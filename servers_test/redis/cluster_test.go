@@ -169,3 +169,19 @@ func TestClusterNodeGone(t *testing.T) {
 		t.Errorf("Get again: got %v after %v, want an error at once", err, took)
 	}
 }
+
+// A client for one server that is sent to a cluster says so, and is not waited for.
+func TestClusterIsNoServer(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t)
+	s := patient(c.clients[0])
+	errs := map[string]bool{}
+	for i := range 20 {
+		if _, err := s.Quarantine(t.Context(), writer(slot(fmt.Sprint("k", i))), time.Minute); err != nil {
+			errs[err.Error()] = true
+		}
+	}
+	if want := "redisstore: Redis is a cluster, and the client is none for clusters"; len(errs) != 1 || !errs[want] {
+		t.Errorf("got the errors %v, want %q", errs, want)
+	}
+}

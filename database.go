@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/moneyclip/moneyclip/internal/times"
 )
 
 // A database is one database, by scope, as connections with one search path see it: its catalog, and what rules and
@@ -116,7 +118,7 @@ func (d *database) dropAll(m *meaning) {
 	for _, b := range m.rules {
 		marks.Generations = append(marks.Generations, b.generations[0])
 	}
-	ctx, cancel := context.WithTimeout(backgroundContext, storeTime)
+	ctx, cancel := context.WithTimeout(backgroundContext, times.Store)
 	defer cancel()
 	if _, err := d.hub.store.Release(ctx, &marks); err != nil {
 		d.hub.journal.enter(d.hub, entry{marks: marks})

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/moneyclip/moneyclip/internal/times"
 )
 
 // A journal holds what could not be delivered to the store. While it holds anything, or while a write is under way
@@ -27,7 +29,6 @@ type entry struct {
 const (
 	maxJournal    = 10_000                 // entries; above, everything is dropped at once
 	deliveryPause = 200 * time.Millisecond // between two attempts: recovery is to be seen within a second
-	storeTime     = 2 * time.Second        // a quarantine or a release; not a read's patience, because a write waits for it
 )
 
 // trusted reports whether reads may be answered from the store.
@@ -87,7 +88,7 @@ func (h *hub) deliver() {
 
 // send delivers one entry. If other processes have published rules meanwhile, the write may have touched any of theirs.
 func (h *hub) send(e *entry) error {
-	ctx, cancel := context.WithTimeout(backgroundContext, storeTime)
+	ctx, cancel := context.WithTimeout(backgroundContext, times.Store)
 	defer cancel()
 	version, err := h.settle(ctx, &e.marks, e.hold)
 	if err == nil && e.marks.Board != "" && version != e.version {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/moneyclip/moneyclip/internal/times"
 )
 
 // A read ends as exactly one of hit, miss and bypass. These functions are handed all they need: what to read by the
@@ -68,7 +70,7 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 	}
 	var waited time.Duration
 	for {
-		grant, err := h.store.Lease(ctx, &l.slot, newToken(), leaseTime, renew)
+		grant, err := h.store.Lease(ctx, &l.slot, newToken(), times.Lease, renew)
 		if err != nil {
 			r.storeFailed(err)
 			return r.bypass(ctx, run)
@@ -280,7 +282,7 @@ func (fs *flights) end(f *flight) {
 
 // wait waits for the end of the flight, for as long as its lease can live. The result may be looked at if it landed.
 func (f *flight) wait(ctx context.Context) (landed bool, err error) {
-	t := time.NewTimer(leaseTime)
+	t := time.NewTimer(times.Lease)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():

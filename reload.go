@@ -6,6 +6,8 @@ import (
 	"errors"
 	"slices"
 	"sync"
+
+	"github.com/moneyclip/moneyclip/internal/times"
 )
 
 // reloads are the keys that writers of one connector load again, one after the other, on a connection of their own.
@@ -95,7 +97,7 @@ func (c *conn) enqueue(ctx context.Context, j job) {
 	if j.version, announced = j.read.announce(ctx); !announced {
 		return
 	}
-	grant, err := h.store.Lease(context.WithoutCancel(ctx), &j.lookup.slot, newToken(), leaseTime, false)
+	grant, err := h.store.Lease(context.WithoutCancel(ctx), &j.lookup.slot, newToken(), times.Lease, false)
 	if err != nil || grant.Answer != AnswerLease {
 		return
 	}
@@ -145,7 +147,7 @@ func (n *connector) reloadAll() {
 		j := q.jobs[0]
 		q.jobs = q.jobs[1:]
 		q.mu.Unlock()
-		ctx, cancel := context.WithTimeout(backgroundContext, leaseTime)
+		ctx, cancel := context.WithTimeout(backgroundContext, times.Lease)
 		c.run(ctx, j)
 		cancel()
 	}

@@ -143,9 +143,3 @@ type Marks struct {
 func (m *Marks) empty() bool { return len(m.Keys) == 0 && len(m.Generations) == 0 }
 
 const maxFields = 64 // selects stored under one key, so that no key grows without end
-
-const (
-	leaseTime      = 10 * time.Second // longer than a query of one row should take; then another reader may try
-	quarantineTime = 60 * time.Second // renewed every third of it while the write runs
-	unknownTime    = 5 * time.Minute  // for a write whose outcome is not known: longer than a database keeps one open
-)

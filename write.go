@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/moneyclip/moneyclip/internal/times"
 )
 
 // A write goes through these steps. For a single statement:
@@ -221,12 +223,12 @@ func (w *work) quarantine(ctx context.Context) error {
 	if w.marks.empty() && (w.marks.Board == "" || w.cache.outage != FailWrites) {
 		return nil // for rules of other processes it is enough to look at the board after it
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), times.Store)
 	defer cancel()
 	h := w.cache.hub
-	version, err := h.store.Quarantine(ctx, &w.marks, quarantineTime)
+	version, err := h.store.Quarantine(ctx, &w.marks, times.Quarantine)
 	for err == nil && w.heed(ctx, version) {
-		version, err = h.store.Quarantine(ctx, &w.marks, quarantineTime)
+		version, err = h.store.Quarantine(ctx, &w.marks, times.Quarantine)
 	}
 	if err != nil {
 		w.failed(err)
@@ -239,7 +241,7 @@ func (w *work) quarantine(ctx context.Context) error {
 		w.suspect = true
 		h.journal.suspect.Add(1)
 	}
-	w.renewal = time.AfterFunc(quarantineTime/3, w.renew)
+	w.renewal = time.AfterFunc(times.Quarantine/3, w.renew)
 	return nil
 }
 
@@ -252,12 +254,12 @@ func (w *work) renew() {
 	if w.over {
 		return
 	}
-	ctx, cancel := context.WithTimeout(backgroundContext, storeTime)
+	ctx, cancel := context.WithTimeout(backgroundContext, times.Store)
 	defer cancel()
-	if _, err := w.cache.hub.store.Quarantine(ctx, &w.marks, quarantineTime); err != nil {
+	if _, err := w.cache.hub.store.Quarantine(ctx, &w.marks, times.Quarantine); err != nil {
 		w.failed(err)
 	}
-	w.renewal.Reset(quarantineTime / 3)
+	w.renewal.Reset(times.Quarantine / 3)
 }
 
 // release ends the quarantine, when the outcome of the write is known: the caller gets its answer only after it. Of an
@@ -273,7 +275,7 @@ func (w *work) release(ctx context.Context, outcome error) {
 	w.compute()
 	hold := time.Duration(0)
 	if outcome != nil && !w.settled(outcome) {
-		hold = unknownTime
+		hold = times.Unknown
 	}
 	if w.marks.empty() && (w.marks.Board == "" || outcome != nil && hold == 0) {
 		return // a write that has failed has touched nobody's keys
@@ -281,7 +283,7 @@ func (w *work) release(ctx context.Context, outcome error) {
 	if w.marks.Writer == (Token{}) {
 		w.marks.Writer = newToken() // of a work that had nothing to quarantine
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), times.Store)
 	defer cancel()
 	h := w.cache.hub
 	version, err := h.settle(ctx, &w.marks, hold)

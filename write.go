@@ -293,7 +293,7 @@ func (w *work) release(ctx context.Context, outcome error) {
 	if err != nil && ctx.Err() != nil {
 		// This process may have been stopped meanwhile, for longer than its own quarantine, and somebody have stored what was
 		// there before the write. Before the caller hears of it, it is tried once more with time of its own.
-		again, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+		again, cancel := context.WithTimeout(context.WithoutCancel(ctx), times.Store)
 		defer cancel()
 		_, err = h.settle(again, &w.marks, hold)
 	}

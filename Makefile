@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help tools servers test lint fuzz property bench example docs corpus generate
+.PHONY: help tools servers test lint fuzz property consistency bench example docs corpus generate
 
 # cgo is what mattn/go-sqlite3, the tests' base driver, is made with.
 export CGO_ENABLED = 1
@@ -7,6 +7,8 @@ export CGO_ENABLED = 1
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 30s
 STEPS ?= 10000
+LOAD ?= 30s
+RESULTS ?= consistency-results
 SEED ?= $(shell date +%s)
 
 # The module of the tests on servers is one of its own: its drivers are nobody else's dependencies.
@@ -43,6 +45,11 @@ fuzz: tools ## run every fuzz target for FUZZTIME (30s) each
 property: tools servers ## the property test on each database for STEPS (10000) statements, from another SEED each time
 	MONEYCLIP_STEPS=$(STEPS) MONEYCLIP_SEED=$(SEED) go test -v -timeout 60m -run 'TestProperty|TestControl' ./sqlite_test
 	MONEYCLIP_STEPS=$(STEPS) MONEYCLIP_SEED=$(SEED) go -C servers_test test -v -timeout 180m -run 'TestPostgres$$|TestMariaDB$$' ./property
+
+consistency: tools servers ## every fault, every two, every mutant, for LOAD (30s) each; goes on where it was broken off
+	@mkdir -p $(RESULTS)
+	MONEYCLIP_CONSISTENCY=$(abspath $(RESULTS)) MONEYCLIP_LOAD=$(LOAD) MONEYCLIP_REPORT=$(abspath docs/consistency) \
+		go -C servers_test test -v -count 1 -timeout 24h ./consistency
 
 bench: tools ## the cost of a hit against the floor: database/sql over a driver that does nothing
 	go test -run '^$$' -bench . .

@@ -1,0 +1,162 @@
+//go:build unix
+
+package consistency
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/moneyclip/moneyclip/servers_test/servers"
+)
+
+func init() {
+	faults["slots"] = fault{run: moveSlots, cluster: true, server: true, bounds: Bounds{P2: true}}
+	// Until the old master hears of the new one it serves who asks it.
+	faults["takeover"] = fault{run: takeovers, cluster: true, server: true, losing: true, bounds: Bounds{P2: true, Stuck: true, Stale: 1500 * time.Millisecond}}
+}
+
+const masters = 3
+
+// openCluster starts three masters, and a replica of the first.
+func (r *round) openCluster(settings []string) error {
+	r.cluster = true
+	settings = append(settings, "cluster-enabled=yes", "cluster-node-timeout=2000", "cluster-replica-validity-factor=0", "cluster-require-full-coverage=no")
+	for range masters + 1 {
+		r.nodes = append(r.nodes, servers.Redis(r.t, settings...))
+	}
+	for i := range masters {
+		if err := r.do(i, "CLUSTER", "ADDSLOTSRANGE", i*16384/masters, (i+1)*16384/masters-1); err != nil {
+			return err
+		}
+	}
+	for _, n := range r.nodes[1:] {
+		host, port, err := net.SplitHostPort(n.Addr)
+		if err != nil {
+			return err
+		}
+		_, bus, err := net.SplitHostPort(net.JoinHostPort(host, n.BusPort))
+		if err != nil {
+			return err
+		}
+		if err := r.do(0, "CLUSTER", "MEET", host, port, bus); err != nil {
+			return err
+		}
+	}
+	first, err := r.ask(0, "CLUSTER", "MYID")
+	if err != nil {
+		return err
+	}
+	return eventually(func() error {
+		for i := range r.nodes {
+			info, err := r.ask(i, "CLUSTER", "INFO")
+			if err != nil || !strings.Contains(info, "cluster_state:ok") || !strings.Contains(info, "cluster_known_nodes:4") {
+				return fmt.Errorf("node %d does not know the cluster: %w", i, err)
+			}
+		}
+		return r.do(masters, "CLUSTER", "REPLICATE", first)
+	})
+}
+
+func eventually(do func() error) error {
+	for limit := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if err := do(); err == nil || time.Now().After(limit) {
+			return err
+		}
+	}
+}
+
+// ask sends one command to a node, and returns its answer as a text.
+func (r *round) ask(node int, args ...any) (string, error) {
+	c := redis.NewClient(&redis.Options{Addr: r.nodes[node].Addr, MaxRetries: -1})
+	defer c.Close()
+	return c.Do(context.Background(), args...).Text()
+}
+
+// moveSlots moves one slot after the other that holds rows to another master, with what is in it.
+func moveSlots(ctx context.Context, r *round) error {
+	var ids [masters]string
+	for i := range ids {
+		var err error
+		if ids[i], err = r.ask(i, "CLUSTER", "MYID"); err != nil {
+			return err
+		}
+	}
+	owner := map[int]int{} // :: slot → node
+	return every(ctx, 30*time.Millisecond, func() error {
+		bucket := rand.IntN(64)
+		c := redis.NewClient(&redis.Options{Addr: r.nodes[0].Addr, MaxRetries: -1})
+		slot64, err := c.ClusterKeySlot(ctx, fmt.Sprintf("{%d}", bucket)).Result()
+		c.Close()
+		if err != nil {
+			return nil
+		}
+		slot := int(slot64)
+		from, known := owner[slot]
+		if !known {
+			from = slot * masters / 16384
+		}
+		to := (from + 1 + rand.IntN(masters-1)) % masters
+		if err := r.moveSlot(slot, from, to, ids); err != nil {
+			return fmt.Errorf("move slot %d: %w", slot, err)
+		}
+		owner[slot] = to
+		r.harm("moved")
+		return nil
+	})
+}
+
+func (r *round) moveSlot(slot, from, to int, ids [masters]string) error {
+	if err := r.do(to, "CLUSTER", "SETSLOT", slot, "IMPORTING", ids[from]); err != nil {
+		return err
+	}
+	if err := r.do(from, "CLUSTER", "SETSLOT", slot, "MIGRATING", ids[to]); err != nil {
+		return err
+	}
+	host, port, err := net.SplitHostPort(r.nodes[to].Addr)
+	if err != nil {
+		return err
+	}
+	c := redis.NewClient(&redis.Options{Addr: r.nodes[from].Addr, MaxRetries: -1})
+	defer c.Close()
+	for {
+		keys, err := c.ClusterGetKeysInSlot(context.Background(), slot, 100).Result()
+		if err != nil {
+			return err
+		}
+		if len(keys) == 0 {
+			break
+		}
+		args := []any{"MIGRATE", host, port, "", 0, 5000, "REPLACE", "KEYS"}
+		for _, k := range keys {
+			args = append(args, k)
+		}
+		if err := c.Do(context.Background(), args...).Err(); err != nil && !strings.Contains(err.Error(), "NOKEY") {
+			return err
+		}
+	}
+	for _, node := range []int{to, from, masters - from - to} {
+		if err := r.do(node, "CLUSTER", "SETSLOT", slot, "NODE", ids[to]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeovers makes the replica a master which has not asked the old one, and then the old one again.
+func takeovers(ctx context.Context, r *round) error {
+	replica := masters
+	return every(ctx, 1500*time.Millisecond, func() error {
+		if err := r.do(replica, "CLUSTER", "FAILOVER", "TAKEOVER"); err != nil {
+			return nil // it is not a replica yet
+		}
+		r.harm("taken over")
+		replica = masters - replica
+		return nil
+	})
+}

@@ -1,0 +1,58 @@
+//go:build unix
+
+package consistency
+
+import "testing"
+
+// A history is judged as the promise says.
+func TestOracle(t *testing.T) {
+	write := func(row uint8, value, start, end int64) []Record {
+		return []Record{
+			{Kind: Begin, Row: row, Value: value, Start: start},
+			{Kind: End, Outcome: OK, Row: row, Value: value, Start: start, End: end},
+		}
+	}
+	read := func(row uint8, value, start, end int64) Record {
+		return Record{Kind: Read, Outcome: OK, Row: row, Value: value, Start: start, End: end}
+	}
+	const gone = steady + 1 // a row that comes and goes
+	removal := []Record{
+		{Kind: Begin, Form: formRemove, Row: gone, Start: 30},
+		{Kind: End, Outcome: OK, Form: formRemove, Row: gone, Value: 600, Start: 30, End: 40},
+	}
+	for _, c := range []struct {
+		name             string
+		records          []Record
+		commits          []committed
+		p1, p2, phantoms int
+		illegal          int
+	}{
+		{"after the answer", append(write(1, 500, 10, 20), read(1, 500, 21, 22)), []committed{{1, 500, false}}, 0, 0, 0, 0},
+		{"old during the write", append(write(1, 500, 10, 20), read(1, 1, 19, 22)), []committed{{1, 500, false}}, 0, 0, 0, 0},
+		{"old after the answer", append(write(1, 500, 10, 20), read(1, 1, 21, 22)), []committed{{1, 500, false}}, 1, 0, 0, 1},
+		{"old after another has seen it", append(write(1, 500, 10, 20), read(1, 500, 12, 13), read(1, 1, 14, 15)), []committed{{1, 500, false}}, 0, 1, 0, 1},
+		{"before it was sent", append(write(1, 500, 10, 20), read(1, 500, 5, 6)), []committed{{1, 500, false}}, 0, 0, 1, 1},
+		{"never committed", []Record{read(1, 500, 5, 6)}, nil, 0, 0, 1, 1},
+		{"without an answer, at any time", []Record{{Kind: Begin, Row: 1, Value: 500, Start: 10}, read(1, 1, 30, 31), read(1, 500, 50, 51)},
+			[]committed{{1, 500, false}}, 0, 0, 0, 0},
+		{"gone", append(append(write(gone, 600, 10, 20), removal...), read(gone, absent, 41, 42)),
+			[]committed{{gone, 600, false}, {gone, 600, true}}, 0, 0, 0, 0},
+		{"not gone", append(append(write(gone, 600, 10, 20), removal...), read(gone, 600, 41, 42)),
+			[]committed{{gone, 600, false}, {gone, 600, true}}, 1, 0, 0, 1},
+		{"not there yet", append(append(write(gone, 600, 10, 20), removal...), read(gone, absent, 21, 25)),
+			[]committed{{gone, 600, false}, {gone, 600, true}}, 1, 0, 0, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			v, err := judge(c.records, c.commits)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v.P1 != c.p1 || v.P2 != c.p2 || v.Phantoms != c.phantoms {
+				t.Errorf("got P1 %d, P2 %d, phantoms %d, want %d, %d, %d: %v", v.P1, v.P2, v.Phantoms, c.p1, c.p2, c.phantoms, v.Examples)
+			}
+			if p := linearize(c.records); p.Illegal != c.illegal || p.Open != 0 {
+				t.Errorf("porcupine: got %+v, want %d illegal", p, c.illegal)
+			}
+		})
+	}
+}

@@ -213,19 +213,43 @@ func TestRestartEmpty(t *testing.T) {
 // A server that has been up for longer than the grace time makes no new process wait.
 func TestNoGraceWithoutReason(t *testing.T) {
 	t.Parallel()
-	server := servers.Redis(t)
-	c := client(t, server)
-	eventually(t, "the server is two seconds old", func() error {
-		if info := must1(c.Info(t.Context(), "server").Result()); regexp.MustCompile(`uptime_in_seconds:[01]\r`).MatchString(info) {
-			return errors.New("not yet")
-		}
-		return nil
-	})
+	c := client(t, servers.Redis(t))
+	isOld(t, c)
 	s := patient(c)
 	s.Grace = 2 * time.Second
 	put(t, s, slot("k"), 1)
 	must(t, c.FlushAll(t.Context()).Err())
 	put(t, s, slot("k"), 2)
+}
+
+// isOld waits until a server is up for more than two seconds.
+func isOld(t *testing.T, c *redis.Client) {
+	t.Helper()
+	eventually(t, "the server is up for some time", func() error {
+		if info := must1(c.Info(t.Context(), "server").Result()); regexp.MustCompile(`uptime_in_seconds:[012]\r`).MatchString(info) {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+}
+
+// One that was promoted does, however long it has been up, for nobody knows when that was.
+func TestGraceAfterPromotion(t *testing.T) {
+	t.Parallel()
+	_, c := replica(t, servers.Redis(t, "repl-diskless-sync-delay=0"))
+	isOld(t, c)
+	must(t, c.Do(t.Context(), "replicaof", "no", "one").Err())
+	s := patient(c)
+	s.Grace = 2 * time.Second
+	one := slot("k")
+	wantBypass(t, s, one)
+	eventually(t, "the grace time is over", func() error {
+		g, err := s.Lease(t.Context(), one, token(), time.Minute, false)
+		if err == nil && g.Answer != moneyclip.AnswerLease {
+			err = errors.New("not yet")
+		}
+		return err
+	})
 }
 
 // N10: the server comes back with what it had some time ago.

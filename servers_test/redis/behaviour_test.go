@@ -25,6 +25,7 @@ import (
 type counter struct {
 	mu    sync.Mutex
 	trips []string
+	cut   bool // a connection is closed when it has sent a script
 }
 
 func (c *counter) dial(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -50,6 +51,9 @@ func (c *countedConn) Write(b []byte) (int, error) {
 		c.counter.mu.Lock()
 		defer c.counter.mu.Unlock()
 		c.counter.trips = append(c.counter.trips, strings.Join(names, " "))
+		if c.counter.cut && names[0] == "evalsha" {
+			defer c.Close()
+		}
 	}
 	return c.Conn.Write(b)
 }
@@ -101,6 +105,35 @@ func TestRoundTrips(t *testing.T) {
 	must(t, s.Abandon(t.Context(), one, lease(t, s, one)))
 	must1(s.Publish(t.Context(), marks.Board, nil, true))
 	run()
+}
+
+// M21: a lease of which no answer came is not asked for again with its token: the first may come through late. What a
+// write sends may be sent again.
+func TestLeaseIsSentOnce(t *testing.T) {
+	t.Parallel()
+	counter := &counter{}
+	c := redis.NewClient(&redis.Options{Addr: servers.Redis(t).Addr, Dialer: counter.dial, MaxRetries: 5})
+	defer c.Close()
+	s := patient(c)
+	one, marks := slot("k"), writer(slot("k"))
+	put(t, s, one, 1)
+	quarantine(t, s, marks)
+	release(t, s, marks)
+	set := func(cut bool) {
+		counter.mu.Lock()
+		defer counter.mu.Unlock()
+		counter.cut, counter.trips = cut, nil
+	}
+	set(true)
+	if _, err := s.Lease(t.Context(), one, token(), time.Minute, false); err == nil {
+		t.Error("Lease: got no error, although the connection was cut")
+	}
+	counter.want(t, "Lease", "evalsha")
+
+	set(true)
+	time.AfterFunc(3*time.Millisecond, func() { set(false) })
+	quarantine(t, s, marks)
+	wantBypass(t, s, one)
 }
 
 // A server that has forgotten the scripts gets them again.

@@ -185,3 +185,43 @@ func TestClusterIsNoServer(t *testing.T) {
 		t.Errorf("got the errors %v, want %q", errs, want)
 	}
 }
+
+// The version of a board is that of after all marks are set, wherever they are.
+func TestClusterBoardComesLast(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t)
+	ctx := t.Context()
+	s, other := patient(c.client), patient(c.client)
+	nodeOf := func(key string) int { return int(must1(c.client.ClusterKeySlot(ctx, key).Result())) * 3 / slots }
+	const board = "moneyclip:db:board"
+	at := nodeOf("moneyclip:{board}:db:board")
+	var away *moneyclip.Slot
+	for i := 0; away == nil; i++ {
+		one := slot(fmt.Sprint("k", i))
+		put(t, s, one, 1)
+		if nodeOf(redisKeys(t, c.client, one).key) != at {
+			away = one
+		}
+	}
+	marks := writer(away)
+	marks.Board = board
+	old := must1(other.Publish(ctx, board, nil, true)).Version
+	quarantine(t, s, marks)
+	hangs := c.nodes[nodeOf(redisKeys(t, c.client, away).key)]
+	hangs.Pause(t)
+	type answer struct {
+		version string
+		err     error
+	}
+	done := make(chan answer)
+	go func() {
+		version, err := s.Quarantine(ctx, marks, time.Minute)
+		done <- answer{version, err}
+	}()
+	time.Sleep(300 * time.Millisecond) // for a store that would not wait
+	now := must1(other.Publish(ctx, board, []moneyclip.Notice{{Text: "a", Life: time.Hour}}, false)).Version
+	hangs.Resume(t)
+	if got := <-done; got.err != nil || got.version != now || now == old {
+		t.Errorf("Quarantine: got version %q, %v, want %q: it was %q before", got.version, got.err, now, old)
+	}
+}

@@ -230,15 +230,20 @@ func TestRestartEmpty(t *testing.T) {
 		}
 		return err
 	})
-	eventually(t, "the grace time is over", func() error {
-		g, err := s2.Lease(t.Context(), one, token(), time.Minute, false)
-		if err == nil && g.Answer != moneyclip.AnswerLease {
-			err = errors.New("not yet")
+	leased := func(of *moneyclip.Slot) func() error {
+		return func() error {
+			g, err := s2.Lease(t.Context(), of, token(), time.Minute, false)
+			if err == nil && g.Answer != moneyclip.AnswerLease {
+				return errors.New("not yet")
+			}
+			s2.Abandon(t.Context(), of, g.Lease)
+			return err
 		}
-		return err
-	})
+	}
+	eventually(t, "the grace time is over", leased(one))
 	wantBypass(t, s2, written)
 	release(t, s, marks)
+	eventually(t, "the grace time is over in the other bucket", leased(written)) // a server tells its age in whole seconds
 	put(t, s2, written, 2)
 	wantHit(t, s, written, 2)
 }

@@ -78,7 +78,9 @@ func (b *bound) locate(scope string) {
 }
 
 // everything is the generation of all rules of the namespace, in all databases.
-func (c *Cache) everything() string { return c.namespace + ":@@" }
+func (c *Cache) everything() string { return everything(c.namespace) }
+
+func everything(namespace string) string { return namespace + ":@@" }
 
 // An absentError says that a database lacks a table: the rule is meant for another one.
 type absentError struct{ error }

@@ -24,11 +24,10 @@ import (
 
 // A board is what this process knows of the board for one database in one namespace.
 type board struct {
-	name       string
-	namespace  string
-	everything string // the generation of all rules
-	store      Store
-	site       *site
+	name      string
+	namespace string
+	store     Store
+	site      *site
 
 	version atomic.Pointer[string] // of what is known; empty: nothing
 
@@ -52,12 +51,11 @@ const (
 
 func newBoard(store Store, namespace, scope string, s *site) *board {
 	b := &board{
-		name:       namespace + ":" + scope + ":@@rules",
-		namespace:  namespace,
-		everything: namespace + ":@@",
-		store:      store,
-		site:       s,
-		own:        map[string]*posted{},
+		name:      namespace + ":" + scope + ":@@rules",
+		namespace: namespace,
+		store:     store,
+		site:      s,
+		own:       map[string]*posted{},
 	}
 	b.version.Store(new(string))
 	b.foreign.Store(new([]string))
@@ -107,7 +105,7 @@ func (b *board) publish(ctx context.Context) error {
 	got, err := b.store.Publish(ctx, b.name, notices, false)
 	if err == nil && got.Version == "" {
 		// Before anybody writes by a board that lacks what the one before had on it.
-		if _, err = b.store.Release(ctx, &Marks{Writer: newToken(), Generations: []string{b.everything}}); err == nil {
+		if _, err = b.store.Release(ctx, &Marks{Writer: newToken(), Generations: []string{everything(b.namespace)}}); err == nil {
 			got, err = b.store.Publish(ctx, b.name, notices, true)
 		}
 	}

@@ -20,6 +20,7 @@ type sharedStore struct {
 	boards *boards
 	down   atomic.Bool
 	secret atomic.Bool                       // it publishes nothing
+	slow   atomic.Bool                       // its next release takes longer than anybody waits
 	before atomic.Pointer[func(step string)] // called before each step
 }
 
@@ -127,6 +128,10 @@ func (s *sharedStore) Quarantine(ctx context.Context, marks *moneyclip.Marks, d 
 func (s *sharedStore) Release(ctx context.Context, marks *moneyclip.Marks) (string, error) {
 	if err := s.step("release"); err != nil {
 		return "", err
+	}
+	if s.slow.CompareAndSwap(true, false) {
+		<-ctx.Done()
+		return "", ctx.Err()
 	}
 	if _, err := s.Store.Release(ctx, marks); err != nil {
 		return "", err
@@ -355,6 +360,26 @@ func TestFailWritesWithoutRules(t *testing.T) {
 	}
 }
 
+// Of a write that was not done for want of the store nothing is dropped but what it would have touched.
+func TestFailedWriteDropsLittle(t *testing.T) {
+	w := newTown(t, []moneyclip.Rule{personRule})
+	store := &sharedStore{Store: w.stores[0].Store, boards: w.stores[0].boards}
+	other := *w.fixture
+	other.cache = newCache(t, moneyclip.Config{
+		Store: store, Outage: moneyclip.FailWrites, Rules: []moneyclip.Rule{personRule}, Logger: w.log.logger(),
+	})
+	other.DB = other.through(t, other.cache, w.dsn)
+	warmed(t, w.fixture, personQuery, 2)
+	warmed(t, &other, personQuery, 2)
+	store.down.Store(true)
+	if _, err := other.Exec("UPDATE people SET name = 'Ada' WHERE id = 1"); !errors.Is(err, moneyclip.ErrCacheDown) {
+		t.Errorf("got %v, want ErrCacheDown", err)
+	}
+	store.down.Store(false)
+	settled(t, other.cache)
+	w.wantHit(t, personQuery, 2)
+}
+
 // Two versions of one program: what the new one stores under the old name of a rule, the old one drops too.
 func TestRollingDeploy(t *testing.T) {
 	old := moneyclip.Rule{Name: "person", Key: "person:%d", Table: "people", By: []string{"id"}}
@@ -400,6 +425,36 @@ func TestBoardWithQuarantine(t *testing.T) {
 	if quarantines != 2 {
 		t.Errorf("%d quarantines, want one for what was known and one for all", quarantines)
 	}
+}
+
+// A release that comes to nothing for want of time is tried again before the caller hears of the write, and heeds what other
+// processes have published by then.
+func TestLateRelease(t *testing.T) {
+	t.Parallel()
+	w := newTown(t, []moneyclip.Rule{personRule}, []moneyclip.Rule{personRule})
+	writer := w.others[0]
+	warmed(t, writer, personQuery, 1)
+	warmed(t, w.fixture, personQuery, 1)
+	warmed(t, w.fixture, personQuery, 2)
+	b := w.stores[0].boards
+	board := b.only(t)
+	w.stores[1].slow.Store(true)
+	releases := 0
+	hook := func(step string) {
+		if step == "release" {
+			releases++
+		}
+		if releases == 2 {
+			b.put(board, "what")
+		}
+	}
+	w.stores[1].before.Store(&hook)
+	exec(t, writer, "UPDATE people SET name = 'Amy' WHERE id = 1")
+	if err := writer.cache.Healthy(t.Context()); err != nil {
+		t.Error(err)
+	}
+	w.wantMiss(t, personQuery, 1)
+	w.wantMiss(t, personQuery, 2) // the notice that nobody understands may mean it
 }
 
 // A board that can not be read may say anything.

@@ -159,8 +159,6 @@ func (d *drops) marks(m *Marks) {
 		m.Keys = append(m.Keys, k.key)
 	}
 	for b := range d.wide {
-		if !slices.Contains(m.Generations, b.generations[0]) {
-			m.Generations = append(m.Generations, b.generations[0])
-		}
+		m.addGeneration(b.generations[0])
 	}
 }

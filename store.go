@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -141,5 +142,12 @@ type Marks struct {
 }
 
 func (m *Marks) empty() bool { return len(m.Keys) == 0 && len(m.Generations) == 0 }
+
+// addGeneration adds a generation, once.
+func (m *Marks) addGeneration(name string) {
+	if !slices.Contains(m.Generations, name) {
+		m.Generations = append(m.Generations, name)
+	}
+}
 
 const maxFields = 64 // selects stored under one key, so that no key grows without end

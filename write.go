@@ -176,9 +176,7 @@ func (w *work) compute() {
 	w.drops.marks(&m)
 	if w.blind {
 		for _, name := range w.cache.hub.everything() {
-			if !slices.Contains(m.Generations, name) {
-				m.Generations = append(m.Generations, name)
-			}
+			m.addGeneration(name)
 		}
 	}
 	if b := w.board(); b != nil && (len(w.items) > 0 || len(w.texts) > 0 || !m.empty()) {
@@ -223,18 +221,13 @@ func (w *work) quarantine(ctx context.Context) error {
 	if w.marks.empty() && (w.marks.Board == "" || w.cache.outage != FailWrites) {
 		return nil // for rules of other processes it is enough to look at the board after it
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), times.Store)
-	defer cancel()
-	h := w.cache.hub
-	version, err := h.store.Quarantine(ctx, &w.marks, times.Quarantine)
-	for err == nil && w.heed(ctx, version) {
-		version, err = h.store.Quarantine(ctx, &w.marks, times.Quarantine)
-	}
-	if err != nil {
+	if _, err := w.mark(ctx, times.Quarantine); err != nil {
+		h := w.cache.hub
 		w.failed(err)
 		w.cache.logOnce("the store did not take a quarantine", "error", err.Error())
 		if w.cache.outage == FailWrites {
-			// It may have arrived all the same.
+			// It may have arrived all the same. The write is not done, so it is no matter what others want of it.
+			w.marks.Board = ""
 			h.journal.enter(h, entry{marks: w.marks})
 			return fmt.Errorf("%w: %w", ErrCacheDown, err)
 		}
@@ -243,6 +236,19 @@ func (w *work) quarantine(ctx context.Context) error {
 	}
 	w.renewal = time.AfterFunc(times.Quarantine/3, w.renew)
 	return nil
+}
+
+// mark tells the store what the write touches, and again if another process turns out to want more of it: for a time, or
+// without one that the write is over. An error may be for want of time.
+func (w *work) mark(ctx context.Context, hold time.Duration) (late bool, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), times.Store)
+	defer cancel()
+	h := w.cache.hub
+	version, err := h.settle(ctx, &w.marks, hold)
+	for err == nil && w.heed(ctx, version) {
+		version, err = h.settle(ctx, &w.marks, hold)
+	}
+	return ctx.Err() != nil, err
 }
 
 func (w *work) failed(err error) { w.cache.observe(Event{Kind: EventStoreError, Err: err}) }
@@ -283,19 +289,12 @@ func (w *work) release(ctx context.Context, outcome error) {
 	if w.marks.Writer == (Token{}) {
 		w.marks.Writer = newToken() // of a work that had nothing to quarantine
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), times.Store)
-	defer cancel()
 	h := w.cache.hub
-	version, err := h.settle(ctx, &w.marks, hold)
-	for err == nil && w.heed(ctx, version) {
-		version, err = h.settle(ctx, &w.marks, hold)
-	}
-	if err != nil && ctx.Err() != nil {
+	late, err := w.mark(ctx, hold)
+	if err != nil && late {
 		// This process may have been stopped meanwhile, for longer than its own quarantine, and somebody have stored what was
 		// there before the write. Before the caller hears of it, it is tried once more with time of its own.
-		again, cancel := context.WithTimeout(context.WithoutCancel(ctx), times.Store)
-		defer cancel()
-		_, err = h.settle(again, &w.marks, hold)
+		_, err = w.mark(ctx, hold)
 	}
 	if err != nil {
 		w.failed(err)

@@ -132,7 +132,7 @@ func (r *readPlan) announce(ctx context.Context) (version string, ok bool) {
 func (r *readPlan) lead(
 	ctx context.Context, h *hub, l *lookup, lease Lease, version string, f *flight, run runner,
 ) (driver.Rows, error) {
-	landing := false // whether somebody else ends the flight
+	landing := false // the fill ends the flight
 	defer func() {
 		if !landing {
 			h.flights.end(f)
@@ -158,20 +158,24 @@ func (r *readPlan) lead(
 	}
 	// N5: whoever finds the flight from here on may have come after the fill was accepted, and after a write besides.
 	h.flights.withdraw(f)
-	if !h.shared {
-		r.fill(ctx, h, &l.slot, lease, version, row, age, f)
-		return rest, nil
-	}
-	// Nobody waits for a fill across a network. The connection may use its room for the next read meanwhile.
-	slot := l.slot.clone()
-	landing = r.rule.owner.spawn(func() {
+	landing = true
+	r.aside(h, l, func(slot *Slot) {
 		defer h.flights.end(f)
 		r.fill(ctx, h, slot, lease, version, row, age, f)
 	})
-	if !landing {
-		r.fill(ctx, h, slot, lease, version, row, age, f)
-	}
 	return rest, nil
+}
+
+// aside does what a read leaves to be done with its slot. Across a network nobody waits for it, unless there is too much;
+// the connection may use its room for the next read meanwhile.
+func (r *readPlan) aside(h *hub, l *lookup, work func(slot *Slot)) {
+	if h.shared {
+		slot := l.slot.clone()
+		if r.rule.owner.spawn(func() { work(slot) }) {
+			return
+		}
+	}
+	work(&l.slot)
 }
 
 // fill stores a row under a lease.
@@ -202,17 +206,10 @@ func (r *readPlan) isCurrent() bool {
 	return m.database.meaning.Load() == m
 }
 
-// abandon gives a lease back. Across a network nobody waits for it.
+// abandon gives a lease back.
 func (r *readPlan) abandon(ctx context.Context, h *hub, l *lookup, lease Lease) {
 	ctx = context.WithoutCancel(ctx)
-	if !h.shared {
-		r.giveBack(ctx, h, &l.slot, lease)
-		return
-	}
-	slot := l.slot.clone()
-	if !r.rule.owner.spawn(func() { r.giveBack(ctx, h, slot, lease) }) {
-		r.giveBack(ctx, h, slot, lease)
-	}
+	r.aside(h, l, func(slot *Slot) { r.giveBack(ctx, h, slot, lease) })
 }
 
 func (r *readPlan) giveBack(ctx context.Context, h *hub, slot *Slot, lease Lease) {

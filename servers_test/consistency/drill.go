@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/moneyclip/moneyclip/servers_test/servers"
 )
 
 // A drill is one course of events, step by step, in which a step of the protocol matters. Chance comes to it seldom; here it
@@ -67,18 +65,13 @@ var drills = []drill{
 // Drill runs a drill with a store that is whole, or with the mutant of its label.
 func Drill(t testing.TB, d drill, store, mutant string) (*Result, error) {
 	plan := Plan{Name: "drill " + d.label, Store: store, Mutant: mutant, Workers: 3, Threads: 1}
-	r := &round{t: t, plan: plan, dir: t.TempDir(), dsn: servers.Postgres(t), outage: d.outage}
-	r.lease = 10 * time.Second // no drill is about a lease that runs out
-	result := &Result{Plan: plan, Harms: map[string]int{}, Errors: map[string]int{}}
-	db, err := sql.Open("pgx", r.dsn)
+	// No drill is about a lease that runs out.
+	r, result, err := newRound(t, plan, 10*time.Second)
 	if err != nil {
 		return nil, err
 	}
-	defer db.Close()
-	r.db = db
-	if _, err := db.Exec(schema); err != nil {
-		return nil, err
-	}
+	defer r.db.Close()
+	r.outage = d.outage
 	if err := r.openRedis([]fault{{proxy: true, replica: d.replica}}); err != nil {
 		return nil, err
 	}

@@ -232,20 +232,28 @@ func (r *round) replace() error {
 	return nil
 }
 
+// newRound makes a round with a database of its own, and a result that is empty.
+func newRound(t testing.TB, plan Plan, lease time.Duration) (*round, *Result, error) {
+	r := &round{t: t, plan: plan, dir: t.TempDir(), dsn: servers.Postgres(t), lease: lease}
+	db, err := sql.Open("pgx", r.dsn)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := db.Exec(schema); err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	r.db = db
+	return r, &Result{Plan: plan, Harms: map[string]int{}, Errors: map[string]int{}}, nil
+}
+
 // Run runs a round.
 func Run(t testing.TB, plan Plan) (*Result, error) {
 	began := time.Now()
-	r := &round{t: t, plan: plan, dir: t.TempDir(), dsn: servers.Postgres(t), lease: leaseTime}
-	result := &Result{Plan: plan, Harms: map[string]int{}, Errors: map[string]int{}}
-	db, err := sql.Open("pgx", r.dsn)
+	r, result, err := newRound(t, plan, leaseTime)
 	if err != nil {
 		return nil, err
 	}
-	defer db.Close()
-	r.db = db
-	if _, err := db.Exec(schema); err != nil {
-		return nil, err
-	}
+	defer r.db.Close()
 	var running []fault
 	for _, name := range plan.Faults {
 		f, ok := faults[name]

@@ -33,6 +33,7 @@ type run struct {
 	apart         bool // the mirror can not be compared with any longer
 	loose         bool // a step may have had another effect there
 	schemaChanged bool // by a session, which the others learn of by and by
+	full          bool // there are more rows than statements should have to go through
 }
 
 // A handle is the database through a cache.
@@ -75,6 +76,10 @@ func (r *run) script(sc Script) (err error) {
 	for _, st := range sc.Steps {
 		if err := r.step(st); err != nil {
 			return err
+		}
+		if r.full {
+			r.note("-- ended: more than %d rows", maxRows)
+			return nil
 		}
 	}
 	return nil

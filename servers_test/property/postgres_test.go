@@ -69,6 +69,7 @@ func (p *postgresDatabase) Open(s *propertytest.Schema) (*propertytest.Place, er
 		}
 		values := u.Query()
 		values.Set("lock_timeout", timeout)
+		values.Set("statement_timeout", "5000") // triggers that write for each row that triggers write have no end
 		switch mode {
 		case "":
 		case "binary":
@@ -116,9 +117,10 @@ func (*postgresDatabase) Error(err error) string {
 	return numbered.ReplaceAllString(place.ReplaceAllString(fmt.Sprintf("%T %s: %[1]v", err, state(err)), ""), "$1")
 }
 
-// Locked reports whether a lock was not to be had, or a plan is out of date, which each connection finds out for itself.
+// Locked reports whether a lock was not to be had, the time was over, or a plan is out of date, which each connection finds
+// out for itself.
 func (*postgresDatabase) Locked(text string) bool {
-	return strings.Contains(text, "0A000: ERROR: cached plan") || strings.Contains(text, "55P03") || strings.Contains(text, "40P01") ||
+	return strings.Contains(text, "57014") || strings.Contains(text, "0A000: ERROR: cached plan") || strings.Contains(text, "55P03") || strings.Contains(text, "40P01") ||
 		strings.Contains(text, "40001") || strings.Contains(text, "08P01: ERROR: bind message has")
 }
 

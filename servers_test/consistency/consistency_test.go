@@ -49,6 +49,9 @@ func run(t *testing.T, plan Plan) *Result {
 		return nil
 	}
 	plan.Workers, plan.Threads = cmp.Or(plan.Workers, 4), cmp.Or(plan.Threads, 6)
+	if plan.Mutant == "" {
+		plan.Readers = 2
+	}
 	plan.Seed = cmp.Or(plan.Seed, seed)
 	result, err := Run(t, plan)
 	if err != nil {

@@ -20,7 +20,7 @@ type Porcupine struct {
 }
 
 const (
-	maxOperations = 4000 // of one row; above, only the first
+	maxOperations = 4000 // of one row; above, only some of the reads, and if need be only the first
 	maxThinking   = 3 * time.Second
 )
 
@@ -73,6 +73,7 @@ func linearize(records []Record) (p Porcupine) {
 // history makes operations of the records of one row.
 func history(row uint8, records []Record) (list []porcupine.Operation) {
 	slices.SortFunc(records, func(x, y Record) int { return cmp.Compare(x.Start, y.Start) })
+	records = thin(records)
 	last := int64(math.MaxInt64)
 	if len(records) > maxOperations {
 		last = records[maxOperations].Start
@@ -133,4 +134,30 @@ func history(row uint8, records []Record) (list []porcupine.Operation) {
 		}
 	}
 	return list
+}
+
+// thin leaves out reads where there are too many operations. What is left can be put in order if all of it can.
+func thin(records []Record) []Record {
+	isRead := func(r Record) bool { return r.Kind == Read || r.Kind == Direct }
+	reads := 0
+	for _, r := range records {
+		if isRead(r) {
+			reads++
+		}
+	}
+	room := max(1, maxOperations-(len(records)-reads))
+	if reads <= room {
+		return records
+	}
+	some, n := make([]Record, 0, maxOperations), 0
+	for _, r := range records {
+		if isRead(r) {
+			n++
+			if n*room/reads == (n-1)*room/reads {
+				continue
+			}
+		}
+		some = append(some, r)
+	}
+	return some
 }

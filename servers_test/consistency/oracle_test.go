@@ -56,3 +56,34 @@ func TestOracle(t *testing.T) {
 		})
 	}
 }
+
+// Of a long history all writes are looked at, and reads from its beginning to its end.
+func TestThin(t *testing.T) {
+	const writes, reads = 500, 3 * maxOperations
+	var records []Record
+	for i := range int64(writes + reads) {
+		kind := Read
+		if i%((writes+reads)/writes) == 0 {
+			kind = End
+		}
+		records = append(records, Record{Kind: kind, Start: i})
+	}
+	got := thin(records)
+	kept := map[Kind]int{}
+	gap := int64(0)
+	for i, r := range got {
+		kept[r.Kind]++
+		if i > 0 {
+			gap = max(gap, r.Start-got[i-1].Start)
+		}
+	}
+	if len(got) != maxOperations || kept[End] != writes {
+		t.Errorf("got %d operations of which %d writes, want %d, %d", len(got), kept[End], maxOperations, writes)
+	}
+	if last := got[len(got)-1].Start; gap > 10 || last < writes+reads-10 {
+		t.Errorf("got gaps of up to %d and an end at %d, want no more than 10 and the last", gap, last)
+	}
+	if some := records[:maxOperations]; len(thin(some)) != maxOperations {
+		t.Errorf("a short history was thinned")
+	}
+}

@@ -36,6 +36,7 @@ type Plan struct {
 	Faults  []string
 	Workers int
 	Threads int
+	Readers int // more threads, which do nothing but read
 	Hot     bool
 	Load    time.Duration
 	Seed    uint64
@@ -102,7 +103,7 @@ func (r *round) start() (*hand, error) {
 	r.mu.Unlock()
 	setup := Setup{
 		Worker: number, DSN: r.dsn, Journal: filepath.Join(r.dir, fmt.Sprintf("journal-%d", number)), Seed: r.plan.Seed,
-		Store: r.plan.Store, Cluster: r.cluster, Mutant: r.plan.Mutant, FailWrites: !r.outage, Threads: r.plan.Threads, Hot: r.plan.Hot,
+		Store: r.plan.Store, Cluster: r.cluster, Mutant: r.plan.Mutant, FailWrites: !r.outage, Threads: r.plan.Threads, Readers: r.plan.Readers, Hot: r.plan.Hot,
 		Wide:  mutants[r.plan.Mutant].wide,
 		Lease: r.lease, Quarantine: quarantineTime, Unknown: unknownTime, Grace: graceTime,
 		ReadTime: 100 * time.Millisecond, WriteTime: 500 * time.Millisecond,

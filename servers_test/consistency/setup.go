@@ -19,6 +19,7 @@ type Setup struct {
 
 	FailWrites bool
 	Threads    int
+	Readers    int
 	Hot        bool // all is done to few rows, and readers are slow to store them
 	Wide       int  // percent of writes that write all rows; at least 3
 

@@ -124,8 +124,8 @@ func (w *worker) open() (err error) {
 	}
 	w.cached = sql.OpenDB(w.cache.Connector(redirecting{stdlib.GetConnector(*config)}))
 	for _, db := range []*sql.DB{w.cached, w.direct} {
-		db.SetMaxOpenConns(s.Threads + 2)
-		db.SetMaxIdleConns(s.Threads + 2)
+		db.SetMaxOpenConns(s.Threads + s.Readers + 2)
+		db.SetMaxIdleConns(s.Threads + s.Readers + 2)
 	}
 	return nil
 }
@@ -139,7 +139,10 @@ func (w *worker) obey(orders io.Reader) {
 		case "go":
 			w.stop.Store(false)
 			for i := range w.setup.Threads {
-				w.threads.Go(func() { w.work(uint64(i)) })
+				w.threads.Go(func() { w.work(w.random(i)) })
+			}
+			for i := range w.setup.Readers {
+				w.threads.Go(func() { w.look(w.random(w.setup.Threads + i)) })
 			}
 		case "arm":
 			w.points.armed[pointNames[words[1]]].Store(harmNames[words[2]])
@@ -240,9 +243,26 @@ func (w *worker) fresh(id int) int64 {
 	return int64(w.setup.Worker)<<40 | w.count.Add(1)<<8 | int64(id)
 }
 
+// random is for one thread.
+func (w *worker) random(thread int) *rand.Rand {
+	return rand.New(rand.NewPCG(w.setup.Seed, uint64(w.setup.Worker)<<32|uint64(thread)))
+}
+
+// look is what a thread does that only reads. Those that write stand in line for the locks of rows most of the time.
+func (w *worker) look(r *rand.Rand) {
+	for !w.stop.Load() {
+		for range burst {
+			w.readOne(r, w.pick(r), Read)
+		}
+		time.Sleep(time.Duration(r.IntN(10)) * time.Millisecond) // the others need the processors too
+	}
+}
+
+// burst is how many reads a thread that only reads does without a break.
+const burst = 16
+
 // work is what one thread of the program does.
-func (w *worker) work(thread uint64) {
-	r := rand.New(rand.NewPCG(w.setup.Seed, uint64(w.setup.Worker)<<32|thread))
+func (w *worker) work(r *rand.Rand) {
 	for !w.stop.Load() {
 		id := w.pick(r)
 		switch n := r.IntN(100); {

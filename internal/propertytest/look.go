@@ -70,6 +70,10 @@ func (r *run) look(f *Form) error {
 	}
 	f.Dropped += len(dropped)
 	f.Needed += len(needed)
+	if !r.wide {
+		f.KeyDropped += len(dropped)
+		f.KeyNeeded += len(needed)
+	}
 	return nil
 }
 

@@ -40,6 +40,8 @@ type Form struct {
 	// Stored keys that the statements have dropped, and those of them whose answers have changed. Only statements outside
 	// of transactions count; a transaction is of the form "commit".
 	Dropped, Needed int
+	// Of these, by statements that have dropped no rule as a whole.
+	KeyDropped, KeyNeeded int
 
 	// Example is the shortest text.
 	Example string
@@ -85,12 +87,12 @@ func (f *Form) note(x *moneyclip.Explanation, query string, failed bool) {
 	}
 }
 
-// Over is how many times more keys were dropped than had changed. 0: none had.
-func (f *Form) Over() float64 {
-	if f.Needed == 0 {
-		return 0
+// over is how many times more keys were dropped than had changed.
+func over(dropped, needed int) string {
+	if needed == 0 {
+		return "-"
 	}
-	return float64(f.Dropped) / float64(f.Needed)
+	return fmt.Sprintf("%.1f", float64(dropped)/float64(needed))
 }
 
 // Add takes in another report.
@@ -113,6 +115,8 @@ func (r *Report) Add(other *Report) {
 		mine.None += f.None
 		mine.Dropped += f.Dropped
 		mine.Needed += f.Needed
+		mine.KeyDropped += f.KeyDropped
+		mine.KeyNeeded += f.KeyNeeded
 		if f.Example != "" && (mine.Example == "" || len(f.Example) < len(mine.Example)) {
 			mine.Example = f.Example
 		}
@@ -126,14 +130,16 @@ func (r *Report) String() string {
 		"%d cached reads, %d hits (%d%%); %d comparisons; %d mirrors lost\n",
 		r.Database, r.Seed, r.Steps, r.Scripts, r.Failing, 100*r.Failing/max(r.Steps, 1), r.Reads, r.Hits,
 		100*r.Hits/max(r.Reads, 1), r.Compared, r.Lost)
-	fmt.Fprintf(&b, "%-40s %6s %6s %6s | %6s %6s %6s %6s | %8s %8s %6s\n",
-		"form", "n", "fail", "unknown", "exact", "read", "wide", "none", "dropped", "changed", "over")
+	fmt.Fprintf(&b, "%-40s %6s %6s %6s | %6s %6s %6s %6s | %8s %8s %6s | %8s %8s %6s\n",
+		"form", "n", "fail", "unknown", "exact", "read", "wide", "none", "dropped", "changed", "over", "by key", "changed", "over")
 	total := &Form{}
 	for _, name := range slices.Sorted(maps.Keys(r.Forms)) {
 		f := r.Forms[name]
 		f.line(&b, name)
 		total.Dropped += f.Dropped
 		total.Needed += f.Needed
+		total.KeyDropped += f.KeyDropped
+		total.KeyNeeded += f.KeyNeeded
 		total.Statements += f.Statements
 		total.Failing += f.Failing
 		total.Unknown += f.Unknown
@@ -147,12 +153,9 @@ func (r *Report) String() string {
 }
 
 func (f *Form) line(b *strings.Builder, name string) {
-	over := "-"
-	if f.Needed > 0 {
-		over = fmt.Sprintf("%.1f", f.Over())
-	}
-	fmt.Fprintf(b, "%-40s %6d %6d %6d | %6d %6d %6d %6d | %8d %8d %6s\n", name, f.Statements, f.Failing, f.Unknown,
-		f.Exact, f.AfterReading, f.RuleWide, f.None, f.Dropped, f.Needed, over)
+	fmt.Fprintf(b, "%-40s %6d %6d %6d | %6d %6d %6d %6d | %8d %8d %6s | %8d %8d %6s\n", name, f.Statements, f.Failing, f.Unknown,
+		f.Exact, f.AfterReading, f.RuleWide, f.None, f.Dropped, f.Needed, over(f.Dropped, f.Needed),
+		f.KeyDropped, f.KeyNeeded, over(f.KeyDropped, f.KeyNeeded))
 }
 
 // Write puts the report into a folder, under the name of its database.

@@ -33,6 +33,7 @@ type run struct {
 	apart         bool // the mirror can not be compared with any longer
 	loose         bool // a step may have had another effect there
 	schemaChanged bool // by a session, which the others learn of by and by
+	wide          bool // the last step has dropped all keys of a rule
 	full          bool // there are more rows than statements should have to go through
 }
 
@@ -334,6 +335,7 @@ func (r *run) take(st Step, s *session) error {
 	form := st.Form
 	var explanation moneyclip.Explanation
 	var got, want Outcome
+	ruleWide := r.ruleWide()
 	if st.Kind == Statement {
 		explanation = r.explain(s, st)
 		got, want = s.run(st)
@@ -342,6 +344,7 @@ func (r *run) take(st Step, s *session) error {
 		form = st.Kind.String()
 		got, want = s.control(st)
 	}
+	r.wide = r.ruleWide() > ruleWide
 	r.note("%v -- %v", st, got)
 	if err := r.compare(st, got, want); err != nil {
 		return err
@@ -367,6 +370,14 @@ func (r *run) take(st Step, s *session) error {
 		return fmt.Errorf("%w\nafter %v -- %v\n%s", err, st, got, r.explanations(st))
 	}
 	return r.compareTables()
+}
+
+// ruleWide is how often all keys of a rule were dropped.
+func (r *run) ruleWide() (n uint64) {
+	for _, c := range r.caches {
+		n += c.Stats().RuleWide
+	}
+	return n
 }
 
 func (r *run) explain(s *session, st Step) moneyclip.Explanation {

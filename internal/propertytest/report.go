@@ -40,7 +40,7 @@ type Form struct {
 	// Stored keys that the statements have dropped, and those of them whose answers have changed. Only statements outside
 	// of transactions count; a transaction is of the form "commit".
 	Dropped, Needed int
-	// Of these, by statements that have dropped no rule as a whole.
+	// Of these, by statements that have succeeded and have dropped no rule as a whole.
 	KeyDropped, KeyNeeded int
 
 	// Example is the shortest text.

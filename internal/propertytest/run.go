@@ -33,7 +33,7 @@ type run struct {
 	apart         bool // the mirror can not be compared with any longer
 	loose         bool // a step may have had another effect there
 	schemaChanged bool // by a session, which the others learn of by and by
-	wide          bool // the last step has dropped all keys of a rule
+	wide          bool // the last step has dropped all keys of a rule, or has failed
 	full          bool // there are more rows than statements should have to go through
 }
 
@@ -344,7 +344,7 @@ func (r *run) take(st Step, s *session) error {
 		form = st.Kind.String()
 		got, want = s.control(st)
 	}
-	r.wide = r.ruleWide() > ruleWide
+	r.wide = r.ruleWide() > ruleWide || got.Err != ""
 	r.note("%v -- %v", st, got)
 	if err := r.compare(st, got, want); err != nil {
 		return err

@@ -134,6 +134,10 @@ func (b *board) publish(ctx context.Context) error {
 	return nil
 }
 
+// isKnown reports whether a version of the board is the one that is known here. Of no board nothing is known: who has never
+// seen one can not tell that there was none from that it was lost.
+func (b *board) isKnown(version string) bool { return version != "" && version == *b.version.Load() }
+
 // isAt reports whether the board is still at a version.
 func (b *board) isAt(ctx context.Context, version string) bool {
 	now, err := b.store.Release(ctx, &Marks{Board: b.name})

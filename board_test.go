@@ -290,6 +290,18 @@ func TestLostBoard(t *testing.T) {
 	w.wantMiss(t, personQuery, 1)
 }
 
+// A process that has never seen a board can not tell one that was lost from one that there never was.
+func TestLostBoardOfAnother(t *testing.T) {
+	w := newTown(t, []moneyclip.Rule{personRule}, nil)
+	warmed(t, w.fixture, personQuery, 1)
+	w.stores[0].boards.lose()
+	exec(t, w.others[0], "UPDATE people SET name = 'Amy' WHERE id = 1")
+	w.wantMiss(t, personQuery, 1)
+	warmed(t, w.fixture, personQuery, 1)
+	exec(t, w.others[0], "UPDATE people SET name = 'Ada' WHERE id = 1")
+	w.wantMiss(t, personQuery, 1)
+}
+
 // A board that is lost between the lease and the fill takes the fill with it.
 func TestBoardLostDuringRead(t *testing.T) {
 	w := newTown(t, []moneyclip.Rule{personRule}, nil, []moneyclip.Rule{thingsRule})
@@ -502,6 +514,19 @@ func TestBoardAfterOutage(t *testing.T) {
 	w.stores[1].down.Store(false)
 	settled(t, writer.cache)
 	w.wantMiss(t, personQuery, 2) // who knows what else has changed
+}
+
+// What a process writes while the store is out of reach, without ever having seen a board, may be anybody's.
+func TestLostBoardAfterOutage(t *testing.T) {
+	w := newTown(t, []moneyclip.Rule{personRule}, []moneyclip.Rule{thingsRule})
+	writer := w.others[0]
+	warmed(t, w.fixture, personQuery, 1)
+	w.stores[1].down.Store(true)
+	exec(t, writer, "UPDATE people SET name = 'Amy' WHERE id = 1")
+	w.stores[0].boards.lose()
+	w.stores[1].down.Store(false)
+	settled(t, writer.cache)
+	w.wantMiss(t, personQuery, 1)
 }
 
 func settled(t *testing.T, c *moneyclip.Cache) {

@@ -91,7 +91,7 @@ func (h *hub) send(e *entry) error {
 	ctx, cancel := context.WithTimeout(backgroundContext, times.Store)
 	defer cancel()
 	version, err := h.settle(ctx, &e.marks, e.hold)
-	if err == nil && e.marks.Board != "" && version != e.version {
+	if err == nil && e.marks.Board != "" && (version == "" || version != e.version) {
 		_, err = h.settle(ctx, &Marks{Writer: e.marks.Writer, Generations: h.everything()}, e.hold)
 	}
 	return err

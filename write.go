@@ -202,7 +202,7 @@ func (w *work) heed(ctx context.Context, version string) (more bool) {
 		return false
 	}
 	before := len(w.marks.Keys) + len(w.marks.Generations)
-	if version != *b.version.Load() {
+	if !b.isKnown(version) {
 		if err := b.look(ctx); err != nil {
 			w.failed(err)
 			w.blind = true

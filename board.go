@@ -19,8 +19,10 @@ import (
 // the answer.
 //
 // A store may lose a board. Whoever finds none ends the generation of all rules before a new one is made: what was
-// stored under a rule that the new board lacks is good no more. And a reader stores nothing unless the board is the one
-// that it has found its notice on before it asked for the lease.
+// stored under a rule that the new board lacks is good no more. It makes the board only if its claim from before is still
+// there: another process may have made one meanwhile, and stored rows, and that may have been lost too. And a reader stores
+// nothing unless the board is the one that it has found its notice on before it asked for the lease. Package
+// internal/model tries all orders of these steps.
 
 // A board is what this process knows of the board for one database in one namespace.
 type board struct {
@@ -47,6 +49,7 @@ const (
 	noticeMargin  = time.Hour              // that a notice outlives the oldest row of its rule
 	noticeAge     = 10 * time.Minute       // after which a notice is published again; much less than the margin
 	boardPatience = 250 * time.Millisecond // of a reader, the first time that it needs a rule
+	maxClaims     = 5                      // that may be lost, one after the other
 )
 
 func newBoard(store Store, namespace, scope string, s *site) *board {
@@ -102,11 +105,11 @@ func (b *board) publish(ctx context.Context) error {
 	for text, p := range b.own {
 		notices = append(notices, Notice{text, p.life})
 	}
-	got, err := b.store.Publish(ctx, b.name, notices, false)
-	if err == nil && got.Version == "" {
+	got, err := b.store.Publish(ctx, b.name, notices, "")
+	for lost := 0; err == nil && got.Claim != "" && lost < maxClaims; lost++ {
 		// Before anybody writes by a board that lacks what the one before had on it.
 		if _, err = b.store.Release(ctx, &Marks{Writer: newToken(), Generations: []string{everything(b.namespace)}}); err == nil {
-			got, err = b.store.Publish(ctx, b.name, notices, true)
+			got, err = b.store.Publish(ctx, b.name, notices, got.Claim)
 		}
 	}
 	if err == nil && got.Version == "" {

@@ -29,6 +29,7 @@ type boards struct {
 	mu       sync.Mutex
 	notices  map[string]map[string]bool // :: board → notice
 	versions map[string]string
+	claims   map[string]string // :: claim → board
 	count    int
 }
 
@@ -37,6 +38,7 @@ func (b *boards) lose() {
 	defer b.mu.Unlock()
 	clear(b.notices)
 	clear(b.versions)
+	clear(b.claims)
 }
 
 func (b *boards) put(board, notice string) string {
@@ -68,7 +70,7 @@ func (b *boards) only(t *testing.T) string {
 // processes are n views of one store.
 func processes(n int) []*sharedStore {
 	beneath := moneyclip.NewMemStore(1 << 20)
-	b := &boards{notices: map[string]map[string]bool{}, versions: map[string]string{}}
+	b := &boards{notices: map[string]map[string]bool{}, versions: map[string]string{}, claims: map[string]string{}}
 	var all []*sharedStore
 	for range n {
 		all = append(all, &sharedStore{Store: beneath, boards: b})
@@ -146,22 +148,25 @@ func (s *sharedStore) version(marks *moneyclip.Marks) string {
 }
 
 func (s *sharedStore) Publish(
-	_ context.Context, board string, notices []moneyclip.Notice, create bool,
+	_ context.Context, board string, notices []moneyclip.Notice, claim string,
 ) (moneyclip.Board, error) {
 	if err := s.step("publish"); err != nil || s.secret.Load() {
 		return moneyclip.Board{}, errStore
 	}
 	b := s.boards
 	b.mu.Lock()
-	_, there := b.versions[board]
-	if !there && create {
+	if b.versions[board] == "" {
 		b.count++
-		b.versions[board] = fmt.Sprint(b.count)
+		name := fmt.Sprint(b.count)
+		if b.claims[claim] != board {
+			b.claims[name] = board
+			b.mu.Unlock()
+			return moneyclip.Board{Claim: name}, nil
+		}
+		delete(b.claims, claim)
+		b.versions[board] = name
 	}
 	b.mu.Unlock()
-	if !there && !create {
-		return moneyclip.Board{}, nil
-	}
 	for _, n := range notices {
 		b.put(board, n.Text)
 	}
@@ -299,6 +304,43 @@ func TestLostBoardOfAnother(t *testing.T) {
 	w.wantMiss(t, personQuery, 1)
 	warmed(t, w.fixture, personQuery, 1)
 	exec(t, w.others[0], "UPDATE people SET name = 'Ada' WHERE id = 1")
+	w.wantMiss(t, personQuery, 1)
+}
+
+// A process that is about to make a board may find that another one was made and lost meanwhile, with rows that were stored
+// under its rules.
+func TestBoardLostTwice(t *testing.T) {
+	w := newTown(t, []moneyclip.Rule{personRule}, nil, nil)
+	published := 0
+	hook := func(step string) {
+		if step != "publish" {
+			return
+		}
+		if published++; published == 2 { // it has ended the generation
+			warmed(t, w.fixture, personQuery, 1)
+			w.stores[0].boards.lose()
+		}
+	}
+	w.stores[1].before.Store(&hook)
+	exec(t, w.others[0], "UPDATE people SET city = 'Bern' WHERE id = 2")
+	exec(t, w.others[1], "UPDATE people SET name = 'Amy' WHERE id = 1")
+	if published < 3 {
+		t.Errorf("published %d times, want another time for the claim that was lost", published)
+	}
+	w.wantMiss(t, personQuery, 1)
+}
+
+// A store that loses everything at once has no boards. What is written through it drops everything.
+func TestBoardNeverKept(t *testing.T) {
+	w := newTown(t, []moneyclip.Rule{personRule}, nil)
+	warmed(t, w.fixture, personQuery, 1)
+	hook := func(step string) {
+		if step == "publish" {
+			w.stores[0].boards.lose()
+		}
+	}
+	w.stores[1].before.Store(&hook)
+	exec(t, w.others[0], "UPDATE people SET name = 'Amy' WHERE id = 1")
 	w.wantMiss(t, personQuery, 1)
 }
 

@@ -276,7 +276,7 @@ func (m *memStore) Release(_ context.Context, marks *Marks) (string, error) {
 }
 
 // Publish has nobody to tell: all rules of this process are known to it.
-func (m *memStore) Publish(context.Context, string, []Notice, bool) (Board, error) {
+func (m *memStore) Publish(context.Context, string, []Notice, string) (Board, error) {
 	return Board{}, nil
 }
 

@@ -44,9 +44,10 @@ type Store interface {
 	Release(ctx context.Context, marks *Marks) (version string, err error)
 
 	// Publish puts notices on a board, next to those that are there, or renews them, and returns all that are there.
-	// A board that is not there is made only with create; otherwise the Board is empty, and nothing is done. To publish
-	// nothing is to look. A store of one process has no boards: it always returns an empty Board.
-	Publish(ctx context.Context, board string, notices []Notice, create bool) (Board, error)
+	// To publish nothing is to look. Where there is no board nothing is published: a claim to it is left there instead,
+	// and returned. Who comes back with a claim that the store has kept makes the board. A store of one process has no
+	// boards: it always returns an empty Board.
+	Publish(ctx context.Context, board string, notices []Notice, claim string) (Board, error)
 
 	// Shared reports whether other processes use the store too. Then rules are published, and nobody waits for a fill.
 	Shared() bool
@@ -67,6 +68,10 @@ type Board struct {
 	// no board, or not any more, since a store may lose it.
 	Version string
 	Notices []string // their texts, in any order
+
+	// Claim is what to come back with if there is no board. It is lost with all else that the store loses, and never the
+	// same again.
+	Claim string
 }
 
 // A Slot is the place of one select's row set.

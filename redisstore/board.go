@@ -10,11 +10,11 @@ import (
 
 // Publish puts notices on a board.
 func (s *Store) Publish(
-	ctx context.Context, board string, notices []moneyclip.Notice, create bool,
+	ctx context.Context, board string, notices []moneyclip.Notice, claim string,
 ) (moneyclip.Board, error) {
 	ctx, cancel := patience(ctx, s.WriteTimeout)
 	defer cancel()
-	args := []any{newVersion(), create}
+	args := []any{newVersion(), claim}
 	for _, n := range notices {
 		args = append(args, milliseconds(n.Life), n.Text)
 	}
@@ -40,8 +40,11 @@ func parseBoard(got any) (moneyclip.Board, error) {
 			return moneyclip.Board{}, failed("publish", errAnswer)
 		}
 	}
-	if len(texts) == 0 {
-		return moneyclip.Board{}, nil
+	switch {
+	case len(texts) == 2 && texts[0] == "" && texts[1] != "":
+		return moneyclip.Board{Claim: texts[1]}, nil
+	case len(texts) == 0 || texts[0] == "":
+		return moneyclip.Board{}, failed("publish", errAnswer)
 	}
 	return moneyclip.Board{Version: texts[0], Notices: texts[1:]}, nil
 }

@@ -1,12 +1,17 @@
 #!lua
--- Puts notices on a board. KEYS: the board. ARGV: a version that never was, whether the board may be made, and for each
--- notice its life and its text. Returns the version and all texts, or nothing if there is no board.
+-- Puts notices on a board. KEYS: the board. ARGV: a version that never was, a claim or nothing, and for each notice its life
+-- and its text. Returns the version and all texts; if there is no board, an empty version and a claim to it.
 local board = KEYS[1]
 local version = field(board, 'version')
 local changed = not version
 if not version then
-  if ARGV[2] ~= '1' then return {} end
-  redis.call('DEL', board) -- a version that was lost, and with it what it said
+  -- A claim that is not there was lost, and with it what stood on a board meanwhile: the rows of its rules must go first.
+  if ARGV[2] == '' or not field(board, 'c:' .. ARGV[2]) then
+    redis.call('HSET', board, 'c:' .. ARGV[1], '')
+    outlive(board, now + day)
+    return { '', ARGV[1] }
+  end
+  keep(board, 'version', ARGV[1], now + day) -- and nothing else: not a notice whose version was lost, no other claims
 end
 local last = now
 for i = 3, #ARGV, 2 do

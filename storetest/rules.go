@@ -53,6 +53,7 @@ var tests = []struct {
 	{"ReleaseWithoutQuarantine", releaseWithoutQuarantine},
 	{"NoMarks", noMarks},
 	{"NoBoard", noBoard},
+	{"BoardClaims", boardClaims},
 	{"Board", boardChanges},
 	{"BoardOfMarks", boardOfMarks},
 	{"BoardRunsOut", boardRunsOut},
@@ -570,14 +571,27 @@ func noMarks(s *suite) {
 	s.wantGet(s.slot("k"), row(1))
 }
 
-func (s *suite) publish(name string, create bool, notices ...moneyclip.Notice) moneyclip.Board {
+func (s *suite) publish(name string, claim string, notices ...moneyclip.Notice) moneyclip.Board {
 	s.Helper()
-	b, err := s.store.Publish(s.Context(), s.prefix+name, notices, create)
+	b, err := s.store.Publish(s.Context(), s.prefix+name, notices, claim)
 	if err != nil {
 		s.Fatalf("Publish: %v", err)
 	}
+	if b.Claim != "" && (b.Version != "" || len(b.Notices) != 0) {
+		s.Fatalf("got %v, a claim to a board that is there", b)
+	}
 	slices.Sort(b.Notices)
 	return b
+}
+
+// create publishes on a board that is not there.
+func (s *suite) create(name string, notices ...moneyclip.Notice) moneyclip.Board {
+	s.Helper()
+	claim := s.publish(name, "", notices...).Claim
+	if claim == "" {
+		s.Fatal("got no claim to a board that is not there")
+	}
+	return s.publish(name, claim, notices...)
 }
 
 // wantBoard returns the version of a board that says what is wanted.
@@ -596,14 +610,32 @@ func (s *suite) needsBoards() {
 	}
 }
 
-// A board is made only by who says so. A store that nobody else uses has none.
+// A store that nobody else uses has no boards.
 func noBoard(s *suite) {
 	notice := moneyclip.Notice{Text: "a", Life: long}
-	if b := s.publish("b", false, notice); b.Version != "" || len(b.Notices) != 0 {
-		s.Fatalf("got %v, want nothing: there is no board", b)
+	b := s.publish("b", "", notice)
+	if b.Version != "" || len(b.Notices) != 0 || b.Claim == "" == s.store.Shared() {
+		s.Fatalf("got %v, want at most a claim: there is no board", b)
 	}
-	if b := s.publish("b", true, notice); !s.store.Shared() && (b.Version != "" || len(b.Notices) != 0) {
-		s.Fatalf("got %v, want nothing: nobody else uses the store", b)
+	if b := s.publish("b", "what", notice); b.Version != "" || b.Claim == "" == s.store.Shared() {
+		s.Fatalf("got %v, want at most a claim: nobody has got the other", b)
+	}
+}
+
+// A board is made by the first who comes back with a claim to it, and the others find it.
+func boardClaims(s *suite) {
+	s.needsBoards()
+	a, b := moneyclip.Notice{Text: "a", Life: long}, moneyclip.Notice{Text: "b", Life: long}
+	one, two := s.publish("b", "", a).Claim, s.publish("b", "", b).Claim
+	if one == "" || two == "" || one == two {
+		s.Fatalf("got the claims %q and %q, want two", one, two)
+	}
+	if got := s.publish("another", one); got.Version != "" {
+		s.Fatalf("got %v for the claim to another board", got)
+	}
+	v := s.wantBoard(s.publish("b", two, b), "b")
+	if got := s.wantBoard(s.publish("b", one, a), "a", "b"); got == v {
+		s.Fatalf("got version %q, want another one", got)
 	}
 }
 
@@ -626,14 +658,14 @@ func boardChanges(s *suite) {
 		}
 	}
 	a, b := moneyclip.Notice{Text: "a", Life: long}, moneyclip.Notice{Text: "b\x00\xff", Life: long}
-	v := fresh(s.wantBoard(s.publish("b", true)))
-	same(s.wantBoard(s.publish("b", false)), v)
-	v = fresh(s.wantBoard(s.publish("b", false, a), "a"))
-	same(s.wantBoard(s.publish("b", true, a), "a"), v)
-	v = fresh(s.wantBoard(s.publish("b", false, b, a), "a", b.Text))
-	same(s.wantBoard(s.publish("b", false, b), "a", b.Text), v)
-	fresh(s.wantBoard(s.publish("another", true, a), "a"))
-	same(s.wantBoard(s.publish("b", false), "a", b.Text), v)
+	v := fresh(s.wantBoard(s.create("b")))
+	same(s.wantBoard(s.publish("b", "")), v)
+	v = fresh(s.wantBoard(s.publish("b", "", a), "a"))
+	same(s.wantBoard(s.publish("b", "", a), "a"), v)
+	v = fresh(s.wantBoard(s.publish("b", "", b, a), "a", b.Text))
+	same(s.wantBoard(s.publish("b", "", b), "a", b.Text), v)
+	fresh(s.wantBoard(s.create("another", a), "a"))
+	same(s.wantBoard(s.publish("b", ""), "a", b.Text), v)
 }
 
 // Who quarantines and releases learns the version, also if he touches nothing.
@@ -656,17 +688,17 @@ func boardOfMarks(s *suite) {
 		}
 	}
 	want("")
-	want(s.publish("b", true).Version)
-	want(s.publish("b", false, moneyclip.Notice{Text: "a", Life: long}).Version)
+	want(s.create("b").Version)
+	want(s.publish("b", "", moneyclip.Notice{Text: "a", Life: long}).Version)
 }
 
 // A notice that was not renewed is gone.
 func boardRunsOut(s *suite) {
 	s.needsBoards()
-	v := s.wantBoard(s.publish("b", true, moneyclip.Notice{Text: "a", Life: s.tick}, moneyclip.Notice{Text: "b", Life: long}), "a", "b")
-	s.publish("b", false, moneyclip.Notice{Text: "b", Life: s.tick}) // does not shorten its life
+	v := s.wantBoard(s.create("b", moneyclip.Notice{Text: "a", Life: s.tick}, moneyclip.Notice{Text: "b", Life: long}), "a", "b")
+	s.publish("b", "", moneyclip.Notice{Text: "b", Life: s.tick}) // does not shorten its life
 	s.outlive()
-	if got := s.wantBoard(s.publish("b", false), "b"); got == v {
+	if got := s.wantBoard(s.publish("b", ""), "b"); got == v {
 		s.Fatalf("got version %q, want another one: a notice is gone", got)
 	}
 }

@@ -22,8 +22,16 @@ func TestDrills(t *testing.T) {
 		}
 		t.Run(d.label, func(t *testing.T) {
 			t.Parallel()
-			r := drillOnce(t, d, "miniature", d.label)
-			if r.P1+r.P2+r.Phantoms+len(r.Stuck) == 0 {
+			// On a busy machine what a drill waits for may come too late. The whole store has no such excuse.
+			const tries = 3
+			noticed := false
+			for range tries {
+				r := drillOnce(t, d, "miniature", d.label)
+				if noticed = r.P1+r.P2+r.Phantoms+len(r.Stuck) > 0; noticed {
+					break
+				}
+			}
+			if !noticed {
 				t.Errorf("nobody has noticed: %s", mutants[d.label].what)
 			}
 			if slices.ContainsFunc(drills[:i], func(other drill) bool { return other.steps == d.steps }) && len(chosen) == 0 {

@@ -4,6 +4,7 @@ package consistency
 
 import (
 	"context"
+	"crypto/rand"
 	_ "embed"
 	"errors"
 	"strings"
@@ -140,14 +141,17 @@ func (m *miniature) mark(ctx context.Context, step string, marks *moneyclip.Mark
 	return reply[1], nil
 }
 
-func (m *miniature) Publish(ctx context.Context, board string, notices []moneyclip.Notice, create bool) (moneyclip.Board, error) {
-	args := []any{create}
+func (m *miniature) Publish(ctx context.Context, board string, notices []moneyclip.Notice, claim string) (moneyclip.Board, error) {
+	args := []any{claim, rand.Text()}
 	for _, n := range notices {
 		args = append(args, n.Text, n.Life.Milliseconds())
 	}
 	reply, err := m.run(ctx, m.write, "publish", []string{"m:b:" + board}, args...)
-	if err != nil || reply[1] == "" {
+	if err != nil {
 		return moneyclip.Board{}, err
+	}
+	if reply[0] == "claim" {
+		return moneyclip.Board{Claim: reply[1]}, nil
 	}
 	return moneyclip.Board{Version: reply[1], Notices: reply[2:]}, nil
 }

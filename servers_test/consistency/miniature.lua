@@ -180,15 +180,21 @@ if step == 'quarantine' or step == 'release' then
 end
 
 if step == 'publish' then
-  if redis.call('EXISTS', K) == 0 and ARGV[3] ~= '1' then return {'none', ''} end
-  local changed = redis.call('EXISTS', K) == 0
+  local changed = redis.call('HEXISTS', K, 'version') == 0
+  if changed then
+    if redis.call('HDEL', K, 'c:' .. ARGV[3]) == 0 then
+      redis.call('HSET', K, 'c:' .. ARGV[4], '')
+      return {'claim', ARGV[4]}
+    end
+    redis.call('DEL', K)
+  end
   for _, f in ipairs(fields(K, 'n:')) do
     if tonumber(f[2]) <= now then
       redis.call('HDEL', K, f[1])
       changed = true
     end
   end
-  for i = 4, #ARGV, 2 do
+  for i = 5, #ARGV, 2 do
     if redis.call('HSET', K, 'n:' .. ARGV[i], now + ARGV[i + 1]) == 1 then changed = true end
   end
   if changed then redis.call('HSET', K, 'version', time[1] .. '.' .. time[2] .. '.' .. (epoch() or '')) end

@@ -93,7 +93,7 @@ func TestRoundTrips(t *testing.T) {
 		counter.want(t, "Release", "evalsha hget")
 		must(t, s.Abandon(t.Context(), one, lease(t, s, one)))
 		counter.want(t, "Lease, Abandon", "evalsha", "evalsha")
-		must1(s.Publish(t.Context(), marks.Board, nil, true))
+		publish(t, s, marks.Board)
 		counter.want(t, "Publish", "evalsha")
 		quarantine(t, s, &moneyclip.Marks{Writer: token()})
 		counter.want(t, "Quarantine of nothing")
@@ -103,7 +103,7 @@ func TestRoundTrips(t *testing.T) {
 	quarantine(t, s, marks)
 	release(t, s, marks)
 	must(t, s.Abandon(t.Context(), one, lease(t, s, one)))
-	must1(s.Publish(t.Context(), marks.Board, nil, true))
+	publish(t, s, marks.Board)
 	run()
 }
 
@@ -168,9 +168,32 @@ func TestScriptsForgotten(t *testing.T) {
 	flush()
 	must(t, s.Abandon(t.Context(), one, lease(t, s, one)))
 	flush()
-	board := must1(s.Publish(t.Context(), marks.Board, []moneyclip.Notice{{Text: "a", Life: time.Hour}}, true))
+	board := publish(t, s, marks.Board, moneyclip.Notice{Text: "a", Life: time.Hour})
 	if len(board.Notices) != 1 {
 		t.Errorf("got the notices %q, want one", board.Notices)
+	}
+}
+
+// A claim that the server has lost makes no board: another one may have been made and lost meanwhile.
+func TestClaimLost(t *testing.T) {
+	t.Parallel()
+	c := client(t, servers.Redis(t))
+	s := patient(c)
+	notice := []moneyclip.Notice{{Text: "a", Life: time.Hour}}
+	board := func(claim string) moneyclip.Board {
+		return must1(s.Publish(t.Context(), "moneyclip:db:board", notice, claim))
+	}
+	lost := board("").Claim
+	publish(t, s, "moneyclip:db:board")
+	if n := must1(c.Del(t.Context(), "moneyclip:{board}:db:board").Result()); n != 1 {
+		t.Fatal("there was no board to lose")
+	}
+	again := board(lost)
+	if again.Version != "" || again.Claim == "" || again.Claim == lost {
+		t.Fatalf("got %v, want another claim", again)
+	}
+	if got := board(again.Claim); got.Version == "" || len(got.Notices) != 1 {
+		t.Errorf("got %v, want a board", got)
 	}
 }
 
@@ -460,9 +483,9 @@ func TestACL(t *testing.T) {
 	g := must1(s.Lease(t.Context(), one, token(), time.Minute, true))
 	must1(s.Fill(t.Context(), one, g.Lease, row(2), forLong))
 	wantHit(t, s, one, 2)
-	must1(s.Publish(t.Context(), marks.Board, []moneyclip.Notice{{Text: "a", Life: time.Millisecond}}, true))
+	publish(t, s, marks.Board, moneyclip.Notice{Text: "a", Life: time.Millisecond})
 	time.Sleep(5 * time.Millisecond)
-	must1(s.Publish(t.Context(), marks.Board, nil, false))
+	publish(t, s, marks.Board)
 	quarantine(t, s, marks)
 	quarantine(t, s, writer(one))
 	release(t, s, marks)
@@ -561,9 +584,9 @@ func TestExpiry(t *testing.T) {
 	if d := must1(c.PTTL(t.Context(), key).Result()); d < 59*time.Minute {
 		t.Errorf("the key lives for %v, although its row was renewed for an hour", d)
 	}
-	must1(s.Publish(t.Context(), "moneyclip:db:board", nil, true))
+	publish(t, s, "moneyclip:db:board")
 	check("a board")
-	must1(s.Publish(t.Context(), "moneyclip:db:board", []moneyclip.Notice{{Text: "a", Life: 1000 * time.Hour}}, true))
+	publish(t, s, "moneyclip:db:board", moneyclip.Notice{Text: "a", Life: 1000 * time.Hour})
 	check("a notice")
 	if d := must1(c.PTTL(t.Context(), "moneyclip:{board}:db:board").Result()); d < 1000*time.Hour {
 		t.Errorf("the board lives for %v, its notice for 1000 h", d)

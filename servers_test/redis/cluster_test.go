@@ -205,7 +205,7 @@ func TestClusterBoardComesLast(t *testing.T) {
 	}
 	marks := writer(away)
 	marks.Board = board
-	old := must1(other.Publish(ctx, board, nil, true)).Version
+	old := publish(t, other, board).Version
 	quarantine(t, s, marks)
 	hangs := c.nodes[nodeOf(redisKeys(t, c.client, away).key)]
 	hangs.Pause(t)
@@ -219,7 +219,7 @@ func TestClusterBoardComesLast(t *testing.T) {
 		done <- answer{version, err}
 	}()
 	time.Sleep(300 * time.Millisecond) // for a store that would not wait
-	now := must1(other.Publish(ctx, board, []moneyclip.Notice{{Text: "a", Life: time.Hour}}, false)).Version
+	now := publish(t, other, board, moneyclip.Notice{Text: "a", Life: time.Hour}).Version
 	hangs.Resume(t)
 	if got := <-done; got.err != nil || got.version != now || now == old {
 		t.Errorf("Quarantine: got version %q, %v, want %q: it was %q before", got.version, got.err, now, old)

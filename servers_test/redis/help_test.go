@@ -68,6 +68,19 @@ func lease(t *testing.T, s moneyclip.Store, at *moneyclip.Slot) moneyclip.Lease 
 	return g.Lease
 }
 
+// publish publishes notices, on a board that is made if it is not there.
+func publish(t *testing.T, s moneyclip.Store, board string, notices ...moneyclip.Notice) moneyclip.Board {
+	t.Helper()
+	b := must1(s.Publish(t.Context(), board, notices, ""))
+	if b.Claim != "" {
+		b = must1(s.Publish(t.Context(), board, notices, b.Claim))
+	}
+	if b.Version == "" {
+		t.Fatalf("got the board %v, want one with a version", b)
+	}
+	return b
+}
+
 func wantBypass(t *testing.T, s moneyclip.Store, at *moneyclip.Slot) {
 	t.Helper()
 	g, err := s.Lease(t.Context(), at, token(), time.Minute, false)

@@ -92,7 +92,7 @@ type hand struct {
 const (
 	leaseTime      = 400 * time.Millisecond
 	quarantineTime = 400 * time.Millisecond
-	unknownTime    = 1500 * time.Millisecond // longer than any lock is held
+	unknownTime    = 1500 * time.Millisecond // longer than the database lets a statement take
 	graceTime      = 600 * time.Millisecond
 )
 

@@ -101,6 +101,8 @@ func (w *worker) open() (err error) {
 		return err
 	}
 	w.direct = sql.OpenDB(stdlib.GetConnector(*config))
+	// What a lost connection leaves behind in the line for a lock is over before the quarantine of its write is.
+	config.RuntimeParams["statement_timeout"] = fmt.Sprint((s.Unknown * 4 / 5).Milliseconds())
 	dial := config.DialFunc
 	config.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := dial(ctx, network, addr)

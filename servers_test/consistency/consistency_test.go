@@ -18,7 +18,8 @@ import (
 
 // MONEYCLIP_CONSISTENCY names a folder: then every fault and every pair of faults is tried and every mutant, for
 // MONEYCLIP_LOAD (30s) each. What is in the folder already is not done again, and the report is made of all that is there.
-// MONEYCLIP_ONLY names the faults of one round instead: "kills locks".
+// MONEYCLIP_ONLY names the faults of one round instead: "kills locks". MONEYCLIP_PART is a word by which one run is told from
+// another, so that what one has done the other does too.
 var (
 	folder = os.Getenv("MONEYCLIP_CONSISTENCY")
 	only   = os.Getenv("MONEYCLIP_ONLY")
@@ -45,6 +46,9 @@ func load(ordinary time.Duration) time.Duration {
 func run(t *testing.T, plan Plan) *Result {
 	t.Helper()
 	plan.Name = cmp.Or(plan.Name, plan.Store+" "+cmp.Or(strings.Join(plan.Faults, "+"), "none"))
+	if part := os.Getenv("MONEYCLIP_PART"); part != "" {
+		plan.Name += " " + part
+	}
 	if folder != "" && isSaved(folder, plan.Name) {
 		return nil
 	}
@@ -192,16 +196,16 @@ func TestControl(t *testing.T) {
 	}
 }
 
-// The report is made of what is in the folder.
+// The report is made of what is in the folder, and of what it said before.
 func TestReport(t *testing.T) {
 	if folder == "" {
 		t.Skip("MONEYCLIP_CONSISTENCY is not set")
 	}
-	report, err := readReport(folder)
+	path := cmp.Or(os.Getenv("MONEYCLIP_REPORT"), filepath.Join(folder, "report", "consistency"))
+	report, err := readReport(path, folder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := cmp.Or(os.Getenv("MONEYCLIP_REPORT"), filepath.Join(folder, "report", "consistency"))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}

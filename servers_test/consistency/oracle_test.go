@@ -2,7 +2,11 @@
 
 package consistency
 
-import "testing"
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+)
 
 // A history is judged as the promise says.
 func TestOracle(t *testing.T) {
@@ -85,5 +89,45 @@ func TestThin(t *testing.T) {
 	}
 	if some := records[:maxOperations]; len(thin(some)) != maxOperations {
 		t.Errorf("a short history was thinned")
+	}
+}
+
+// A report has the rounds of a folder and those of the report before, each once.
+func TestReportOfReports(t *testing.T) {
+	round := func(name, mutant string, reads, p1 int, faults ...string) *Result {
+		return &Result{Plan: Plan{Name: name, Mutant: mutant, Faults: faults}, Verdict: Verdict{Reads: reads, P1: p1, Bound: int64(p1)}}
+	}
+	path := filepath.Join(t.TempDir(), "report")
+	for _, part := range []struct {
+		rounds []*Result
+		reads  int
+	}{
+		{[]*Result{round("one", "", 10, 0), round("two", "", 20, 1, "kills")}, 30},
+		{[]*Result{round("two", "", 25, 0, "kills"), round("three", "", 40, 0, "kills", "locks"), round("four", "N1", 80, 9)}, 75},
+	} {
+		dir := t.TempDir()
+		for _, r := range part.rounds {
+			if err := r.save(dir); err != nil {
+				t.Fatal(err)
+			}
+		}
+		report, err := readReport(path, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.Reads != part.reads {
+			t.Errorf("got %d reads, want %d", report.Reads, part.reads)
+		}
+		if err := report.write(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report, err := readReport(path, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Line{{Fault: "kills", Rounds: 2, Reads: 65}, {Fault: "locks", Rounds: 1, Reads: 40}, {Fault: "none", Rounds: 1, Reads: 10}}
+	if !slices.Equal(report.ByFault, want) || len(report.Rounds) != 4 {
+		t.Errorf("got %+v of %d rounds, want %+v", report.ByFault, len(report.Rounds), want)
 	}
 }

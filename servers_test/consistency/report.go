@@ -51,14 +51,24 @@ func isSaved(dir, round string) bool {
 	return err == nil
 }
 
-// readReport reads what was saved.
-func readReport(dir string) (*Report, error) {
+// readReport makes a report of the rounds that were saved, and of those that an earlier report has besides.
+func readReport(path, dir string) (*Report, error) {
+	rounds := map[string]Summary{}
+	text, err := os.ReadFile(path + ".json")
+	if err == nil {
+		before := &Report{}
+		err = json.Unmarshal(text, before)
+		for _, s := range before.Rounds {
+			rounds[s.Name] = s
+		}
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
 	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
 		return nil, err
 	}
-	report := &Report{}
-	lines := map[string]*Line{}
 	for _, f := range files {
 		text, err := os.ReadFile(f)
 		if err != nil {
@@ -71,6 +81,17 @@ func readReport(dir string) (*Report, error) {
 		if s.Result == nil {
 			return nil, errors.New(f + " is not a round's")
 		}
+		rounds[s.Name] = s
+	}
+	return sum(rounds), nil
+}
+
+// sum adds rounds up. Those of mutants are not counted.
+func sum(rounds map[string]Summary) *Report {
+	report := &Report{}
+	lines := map[string]*Line{}
+	for _, name := range slices.Sorted(maps.Keys(rounds)) {
+		s := rounds[name]
 		report.Rounds = append(report.Rounds, s)
 		if s.Mutant != "" {
 			continue
@@ -104,7 +125,7 @@ func readReport(dir string) (*Report, error) {
 	for _, name := range slices.Sorted(maps.Keys(lines)) {
 		report.ByFault = append(report.ByFault, *lines[name])
 	}
-	return report, nil
+	return report
 }
 
 // write writes the report and its picture.

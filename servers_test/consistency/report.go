@@ -149,14 +149,15 @@ func (r *Report) picture() string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="12">`+"\n",
-		left+width+330, (len(r.ByFault)+2)*height)
+		left+width+460, (len(r.ByFault)+2)*height)
 	b.WriteString(`<rect width="100%" height="100%" fill="#fff"/>` + "\n")
 	at := func(x, y int, anchor, fill, text string) {
 		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="%s" fill="%s">%s</text>`+"\n", x, y, anchor, fill, text)
 	}
 	at(left, 16, "start", "#333", "reads checked")
 	at(left+width+110, 16, "end", "#333", "faults injected")
-	at(left+width+310, 16, "end", "#333", "rounds with a violation")
+	at(left+width+250, 16, "end", "#333", "longest staleness")
+	at(left+width+440, 16, "end", "#333", "rounds with a violation")
 	for i, l := range r.ByFault {
 		y := (i + 1) * height
 		at(left-8, y+15, "end", "#333", l.Fault)
@@ -168,11 +169,12 @@ func (r *Report) picture() string {
 			at(left+w+6, y+15, "start", "#333", fmt.Sprint(l.Reads))
 		}
 		at(left+width+110, y+15, "end", "#333", fmt.Sprint(l.Injected))
+		at(left+width+250, y+15, "end", "#333", fmt.Sprintf("%d ms", l.Longest/1e6))
 		fill := "#2f7d4f"
 		if l.Violations > 0 {
 			fill = "#b3261e"
 		}
-		at(left+width+310, y+15, "end", fill, fmt.Sprintf("%d of %d", l.Violations, l.Rounds))
+		at(left+width+440, y+15, "end", fill, fmt.Sprintf("%d of %d", l.Violations, l.Rounds))
 	}
 	b.WriteString("</svg>\n")
 	return b.String()

@@ -18,18 +18,20 @@ local function field(key, name)
 end
 
 -- A set of quarantines is one text: the writer's 16 bytes and the deadline of each. live leaves out those that have run
--- out, and the one writer's; it returns the last deadline too. N4: a set and not a flag, for the first writer that is
--- done must not free what the second still needs.
+-- out, and the one writer's; it returns the last deadline and the one writer's own too. N4: a set and not a flag, for the
+-- first writer that is done must not free what the second still needs.
 local function live(set, but)
-  local kept, last = {}, 0
+  local kept, last, own = {}, 0, 0
   for at = 1, #(set or ''), 29 do
     local till = tonumber(set:sub(at + 16, at + 28)) or 0
-    if till > now and set:sub(at, at + 15) ~= but then
+    if set:sub(at, at + 15) == but then
+      own = till
+    elseif till > now then
       kept[#kept + 1] = set:sub(at, at + 28)
       last = math.max(last, till)
     end
   end
-  return table.concat(kept), last
+  return table.concat(kept), last, own
 end
 
 -- keep drops all fields of a key but one, which is put there first: while a slot of a cluster moves, a script may not put

@@ -19,7 +19,7 @@ func (s *Store) Quarantine(ctx context.Context, marks *moneyclip.Marks, d time.D
 	if len(marks.Keys) > 0 || len(marks.Generations) > 0 {
 		s.held.add(marks, d)
 	}
-	return s.deliver(ctx, "quarantine", quarantineOrders(marks, d), marks.Board)
+	return s.deliver(ctx, "quarantine", quarantineOrders(marks, d, false), marks.Board)
 }
 
 // Release ends the writer's quarantine.
@@ -43,8 +43,8 @@ type order struct {
 	asking   bool        // that one does not have the key yet
 }
 
-func quarantineOrders(marks *moneyclip.Marks, d time.Duration) []*order {
-	return orders(marks, quarantineScript, quarantineRuleScript, string(marks.Writer[:]), milliseconds(d))
+func quarantineOrders(marks *moneyclip.Marks, d time.Duration, back bool) []*order {
+	return orders(marks, quarantineScript, quarantineRuleScript, string(marks.Writer[:]), milliseconds(d), back)
 }
 
 func releaseOrders(marks *moneyclip.Marks) []*order {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -452,21 +453,104 @@ func TestReadOnly(t *testing.T) {
 	wantHit(t, s, one, 2)
 }
 
+// A gate is a dialer whose connections wait before they send what the gate is shut for.
+type gate struct {
+	mu      sync.Mutex
+	shut    string
+	reached chan struct{} // closed when something waits
+	opened  chan struct{}
+}
+
+func (g *gate) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	return gatedConn{conn, g}, err
+}
+
+// close has the first piece wait that holds a text.
+func (g *gate) close(text string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shut, g.reached, g.opened = text, make(chan struct{}), make(chan struct{})
+}
+
+type gatedConn struct {
+	net.Conn
+	gate *gate
+}
+
+func (c gatedConn) Write(b []byte) (int, error) {
+	c.gate.mu.Lock()
+	waits := c.gate.shut != "" && strings.Contains(string(b), c.gate.shut)
+	if waits {
+		c.gate.shut = ""
+		close(c.gate.reached)
+	}
+	opened := c.gate.opened
+	c.gate.mu.Unlock()
+	if waits {
+		<-opened
+	}
+	return c.Conn.Write(b)
+}
+
+// A quarantine is put back because the server is another one, and its writer makes it longer meanwhile: the shorter one
+// that comes late does not end the longer one.
+func TestPutBackIsNoEnd(t *testing.T) {
+	t.Parallel()
+	g := &gate{}
+	c := redis.NewClient(&redis.Options{Addr: servers.Redis(t).Addr, Dialer: g.dial})
+	defer c.Close()
+	admin := client(t, &servers.RedisServer{Addr: c.Options().Addr})
+	s := patient(c)
+	one, wide := slot("k"), slot("l")
+	wide.Generations[0] = "moneyclip:db:@other"
+	marks := writer(one)
+	marks.Generations = wide.Generations[:1]
+	put(t, s, one, 1)
+	const short = 3 * time.Second
+	must1(s.Quarantine(t.Context(), marks, short))
+	g.close("evalsha")
+	must(t, admin.Do(t.Context(), "debug", "change-repl-id").Err())
+	<-g.reached
+	quarantine(t, s, marks)
+	close(g.opened)
+	// It has come through when a release, which waits for it, has.
+	last := *marks
+	last.Keys, last.Generations = nil, nil
+	release(t, s, &last)
+	key, now := redisKeys(t, admin, one), must1(admin.Time(t.Context()).Result())
+	for _, set := range []string{
+		must1(admin.HGet(t.Context(), key.key, "q").Result()),
+		must1(admin.HGet(t.Context(), key.generations, "q:"+wide.Generations[0]).Result()),
+	} {
+		till, err := strconv.ParseInt(set[16:], 10, 64)
+		if err != nil || time.UnixMilli(till).Sub(now) < 2*short {
+			t.Errorf("the quarantine ends in %v (%v), although it was made to last for a minute", time.UnixMilli(till).Sub(now), err)
+		}
+	}
+	wantBypass(t, s, one)
+	wantBypass(t, s, wide)
+}
+
+// documented is the command in doc.go that makes a user.
+func documented(t *testing.T) (args []any) {
+	t.Helper()
+	text := string(must1(os.ReadFile("../../redisstore/doc.go")))
+	line := regexp.MustCompile(`(?s)ACL SETUSER.*?\n//\n`).FindString(text)
+	for _, word := range strings.Fields(strings.ReplaceAll(line, "//", "")) {
+		args = append(args, word)
+	}
+	if len(args) < 10 {
+		t.Fatalf("doc.go has no such line: %q", line)
+	}
+	return args
+}
+
 // What doc.go says that a user needs is what it needs.
 func TestACL(t *testing.T) {
 	t.Parallel()
-	text := string(must1(os.ReadFile("../../redisstore/doc.go")))
-	line := regexp.MustCompile(`(?s)ACL SETUSER.*?\n//\n`).FindString(text)
-	words := strings.Fields(strings.ReplaceAll(line, "//", ""))
-	if len(words) < 10 {
-		t.Fatalf("doc.go has no such line: %q", line)
-	}
 	admin := client(t, servers.Redis(t))
-	args := make([]any, len(words))
-	for i, w := range words {
-		args[i] = w
-	}
-	must(t, admin.Do(t.Context(), args...).Err())
+	must(t, admin.Do(t.Context(), documented(t)...).Err())
 	c := redis.NewClient(&redis.Options{Addr: admin.Options().Addr, Username: "moneyclip", Password: "password"})
 	defer c.Close()
 	s := patient(c)

@@ -2,6 +2,8 @@ package servers_test
 
 import (
 	"bufio"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"strings"
@@ -88,5 +90,43 @@ func TestRedisClusterNode(t *testing.T) {
 	wantAnswer(t, s, "CLUSTER ADDSLOTSRANGE 0 16383", "+OK")
 	if s.BusPort == "" {
 		t.Error("the node has no port for others")
+	}
+}
+
+func TestSentinel(t *testing.T) {
+	t.Parallel()
+	master := servers.Redis(t)
+	s := servers.Sentinel(t, master, "sentinel down-after-milliseconds mymaster=1000")
+	if got := ask(t, s, "SENTINEL CKQUORUM mymaster"); !strings.HasPrefix(got, "-NOQUORUM") {
+		t.Errorf("got %q of a Sentinel that is alone and needs another one", got)
+	}
+	s.Kill(t)
+	s.Start(t)
+	if got := ask(t, s, "SENTINEL GET-MASTER-ADDR-BY-NAME mymaster"); got != "*2" {
+		t.Errorf("got %q, want the master's host and port", got)
+	}
+}
+
+func TestRedisTLS(t *testing.T) {
+	t.Parallel()
+	s := servers.Redis(t, "tls-auth-clients=no")
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(s.Certificate) {
+		t.Fatal("the certificate is none")
+	}
+	for _, name := range []string{"localhost", "127.0.0.1"} {
+		c, err := tls.Dial("tcp", s.TLSAddr, &tls.Config{RootCAs: roots, ServerName: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		fmt.Fprint(c, "PING\r\n")
+		if line, err := bufio.NewReader(c).ReadString('\n'); line != "+PONG\r\n" {
+			t.Errorf("%s: got %q, %v", name, line, err)
+		}
+	}
+	if c, err := tls.Dial("tcp", s.TLSAddr, &tls.Config{}); err == nil {
+		c.Close()
+		t.Error("the certificate is trusted by all")
 	}
 }

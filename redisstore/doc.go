@@ -5,7 +5,11 @@
 //
 //	redis://user:password@localhost:6379/0
 //	redis+cluster://user:password@one:6379?addr=two:6379&addr=three:6379
-//	redis+sentinel://user:password@one:26379?addr=two:26379&master_name=mymaster
+//	redis+sentinel://user:password@one:26379?addr=two:26379&master_name=mymaster&username=user&password=password
+//
+// With Sentinels the user before the @ is theirs, and the one among the options the master's. In place of redis, rediss
+// stands for TLS: the servers' certificates have to be trusted by this machine (on Unix, SSL_CERT_FILE adds a file of
+// them), or else skip_verify=true trusts any, but not on a cluster.
 //
 // # What it asks of the server
 //
@@ -14,8 +18,8 @@
 //	ACL SETUSER moneyclip on >password ~moneyclip:* resetchannels -@all +info +evalsha +eval +time +hget +hmget +hset
 //	  +hdel +hlen +hkeys +hexists +hgetall +del +pttl +pexpireat
 //
-// and on a cluster also +cluster|slots +cluster|shards +command +asking, besides +hello, +auth, +ping and +client|setinfo,
-// +client|setname, +select, as the client is configured.
+// and on a cluster also +cluster|slots +cluster|shards +command +asking, besides +hello, +auth, +ping, +select,
+// +client|setname and, from Redis 7.2, +client|setinfo, as the client is configured.
 //
 // Memory: every key has an expiry, so that each of the policies allkeys-lru, allkeys-lfu, volatile-ttl and so on can be
 // used; what is evicted is asked for again. With noeviction, and memory full, nothing more is stored, and writes still

@@ -55,7 +55,15 @@ func openURL(url string) (moneyclip.Store, error) {
 		if err != nil {
 			return nil, bad
 		}
-		return patient(o.ReadTimeout, o.WriteTimeout, func() redis.UniversalClient { return redis.NewFailoverClient(o) }), nil
+		if o.MasterName == "" || o.ReplicaOnly {
+			return nil, errors.New("redisstore: the sentinel URL has no master_name, or asks for replicas: a master is needed")
+		}
+		return patient(o.ReadTimeout, o.WriteTimeout, func() redis.UniversalClient {
+			if o.RouteByLatency || o.RouteRandomly {
+				return redis.NewFailoverClusterClient(o) // the other one panics, and to us they are the same
+			}
+			return redis.NewFailoverClient(o)
+		}), nil
 	}
 	return nil, errors.New("redisstore: the URL's scheme is none of redis, rediss, unix, and the first two with +cluster or +sentinel")
 }

@@ -261,6 +261,7 @@ func (w *writing) queryInstead(ctx context.Context) (*touchedRows, error) {
 	added := len(one.reading.old) + len(one.reading.new) + one.reading.Ident
 	all := len(rows.Columns())
 	if all < added {
+		one.failed = true // it has touched rows all the same
 		rows.Close()
 		return nil, errors.New("moneyclip: the database has not returned the columns that were asked for")
 	}

@@ -37,6 +37,7 @@ type writePlan struct {
 	wide       []*bound
 	everything bool    // not even the database is known
 	hasPaths   bool    // a recipe has one
+	instead    string  // what runs instead of the statement if readings have parts in it; empty: none have
 	touches    []touch // the same, for Explain
 }
 
@@ -79,7 +80,11 @@ type reading struct {
 	Reading
 	old, new []string // columns
 	recipes  []recipe
+	inText   bool // it has a part in the plan's instead
 }
+
+// width is how many columns it adds to what a statement returns.
+func (r *reading) width() int { return len(r.old) + len(r.new) + r.Ident }
 
 // planWrite finds which keys a statement touches.
 func planWrite(m *meaning, s *Statement) *writePlan {
@@ -455,12 +460,19 @@ func (e *effects) plan() *writePlan {
 		}
 		p.readings = append(p.readings, reading{Reading: how, old: u.old, new: u.new, recipes: u.recipes})
 	}
+	e.leaveOutWide(p)
+	if !p.join() {
+		for i := range p.readings {
+			if r := &p.readings[i]; r.Part != nil {
+				for _, one := range r.recipes {
+					e.touch(one.rule, RuleWide, "the rows of several writes in its text can not be read together")
+				}
+			}
+		}
+		e.leaveOutWide(p)
+	}
 	wide := func(r recipe) bool { return e.found[r.rule].guarantee == RuleWide }
 	p.direct = slices.DeleteFunc(e.direct, wide)
-	for i := range p.readings {
-		p.readings[i].recipes = slices.DeleteFunc(p.readings[i].recipes, wide)
-	}
-	p.readings = slices.DeleteFunc(p.readings, func(r reading) bool { return len(r.recipes) == 0 })
 	hasPath := func(r recipe) bool { return r.path != nil }
 	p.hasPaths = slices.ContainsFunc(p.direct, hasPath) ||
 		slices.ContainsFunc(p.readings, func(r reading) bool { return slices.ContainsFunc(r.recipes, hasPath) })
@@ -475,6 +487,50 @@ func (e *effects) plan() *writePlan {
 		}
 	}
 	return p
+}
+
+// leaveOutWide takes out of the readings what need not be read, because every key of its rule is dropped.
+func (e *effects) leaveOutWide(p *writePlan) {
+	for i := range p.readings {
+		p.readings[i].recipes = slices.DeleteFunc(p.readings[i].recipes, func(r recipe) bool {
+			return e.found[r.rule].guarantee == RuleWide
+		})
+	}
+	p.readings = slices.DeleteFunc(p.readings, func(r reading) bool { return len(r.recipes) == 0 })
+}
+
+// join makes the text that runs instead of the statement, if rows of a write in its WITH are read by what they return. It
+// reports false if there is no such text.
+func (p *writePlan) join() bool {
+	needed := false
+	var parts []Part
+	for i := range p.readings {
+		r := &p.readings[i]
+		switch {
+		case r.Part != nil && r.Part.Own():
+			parts = slices.Insert(parts, 0, r.Part)
+		case r.Part != nil:
+			parts, needed = append(parts, r.Part), true
+		case r.Instead != "":
+			parts = append(parts, nil) // only one text can run
+		}
+	}
+	switch {
+	case !needed:
+		return true
+	case slices.Contains(parts, nil):
+		return false
+	}
+	text, ok := parts[0].Together(parts)
+	if !ok {
+		return false
+	}
+	p.instead = text
+	for i := range p.readings {
+		r := &p.readings[i]
+		r.inText = r.Part != nil
+	}
+	return true
 }
 
 // touchesNothing reports whether the plan is only there for Explain.

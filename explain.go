@@ -214,7 +214,11 @@ func (p *writePlan) texts(b *bound) []string {
 		for _, lock := range r.Locks {
 			add(lock.Text)
 		}
-		for _, text := range []string{r.Before.Text, r.Instead, r.After.Text} {
+		instead := r.Instead
+		if r.inText {
+			instead = p.instead
+		}
+		for _, text := range []string{r.Before.Text, instead, r.After.Text} {
 			add(text)
 		}
 		if r.Again != nil {

@@ -17,7 +17,60 @@ import (
 type rowsRead struct {
 	readings []rowsOf                     // :: reading
 	found    map[*recipe][][]driver.Value // :: recipe with a path → values of its key, one for each row of the path
-	instead  *rowsOf                      // of the reading whose text runs instead of the statement's own; nil: none
+	instead  *instead                     // what runs instead of the statement's own text; nil: nothing
+}
+
+// instead is a text that runs instead of the statement's own and returns more.
+type instead struct {
+	text string
+	// parts are whose columns are added: those of the rows that the statement itself returns, which may be nil, and then
+	// those of others, if it is a text of several. Then there is behind each a column more, which tells whose a row is.
+	parts   []*rowsOf
+	several bool
+}
+
+// added is how many columns the text returns besides the statement's own.
+func (in *instead) added() int {
+	n := 0
+	for _, one := range in.parts {
+		if one != nil {
+			n += one.reading.width()
+		}
+		if in.several {
+			n++
+		}
+	}
+	return n
+}
+
+// take takes one row of what was added. It reports whether the row is the statement's own.
+func (in *instead) take(row []driver.Value, most int) (own bool) {
+	for i, one := range in.parts {
+		width := 0
+		if one != nil {
+			width = one.reading.width()
+		}
+		if in.several && row[width] != nil || !in.several {
+			own = own || i == 0
+			if one != nil {
+				one.take(row[:width], most)
+			}
+		}
+		if in.several {
+			width++
+		}
+		row = row[width:]
+	}
+	return own
+}
+
+// fail says that rows may be missing.
+func (in *instead) fail() {
+	for _, one := range in.parts {
+		if one != nil {
+			one.failed = true
+		}
+	}
 }
 
 // rowsOf are the rows of one reading.
@@ -40,13 +93,13 @@ func newRowsRead(p *writePlan, own, ranges bool) *rowsRead {
 		r := &p.readings[i]
 		one := &read.readings[i]
 		one.reading = r
-		one.failed = r.Ranges && !own && !ranges || r.Alone && !own || r.Instead != "" && read.instead != nil
+		one.failed = r.Ranges && !own && !ranges || r.Alone && !own || r.Instead != "" && !r.inText && read.instead != nil
 		if one.failed {
 			continue
 		}
 		useful = true
-		if r.Instead != "" {
-			read.instead = one
+		if r.Instead != "" && !r.inText {
+			read.instead = &instead{text: r.Instead, parts: []*rowsOf{one}}
 		}
 		if r.Ident > 0 {
 			one.seen = map[string]int{}
@@ -54,6 +107,18 @@ func newRowsRead(p *writePlan, own, ranges bool) *rowsRead {
 	}
 	if !useful {
 		return nil
+	}
+	if p.instead != "" {
+		read.instead = &instead{text: p.instead, parts: []*rowsOf{nil}, several: true}
+		for i := range read.readings {
+			one := &read.readings[i]
+			switch {
+			case one.reading.inText && one.reading.Part.Own():
+				read.instead.parts[0] = one
+			case one.reading.inText:
+				read.instead.parts = append(read.instead.parts, one)
+			}
+		}
 	}
 	return read
 }
@@ -253,19 +318,19 @@ func (w *writing) changed() bool { return w.read != nil && w.read.instead != nil
 // queryInstead runs the statement with the columns that are wanted besides its own. They are taken from the rows before
 // the caller sees them.
 func (w *writing) queryInstead(ctx context.Context) (*touchedRows, error) {
-	one := w.read.instead
-	rows, err := w.conn.base.query(ctx, one.reading.Instead, w.args)
+	in := w.read.instead
+	rows, err := w.conn.base.query(ctx, in.text, w.args)
 	if err != nil {
 		return nil, err
 	}
-	added := len(one.reading.old) + len(one.reading.new) + one.reading.Ident
+	added := in.added()
 	all := len(rows.Columns())
 	if all < added {
 		one.failed = true // it has touched rows all the same
 		rows.Close()
 		return nil, errors.New("moneyclip: the database has not returned the columns that were asked for")
 	}
-	return &touchedRows{described: described{base: rows}, writing: w, one: one, row: make([]driver.Value, all), visible: all - added}, nil
+	return &touchedRows{described: described{base: rows}, writing: w, instead: in, row: make([]driver.Value, all), visible: all - added}, nil
 }
 
 // execInstead is queryInstead for a caller who wants no rows: the database has touched as many as it returns.
@@ -275,7 +340,7 @@ func (w *writing) execInstead(ctx context.Context) (driver.Result, error) {
 		return nil, err
 	}
 	for err == nil {
-		err = rows.next()
+		_, err = rows.next()
 	}
 	closeErr := rows.Close()
 	switch {
@@ -301,7 +366,7 @@ func (w *writing) counted(rows driver.Rows) driver.Rows {
 type touchedRows struct {
 	described
 	writing *writing
-	one     *rowsOf // takes what was added; nil: nothing was
+	instead *instead // takes what was added; nil: nothing was
 	row     []driver.Value
 	visible int
 	count   int64
@@ -313,9 +378,9 @@ var _ driver.Rows = (*touchedRows)(nil)
 func (r *touchedRows) Columns() []string { return r.base.Columns()[:r.visible] }
 
 func (r *touchedRows) Next(dest []driver.Value) error {
-	err := r.next()
-	for err == nil && r.visible == 0 {
-		err = r.next() // the statement itself returns no rows
+	own, err := r.next()
+	for err == nil && (!own || r.visible == 0) {
+		own, err = r.next() // the statement itself returns no such rows
 	}
 	if err == nil {
 		copy(dest, r.row[:r.visible])
@@ -323,24 +388,24 @@ func (r *touchedRows) Next(dest []driver.Value) error {
 	return err
 }
 
-// next reads a row, and takes what was added to it.
-func (r *touchedRows) next() error {
-	err := r.base.Next(r.row)
+// next reads a row, and takes what was added to it. It reports whether the row is one of the statement itself.
+func (r *touchedRows) next() (own bool, err error) {
+	err = r.base.Next(r.row)
 	switch {
 	case err == io.EOF: //nolint:errorlint // as database/sql compares it
 		r.ended, r.writing.affected = true, r.count
 	case err != nil:
 		r.ended = true
-		if r.one != nil {
-			r.one.failed = true
+		if r.instead != nil {
+			r.instead.fail()
 		}
 	default:
-		r.count++
-		if r.one != nil {
-			r.one.take(r.row[r.visible:], r.writing.conn.cache.maxKeys)
+		own = r.instead == nil || r.instead.take(r.row[r.visible:], r.writing.conn.cache.maxKeys)
+		if own {
+			r.count++
 		}
 	}
-	return err
+	return own, err
 }
 
 // Close reads what the caller has left unread: those rows were touched too.

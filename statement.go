@@ -227,6 +227,9 @@ type Reading struct {
 	// Instead is the text of the write itself, with the columns of this reading added behind those that it returns. It
 	// takes the caller's arguments.
 	Instead string
+	// Part stands for Instead where the text holds other writes that are read by what they return, and where the write is
+	// not the statement itself but one in its WITH. Nil: the write has no part in such a text.
+	Part Part
 	// After runs after the write.
 	After Query
 	// Again makes a query to be run after the write from rows of Before, of at most 500 at a time. Nil: none.
@@ -243,6 +246,17 @@ type Reading struct {
 	// Alone says that the locks it takes may end in a deadlock, so that it is fit only for a transaction of our own,
 	// where the statement can be run again without it.
 	Alone bool
+}
+
+// A Part is what the reading of one write adds to a text that runs instead of the whole statement.
+type Part interface {
+	// Own reports whether the write is the statement itself.
+	Own() bool
+	// Together makes the text in which all these parts are, of which the statement's own, if there is one, is the first. Its
+	// rows are those of the statement and, after them, those that the writes in WITH touch. They have the columns of the
+	// statement, and then for each part, the statement's own even if there is none, the columns of its reading and one more,
+	// which is not NULL in the rows of that part alone. A row in which it is NULL for all of them means nothing.
+	Together(parts []Part) (text string, ok bool)
 }
 
 // A Query is SQL text with the bind parameters of the caller's statement that it takes, by number, in the order in

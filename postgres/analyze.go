@@ -112,6 +112,7 @@ func analyze(stmt *pg.RawStmt, text string, catalog *moneyclip.Catalog) moneycli
 
 // statement fills in what one statement means.
 func (c *converter) statement(node *pg.Node, s *moneyclip.Statement, text string) {
+	c.root = node
 	switch n := node.GetNode().(type) {
 	case *pg.Node_SelectStmt:
 		if isInto(n.SelectStmt) {
@@ -127,11 +128,11 @@ func (c *converter) statement(node *pg.Node, s *moneyclip.Statement, text string
 			s.Kind, s.Returns = moneyclip.KindWrite, true
 		}
 	case *pg.Node_InsertStmt:
-		c.own(s, c.insert(n.InsertStmt), &source{text: text, insert: n.InsertStmt})
+		c.own(s, c.insert(n.InsertStmt), &source{text: text, root: node, insert: n.InsertStmt})
 	case *pg.Node_UpdateStmt:
-		c.own(s, c.update(n.UpdateStmt), &source{text: text, update: n.UpdateStmt})
+		c.own(s, c.update(n.UpdateStmt), &source{text: text, root: node, update: n.UpdateStmt})
 	case *pg.Node_DeleteStmt:
-		c.own(s, c.delete(n.DeleteStmt), &source{text: text, delete: n.DeleteStmt})
+		c.own(s, c.delete(n.DeleteStmt), &source{text: text, root: node, delete: n.DeleteStmt})
 	case *pg.Node_MergeStmt:
 		writes, with := c.merge(n.MergeStmt)
 		s.Kind, s.Returns = moneyclip.KindWrite, len(n.MergeStmt.ReturningClause.GetExprs()) > 0

@@ -555,7 +555,8 @@ func TestSources(t *testing.T) {
 		"INSERT INTO books (id) VALUES (1)": true, "UPDATE books SET pages = 1 WHERE id = $1": true, "DELETE FROM books": true,
 		"UPDATE shown SET title = 'x'": false, "DELETE FROM lengths": false, "EXPLAIN ANALYZE DELETE FROM books": false,
 		"COPY (DELETE FROM books RETURNING id) TO STDOUT": false, "DELETE FROM books WHERE id = writes_own()": false,
-		"DELETE FROM books WHERE id = @id": false, "WITH x AS (DELETE FROM books) SELECT 1": false,
+		"DELETE FROM books WHERE id = @id": false, "WITH x AS (DELETE FROM books) SELECT 1": true, "WITH x AS (DELETE FROM books RETURNING id) SELECT id FROM x": true,
+		"WITH x AS (DELETE FROM books RETURNING 1) SELECT 1": false, "EXPLAIN ANALYZE WITH x AS (DELETE FROM books) SELECT 1": false,
 		"MERGE INTO authors a USING books b ON a.id = b.id WHEN MATCHED THEN DELETE": false,
 	} {
 		s := Dialect.Analyze(query, catalog)

@@ -114,10 +114,22 @@ func target(rel *pg.RangeVar) string {
 	return quote(rel.GetRelname())
 }
 
+// returned is the reading of a write that returns these columns of the rows that it touches, besides its own.
+func (r *rows) returned(src *source, has bool, columns []string) (moneyclip.Reading, bool) {
+	if src.cte != nil {
+		return r.withPart(src, columns)
+	}
+	reading := moneyclip.Reading{Instead: returning(src, has, columns)}
+	if withOf(src.root) != nil {
+		reading.Part = &part{src, r.def, columns}
+	}
+	return reading, true
+}
+
 func (r *rows) deleted(src *source) (moneyclip.Reading, bool) {
 	stmt := src.delete
 	columns := append(r.results(target(stmt.Relation), r.old), nulls(len(r.new))...)
-	return moneyclip.Reading{Instead: returning(src, len(stmt.ReturningClause.GetExprs()) > 0, columns)}, true
+	return r.returned(src, len(stmt.ReturningClause.GetExprs()) > 0, columns)
 }
 
 func (r *rows) inserted(src *source) (moneyclip.Reading, bool) {
@@ -132,7 +144,7 @@ func (r *rows) inserted(src *source) (moneyclip.Reading, bool) {
 	}
 	table := target(stmt.Relation)
 	columns := append(r.results(table, r.old), r.results(table, r.new)...)
-	return moneyclip.Reading{Instead: returning(src, len(stmt.ReturningClause.GetExprs()) > 0, columns)}, true
+	return r.returned(src, len(stmt.ReturningClause.GetExprs()) > 0, columns)
 }
 
 // assigns reports whether an update gives a column another value: by its own words, because the column is computed from
@@ -161,8 +173,11 @@ func (r *rows) updated(src *source) (moneyclip.Reading, bool) {
 		}
 	}
 	columns = append(columns, r.results(table, r.new)...)
-	if !unseen {
-		return moneyclip.Reading{Instead: returning(src, has, columns)}, true
+	switch {
+	case !unseen:
+		return r.returned(src, has, columns)
+	case src.cte != nil:
+		return moneyclip.Reading{}, false
 	}
 	ident := r.identity()
 	before, ok := r.before(src, ident)

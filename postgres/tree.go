@@ -14,8 +14,9 @@ import (
 // notes.
 type converter struct {
 	catalog *moneyclip.Catalog
-	facts   *facts // nil: nothing is known of the database
-	body    *body  // of a trigger; nil: it is a statement of a client
+	facts   *facts   // nil: nothing is known of the database
+	body    *body    // of a trigger; nil: it is a statement of a client
+	root    *pg.Node // the statement, where its writes may be read; nil: they may not
 
 	impure  string            // the first reason why what it returns is no function of rows and arguments
 	writes  string            // the first reason why it may write anything
@@ -131,10 +132,13 @@ func (c *converter) with(clause *pg.WithClause) *query.With {
 			cte.Query = c.query(stmt.SelectStmt)
 		case *pg.Node_InsertStmt:
 			cte.Write = c.insert(stmt.InsertStmt)
+			c.inWith(cte.Write, &source{cte: def, insert: stmt.InsertStmt})
 		case *pg.Node_UpdateStmt:
 			cte.Write = c.update(stmt.UpdateStmt)
+			c.inWith(cte.Write, &source{cte: def, update: stmt.UpdateStmt})
 		case *pg.Node_DeleteStmt:
 			cte.Write = c.delete(stmt.DeleteStmt)
+			c.inWith(cte.Write, &source{cte: def, delete: stmt.DeleteStmt})
 		default:
 			c.doubt("has a WITH query that is not understood")
 			cte.Query = &query.Query{Cores: []*query.Select{{Results: []query.Result{{Expr: query.Opaque{}}}}}}
@@ -142,6 +146,24 @@ func (c *converter) with(clause *pg.WithClause) *query.With {
 		w.CTEs = append(w.CTEs, cte)
 	}
 	return w
+}
+
+// inWith makes the source of a write in WITH, if it can be read by what it returns.
+func (c *converter) inWith(w *query.Write, src *source) {
+	src.root = c.root
+	if c.root == nil || withOf(c.root) == nil {
+		return
+	}
+	p := &part{src: src, columns: []string{"1"}}
+	if c.catalog != nil {
+		p.def = c.catalog.Lookup(w.Schema, w.Table)
+	}
+	if p.def == nil || p.def.View {
+		return
+	}
+	if _, ok := p.Together([]moneyclip.Part{p}); ok {
+		w.Native = src
+	}
 }
 
 // results converts a list of result columns.

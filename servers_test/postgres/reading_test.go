@@ -104,6 +104,97 @@ func TestReading(t *testing.T) {
 	}
 }
 
+// The rows of writes in WITH come behind the statement's own, each with a mark of whose it is.
+func TestReadingWith(t *testing.T) {
+	tests := []struct {
+		name, query string
+		args        []any
+		read        map[string][]string // :: table → columns, old and new
+		want        string              // rows; empty: there is no sound way
+	}{
+		{
+			"a read around it", "WITH x AS (DELETE FROM books WHERE pages < $1 RETURNING *) SELECT x.*, 'x' AS y FROM x ORDER BY pages DESC", []any{250},
+			map[string][]string{"books": {"id"}}, "11 1 B 200 x true NULL NULL; 10 1 A 100 x true NULL NULL; NULL NULL NULL NULL NULL NULL 10 true; " +
+				"NULL NULL NULL NULL NULL NULL 11 true",
+		},
+		{
+			"nobody reads it", "WITH x AS (UPDATE books SET pages = 1 WHERE pages < $1), y (z) AS (INSERT INTO loose VALUES (7, 7) RETURNING a) SELECT count(*), sum(z) FROM y", []any{150},
+			map[string][]string{"books": {"id"}, "loose": {"a", "b"}}, "1 7 true NULL NULL NULL NULL NULL; NULL NULL NULL 10 true NULL NULL NULL; NULL NULL NULL NULL NULL 7 7 true",
+		},
+		{
+			"no row is returned", "WITH x AS (DELETE FROM books WHERE id = 10 RETURNING id AS n, title) SELECT n FROM x WHERE n < 0", nil,
+			map[string][]string{"books": {"author_id"}}, "NULL NULL NULL NULL; NULL NULL 1 true",
+		},
+		{
+			"a write around it", "WITH x AS (DELETE FROM books WHERE author_id = $1 RETURNING author_id) UPDATE authors a SET code = 'q' FROM x WHERE a.id = x.author_id RETURNING a.name", []any{2},
+			map[string][]string{"books": {"id"}, "authors": {"id"}}, "Bob 2 true NULL NULL; NULL NULL NULL 12 true",
+		},
+		{
+			"a write around it that returns nothing", "WITH x AS (DELETE FROM books RETURNING author_id) INSERT INTO loose SELECT author_id, 9 FROM x", nil,
+			map[string][]string{"books": {"id"}}, "true NULL NULL; true NULL NULL; true NULL NULL; NULL 10 true; NULL 11 true; NULL 12 true",
+		},
+		{
+			"both are read", "WITH RECURSIVE x AS (DELETE FROM books WHERE id = 12 RETURNING author_id), n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 2) " +
+				"INSERT INTO loose SELECT author_id, i FROM x, n", nil,
+			map[string][]string{"books": {"id"}, "loose": {"a"}}, "2 true NULL NULL; 2 true NULL NULL; NULL NULL 12 true",
+		},
+		{"its names are not certain", "WITH x AS (DELETE FROM books WHERE id = 10 RETURNING pages + 1) SELECT * FROM x", nil, map[string][]string{"books": {"id"}}, ""},
+		{"two names are alike", "WITH x AS (DELETE FROM books WHERE id = 10 RETURNING id, pages AS id) SELECT 1", nil, map[string][]string{"books": {"id"}}, ""},
+		{"a star of two tables", "WITH x AS (DELETE FROM books USING authors WHERE books.id = 10 RETURNING *) SELECT 1", nil, map[string][]string{"books": {"id"}}, ""},
+	}
+	for _, driver := range drivers {
+		for _, tt := range tests {
+			t.Run(driver+" "+tt.name, func(t *testing.T) {
+				conn := connect(t, open(t, driver))
+				exec(t, conn, shop)
+				catalog := catalogOf(t, conn)
+				s := postgres.Dialect.Analyze(tt.query, catalog)
+				var parts []moneyclip.Part
+				for i := range s.Writes {
+					w := &s.Writes[i]
+					columns := tt.read[strings.TrimPrefix(w.Table, "public.")]
+					if columns == nil {
+						continue
+					}
+					old, new := columns, []string(nil)
+					if w.Op == moneyclip.Insert {
+						old, new = nil, columns
+					}
+					reading, _ := postgres.Dialect.Reading(w, catalog, old, new)
+					if reading.Part == nil {
+						continue
+					}
+					if reading.Part.Own() {
+						parts = slices.Insert(parts, 0, reading.Part)
+						continue
+					}
+					parts = append(parts, reading.Part)
+				}
+				if tt.want == "" {
+					if len(parts) > 0 {
+						t.Error("there is a part, want none")
+					}
+					return
+				}
+				if len(parts) != len(tt.read) {
+					t.Fatalf("%d parts, want %d", len(parts), len(tt.read))
+				}
+				text, ok := parts[0].Together(parts)
+				if !ok {
+					t.Fatal("Together has no text")
+				}
+				rows, err := conn.QueryContext(t.Context(), text, tt.args...)
+				if err != nil {
+					t.Fatalf("%s: %v", text, err)
+				}
+				if got := strings.Join(scan(t, rows), "; "); got != tt.want {
+					t.Errorf("rows = %q, want %q", got, tt.want)
+				}
+			})
+		}
+	}
+}
+
 // Rows that a statement only brings about are read if they are named by a unique key, or are there to be found after it.
 func TestReadingPinned(t *testing.T) {
 	conn := connect(t, open(t, "pgx"))

@@ -348,7 +348,20 @@ func (w *writer) pgWith() propertytest.Step {
 		w.values(columns, 1+d.N(2))
 		w.Add(" ON CONFLICT DO NOTHING")
 	}
-	w.Add(" RETURNING *) ")
+	w.Add(" RETURNING *")
+	if d.One(3) {
+		w.Add("), v AS (")
+		beside := w.Any(d)
+		if d.One(2) {
+			w.Add("DELETE FROM ", beside.Name, " WHERE ")
+		} else {
+			w.Add("UPDATE ", beside.Name, " SET ")
+			w.set(beside, "", nil, "")
+			w.Add(" WHERE ")
+		}
+		w.where(beside, "")
+	}
+	w.Add(") ")
 	other := w.Any(d)
 	k := other.Any(d)
 	like := t.Like(d, k)

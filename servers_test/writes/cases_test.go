@@ -95,6 +95,11 @@ var forms = []form{
 		"WHEN MATCHED THEN UPDATE SET name = n.name WHEN NOT MATCHED THEN INSERT (id, name) VALUES (n.id, n.name)", only: postgres},
 	{about: "a write in WITH", query: "WITH gone AS (DELETE FROM items WHERE order_id = ? RETURNING order_id) SELECT count(*) FROM gone", args: []any{10}, returns: true, only: postgres},
 	{about: "two writes in WITH", query: "WITH gone AS (DELETE FROM items WHERE order_id = ? RETURNING order_id) UPDATE orders SET total = 0 WHERE id = ?", args: []any{10, 10}, only: postgres},
+	{about: "a write in WITH whose rows are returned", query: "WITH gone AS (DELETE FROM orders WHERE status = ? RETURNING *) SELECT id, gone.* FROM gone ORDER BY total DESC", args: []any{"new"}, returns: true, only: postgres},
+	{about: "a write in WITH, none of whose rows is returned", query: "WITH paid AS (UPDATE orders SET total = 0 WHERE status = ? RETURNING id) SELECT id FROM paid WHERE id < 0", args: []any{"paid"}, returns: true, only: postgres},
+	{about: "a write in WITH says which rows", query: "WITH paid AS (UPDATE orders SET total = 0 WHERE status = ? RETURNING user_id) UPDATE users SET name = 'x' FROM paid WHERE users.id = paid.user_id", args: []any{"paid"}, only: postgres},
+	{about: "rows that move by way of WITH", query: "WITH gone AS (DELETE FROM orders WHERE status = ? RETURNING *) INSERT INTO orders (user_id, total, status) SELECT user_id, total, 'old' FROM gone ORDER BY id", args: []any{"paid"}, idle: 2, only: postgres},
+	{about: "three writes of many rows", query: "WITH a AS (DELETE FROM items WHERE what = ?), b AS (UPDATE orders SET status = 'x' WHERE total > ?) UPDATE users SET city = 'Bern' WHERE city = ?", args: []any{"pen", 20, "Rome"}, only: postgres},
 	{about: "EXPLAIN ANALYZE of a write", query: "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) UPDATE users SET name = 'x' WHERE id = 1", returns: true, plans: true, only: postgres},
 	{about: "DO", query: "DO $$ BEGIN UPDATE users SET name = 'x' WHERE id = 1; END $$", only: postgres},
 }

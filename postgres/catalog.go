@@ -77,7 +77,10 @@ UNION ALL SELECT 'rule', json_build_array(r.ev_class::text, r.ev_type::text, r.i
 UNION ALL SELECT 'trigger', json_build_array(t.tgrelid::text, t.tgname, t.tgtype, (
 		SELECT json_agg(a.attname) FROM unnest(t.tgattr) u (attribute)
 		JOIN pg_attribute a ON a.attrelid = t.tgrelid AND a.attnum = u.attribute),
-		n.nspname, p.proname, l.lanname, p.prosrc, array_to_string(p.proconfig, E'\n'), t.tgdeferrable)::text
+		n.nspname, p.proname, l.lanname, p.prosrc, array_to_string(p.proconfig, E'\n'), t.tgdeferrable,
+		encode(t.tgargs, 'escape'), (
+		SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
+		WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'))::text
 	FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
 	JOIN pg_language l ON l.oid = p.prolang
 	WHERE NOT t.tgisinternal AND t.tgenabled NOT IN ('D', 'R')

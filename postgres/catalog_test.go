@@ -266,6 +266,11 @@ func TestTriggersBesides(t *testing.T) {
 	}{
 		{"notes", []any{"7", "t", rowBefore, nil, "pg_catalog", "suppress_redundant_updates_trigger", "internal", "", "", false}, "2"},
 		{"notes", []any{"7", "t", rowBefore, nil, "pg_catalog", "tsvector_update_trigger", "internal", "", "", false}, "2 sets all"},
+		{"notes", []any{"7", "t", rowBefore, nil, "pg_catalog", "tsvector_update_trigger", "internal", "", "", false, `text\000pg_catalog.simple\000id\000`}, "2 sets text"},
+		{"notes", []any{"7", "t", rowBefore, nil, "pg_catalog", "tsvector_update_trigger_column", "internal", "", "", false, `odd\\name\000x\000`}, "2 sets all"},
+		{"notes", []any{"7", "t", rowBefore, nil, "public", "moddatetime", "c", "moddatetime", "", false, `text\000`, "moddatetime"}, "2 sets text"},
+		{"notes", []any{"7", "t", rowBefore, nil, "public", "moddatetime", "c", "moddatetime", "", false, `text\000`, nil}, "2 opaque"},
+		{"notes", []any{"7", "t", rowBefore, nil, "public", "insert_username", "c", "insert_username", "", false, `text\000`, "insert_username"}, "2 sets text"},
 		{"notes", []any{"7", "t", update, nil, "public", "suppress_redundant_updates_trigger", "plpgsql", "BEGIN DELETE FROM links; RETURN NEW; END", "", false},
 			"2 3 shop.links"},
 		{"notes", []any{"7", "t", update, nil, "public", "tsvector_update_trigger", "plpgsql", "BEGIN DELETE FROM links; RETURN NEW; END", "", false},

@@ -29,7 +29,9 @@ func (b *builder) triggers() {
 			continue
 		}
 		bits := int(t.num(2))
-		f := &function{name: t.str(5), language: t.str(6), text: t.str(7), settings: t.str(8)}
+		f := &function{schema: t.str(4), name: t.str(5), language: t.str(6), text: t.str(7), settings: t.str(8)}
+		f.argument, _, _ = strings.Cut(t.str(10), `\000`)
+		f.extension = t.str(11)
 		trigger := moneyclip.Trigger{Of: t.list(3), Instead: bits&triggerInstead != 0}
 		r := &reader{
 			builder: b, trigger: &trigger, ambiguous: ambiguous, spaces: spaces,
@@ -125,6 +127,8 @@ func (b *builder) ambiguous() (names map[string]bool, spaces []string) {
 type function struct {
 	schema, name, language, text string
 	settings                     string // that it sets for itself, one on each line
+	argument                     string // the first that a trigger gives it
+	extension                    string // that it belongs to
 }
 
 // path is the search path that the function sets for itself.
@@ -165,8 +169,10 @@ func (r *reader) function(f *function) {
 	switch {
 	case f.language == "internal" && f.name == "suppress_redundant_updates_trigger":
 		return
-	case f.language == "internal" && strings.HasPrefix(f.name, "tsvector_update_trigger"):
-		r.trigger.SetsAll = true
+	case f.language == "internal" && strings.HasPrefix(f.name, "tsvector_update_trigger"),
+		f.language == "c" && f.name == f.extension && (f.name == "moddatetime" || f.name == "insert_username"):
+		// The first argument is the column that it sets.
+		r.trigger.Sets, r.trigger.SetsAll = []string{f.argument}, f.argument == "" || r.of.Table.Column(f.argument) == nil
 		return
 	case f.language != "plpgsql":
 		r.opaque("%s() is written in %s", f.name, f.language)

@@ -422,3 +422,23 @@ func testTriggers(t *testing.T, catalog *moneyclip.Catalog) {
 		}
 	}
 }
+
+// Triggers that are not written in PL/pgSQL, and set the one column that they are told.
+func TestTriggersThatAreTold(t *testing.T) {
+	conn := connect(t, open(t, drivers[0]))
+	exec(t, conn, `
+CREATE EXTENSION moddatetime; CREATE EXTENSION insert_username;
+CREATE TABLE notes (id int PRIMARY KEY, "at ""all""" timestamp, by text, body text, words tsvector);
+CREATE TRIGGER a BEFORE UPDATE ON notes FOR EACH ROW EXECUTE FUNCTION moddatetime('at "all"');
+CREATE TRIGGER b BEFORE UPDATE ON notes FOR EACH ROW EXECUTE FUNCTION insert_username(by);
+CREATE TRIGGER c BEFORE UPDATE ON notes FOR EACH ROW EXECUTE FUNCTION tsvector_update_trigger(words, 'pg_catalog.simple', body)`)
+	got := map[string]bool{}
+	for _, trigger := range catalogOf(t, conn).Tables["public.notes"].Triggers {
+		got[fmt.Sprint(trigger.Op, trigger.Sets, trigger.SetsAll, trigger.Opaque)] = true
+	}
+	for _, sets := range []string{`at "all"`, "by", "words"} {
+		if want := fmt.Sprint(moneyclip.Update, []string{sets}, false, ""); !got[want] {
+			t.Errorf("triggers = %v, want %s among them", got, want)
+		}
+	}
+}

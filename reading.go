@@ -326,7 +326,7 @@ func (w *writing) queryInstead(ctx context.Context) (*touchedRows, error) {
 	added := in.added()
 	all := len(rows.Columns())
 	if all < added {
-		one.failed = true // it has touched rows all the same
+		in.fail() // it has touched rows all the same
 		rows.Close()
 		return nil, errors.New("moneyclip: the database has not returned the columns that were asked for")
 	}

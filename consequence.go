@@ -105,6 +105,21 @@ func (e *effects) hidden(w *Write, old []string) bool {
 	return slices.ContainsFunc(e.own, func(other *Write) bool { return other != w && other.Table == w.Table })
 }
 
+// refers reports whether the statement itself may make rows refer to those whose foreign key action w is, or to those on
+// the way there: the action comes after it, and touches rows that did not refer to them before.
+func (e *effects) refers(w *Write) bool {
+	for ; w.Parent != nil; w = w.Parent {
+		key := func(a Assignment) bool { return slices.Contains(w.Key.Columns, a.Column) }
+		if slices.ContainsFunc(e.own, func(own *Write) bool {
+			return own.Table == w.Table && (own.SetAll || slices.ContainsFunc(own.Set, key) ||
+				own.Conflict != nil && slices.ContainsFunc(own.Conflict.Set, key))
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
 // collisions follows what an INSERT does to rows that are there already: it deletes them (REPLACE) or updates them
 // instead (ON CONFLICT DO UPDATE). An UPDATE OR REPLACE deletes rows that it does not name at all.
 func (e *effects) collisions(s step, table *Table) {

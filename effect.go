@@ -445,7 +445,7 @@ func (e *effects) plan() *writePlan {
 		if ok && how.After.Text != "" && w.Op != Insert {
 			ok = !e.hidden(w, u.old)
 		}
-		if !ok || e.disturbed.change(w, e.meaning.catalog.Tables[w.Table]) {
+		if !ok || e.disturbed.change(w, e.meaning.catalog.Tables[w.Table]) || e.refers(w) {
 			for _, r := range u.recipes {
 				e.touch(r.rule, RuleWide, fmt.Sprintf("the rows of %q that it touches can not be read soundly", w.Table))
 			}

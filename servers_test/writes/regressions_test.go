@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/moneyclip/moneyclip"
 )
 
 // Writes that have once left something stale, or behaved otherwise than by themselves.
@@ -167,4 +169,33 @@ func TestNumbersAreNoRows(t *testing.T) {
 	look(t, e, db)
 	do(t, db, "DELETE FROM users WHERE city = 'Rome'")
 	p.wantFresh(t, db)
+}
+
+// A write in WITH can make a row refer to another that the statement deletes. It was not among those that referred to it
+// before, and goes with it.
+func TestCascadeToRowsThatMove(t *testing.T) {
+	i := slices.IndexFunc(engines, func(e engine) bool { return e.name == "pgx" })
+	p := engines[i].open(t)
+	p.fill(t)
+	const query = "SELECT total FROM orders WHERE id = $1"
+	cache, err := moneyclip.New(p.engine.dialect, moneyclip.Config{
+		Rules: []moneyclip.Rule{{Name: "total", Key: "total::%d", Query: query, Args: []int{1}}}, Logger: quiet,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	connector, err := cache.Driver(p.Driver()).(driver.DriverContext).OpenConnector(p.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(connector)
+	t.Cleanup(func() { db.Close(); cache.Close() })
+	total := 0
+	if err := db.QueryRow(query, 20).Scan(&total); err != nil {
+		t.Fatal(err)
+	}
+	do(t, db, "WITH moved AS (UPDATE orders SET user_id = 1 WHERE id = 20) DELETE FROM users WHERE id = 1")
+	if err := db.QueryRow(query, 20).Scan(&total); err != sql.ErrNoRows {
+		t.Errorf("the row is still there: %d, %v", total, err)
+	}
 }

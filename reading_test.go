@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -135,11 +137,11 @@ func (c scriptedConn) say(ctx context.Context, text string, args []driver.NamedV
 	for _, arg := range args {
 		note += fmt.Sprintf(" %v", arg.Value)
 	}
-	if text != catalogQuery {
-		c.script.note(note)
-	}
 	if err := ctx.Err(); err != nil {
 		return r, err
+	}
+	if text != catalogQuery {
+		c.script.note(note)
 	}
 	if r.do != nil {
 		r.do()
@@ -287,6 +289,7 @@ type readingTest struct {
 	inTx     bool // in the caller's transaction
 	level    sql.IsolationLevel
 	first    string // a write before it in the transaction, which may fail
+	outage   bool   // no quarantine is taken, and so no write is sent
 	cancel   string // the text that the database is at when the context of the write ends
 
 	sent     []string
@@ -303,8 +306,10 @@ func (test *readingTest) run(t *testing.T) {
 	d := test.dialect
 	d.Dialect, d.words, d.read = sqlite.Dialect, toldWords(), map[string]moneyclip.Reading{"users": test.reading, "followers": test.second}
 	log := new(logged)
+	store := &brokenStore{Store: moneyclip.NewMemStore(1 << 20)}
 	cache, err := moneyclip.New(d, moneyclip.Config{
-		Scope: "scripted", Rules: []moneyclip.Rule{userRule, followerRule}, Logger: log.logger(), MaxKeys: 600,
+		Scope: "scripted", Rules: []moneyclip.Rule{userRule, followerRule}, Logger: log.logger(), MaxKeys: 600, Store: store,
+		Outage: moneyclip.FailWrites,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -355,7 +360,9 @@ func (test *readingTest) run(t *testing.T) {
 		script.replies[test.cancel] = r
 	}
 	script.takeCalls()
+	store.quarantine.Store(test.outage)
 	err = test.perform(t, ctx, on)
+	store.quarantine.Store(false)
 	if test.errText != "" {
 		if err == nil || err.Error() != test.errText {
 			t.Errorf("got error %v, want %q", err, test.errText)
@@ -366,6 +373,11 @@ func (test *readingTest) run(t *testing.T) {
 	if diff := cmp.Diff(test.sent, script.takeCalls()); diff != "" {
 		t.Errorf("sent to the database, -want +got:\n%s", diff)
 	}
+	if test.inTx && test.first == "" && test.err == nil {
+		if missed := stored(); missed != nil {
+			t.Errorf("%q were dropped before the COMMIT", missed)
+		}
+	}
 	_ = commit() // after an error it may be too late
 	if n := script.open.Load(); n != 0 {
 		t.Errorf("%d rows were not closed", n)
@@ -373,6 +385,9 @@ func (test *readingTest) run(t *testing.T) {
 	conn.Close()
 	if diff := cmp.Diff(test.touched, stored()); diff != "" {
 		t.Errorf("touched, -want +got:\n%s", diff)
+	}
+	if test.outage {
+		time.Sleep(time.Second) // until the store knows
 	}
 	if logged := strings.Contains(log.String(), "could not be read"); logged != test.logged {
 		t.Errorf("logged %q", log)
@@ -445,7 +460,7 @@ func TestReadings(t *testing.T) {
 	for _, test := range slices.Concat(readingsThatHold, readingsThatFail) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			test.run(t)
+			synctest.Test(t, test.run)
 		})
 	}
 }
@@ -527,6 +542,11 @@ var readingsThatHold = []readingTest{
 	{
 		name: "after", reading: after, replies: answers("AFTER", column(int64(1), int64(2))),
 		sent: []string{immediate, changeUsers + " 7", "AFTER 7", "COMMIT"}, touched: touches12,
+	},
+	{
+		name: "before and after", reading: moneyclip.Reading{Before: step("BEFORE"), After: step("AFTER")},
+		replies: with(answers("BEFORE", column(int64(1))), "AFTER", reply{rows: column(int64(2))}),
+		sent:    []string{immediate, "BEFORE 7", changeUsers + " 7", "AFTER 7", "COMMIT"}, touched: touches12,
 	},
 	{
 		name: "after a mark", reading: marked, replies: with(answers("AFTER", column(int64(1), int64(2))), "MARK", reply{rows: column("m")}),
@@ -655,6 +675,10 @@ var readingsThatFail = []readingTest{
 		sent: []string{immediate, changeUsers + " 7"}, touched: touchesAll,
 	},
 	{
+		name: "BEGIN, of what returns rows", reading: counted, replies: with(users12, immediate, reply{err: errPlain}), write: getUsers,
+		returned: []string{"1"}, sent: []string{immediate, getUsers + " 7"}, touched: touchesAll,
+	},
+	{
 		name: "BEGIN, of a bad connection", reading: before, replies: with(users12, immediate, reply{err: driver.ErrBadConn}),
 		sent: []string{immediate}, err: driver.ErrBadConn,
 	},
@@ -747,6 +771,10 @@ var readingsThatFail = []readingTest{
 		sent: []string{immediate, "MARK 7", "ROLLBACK", changeUsers + " 7"}, touched: touchesAll, logged: true,
 	},
 	{
+		name: "a mark, after a wait", reading: marked, replies: map[string]reply{"MARK": {err: errWaited}},
+		sent: []string{immediate, "MARK 7", "ROLLBACK"}, err: errWaited, logged: true,
+	},
+	{
 		name: "no mark", reading: marked,
 		sent: []string{immediate, "MARK 7", "ROLLBACK", changeUsers + " 7"}, touched: touchesAll, logged: true,
 	},
@@ -761,6 +789,10 @@ var readingsThatFail = []readingTest{
 	{
 		name: "a lock of rows", reading: lockedBy, replies: map[string]reply{"LOCK A": {err: errPlain}},
 		sent: []string{immediate, "LOCK A 7", "ROLLBACK", changeUsers + " 7"}, touched: touchesAll, logged: true,
+	},
+	{
+		name: "a lock of rows, after a wait", reading: lockedBy, replies: map[string]reply{"LOCK A": {err: errWaited}},
+		sent: []string{immediate, "LOCK A 7", "ROLLBACK"}, err: errWaited, logged: true,
 	},
 	{
 		name: "a lock that is no number", reading: lockedBy, replies: answers("LOCK A", column([]byte("x"))),
@@ -833,6 +865,11 @@ var readingsThatFail = []readingTest{
 	{
 		name: "instead, for what was added", reading: instead, replies: map[string]reply{"INSTEAD ?": {err: errAdded}},
 		sent: []string{immediate, "INSTEAD ? 7", "ROLLBACK", changeUsers + " 7"}, touched: touchesAll, logged: true,
+	},
+	{
+		name: "instead, and then the quarantine", reading: instead, replies: map[string]reply{"INSTEAD ?": {err: errAdded}}, outage: true,
+		sent: []string{immediate, "INSTEAD ? 7", "ROLLBACK"}, err: moneyclip.ErrCacheDown, logged: true,
+		touched: append(slices.Clip(touchesAll), "account 1"), // nothing is served until the store knows
 	},
 	{
 		name: "instead, which is to be prepared", reading: instead, replies: map[string]reply{"INSTEAD ?": {err: driver.ErrSkip}},

@@ -134,6 +134,31 @@ func TestPathThatFailsAfterwards(t *testing.T) {
 	}
 }
 
+// A path that leads elsewhere after the COMMIT than before it drops the keys of both.
+func TestPathThatLeadsElsewhereAfterwards(t *testing.T) {
+	t.Parallel()
+	for _, write := range []string{"INSERT INTO marks (tag_id, page) VALUES (100, 7)", "DELETE FROM marks WHERE page = 1"} {
+		f := open(t, shelves, moneyclip.Config{Rules: []moneyclip.Rule{markRule}})
+		for owner := 1; owner <= 3; owner++ {
+			f.warm(t, countMarks, owner)
+		}
+		var moveErr error
+		f.wire.whenDone(func(text string) {
+			if strings.EqualFold(text, "commit") {
+				_, moveErr = f.bare.Exec("UPDATE books SET owner_id = 3 WHERE id = 10")
+			}
+		})
+		exec(t, f.DB, write)
+		f.wire.whenDone(nil)
+		if moveErr != nil {
+			t.Fatal(moveErr)
+		}
+		f.wantMiss(t, countMarks, 1)
+		f.wantHit(t, countMarks, 2)
+		f.wantMiss(t, countMarks, 3)
+	}
+}
+
 // A path from where too many rows begin is not gone for each of them.
 func TestPathFromTooMany(t *testing.T) {
 	t.Parallel()

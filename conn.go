@@ -25,6 +25,7 @@ type conn struct {
 	tainted  string      // why the cache is not used on this connection until it is reset or dialed again
 	doubtful string      // why the session may be another than it was; it is asked before the cache is used again
 	next     string      // what was changed for the next transaction
+	stuck    bool        // in a transaction of our own that could not be rolled back: the connection is good for nothing
 
 	// autocommit is what the session was last told of it; nil: nothing.
 	autocommit *bool
@@ -265,6 +266,9 @@ func (c *conn) unwrapped(_ driver.Rows, err error) (driver.Rows, error) {
 
 // ready makes sure that there is a base connection which is fit for use, and that it is known what it is connected to.
 func (c *conn) ready(ctx context.Context) error {
+	if c.stuck && c.base != nil {
+		c.hangUp()
+	}
 	if c.base != nil && c.resetDue {
 		c.resetDue = false
 		if resetter, ok := c.base.Conn.(driver.SessionResetter); ok {
@@ -303,7 +307,7 @@ func (c *conn) dial(ctx context.Context) error {
 	c.base, c.watched = newBaseConn(base), watched
 	c.dials++
 	c.session, c.asked, c.tainted, c.doubtful, c.next, c.autocommit, c.chaining = nil, time.Time{}, "", "", "", nil, false
-	c.resetDue, c.rowsOut = false, false
+	c.resetDue, c.rowsOut, c.stuck = false, false, false
 	return nil
 }
 
@@ -368,9 +372,9 @@ func (c *conn) ResetSession(context.Context) error {
 	return nil
 }
 
-// IsValid reports what the base says of itself. A connection that has not dialed is valid.
+// IsValid reports what the base says of itself, unless it is known better. A connection that has not dialed is valid.
 func (c *conn) IsValid() bool {
-	return c.base == nil || c.base.validator == nil || c.base.validator.IsValid()
+	return c.base == nil || !c.stuck && (c.base.validator == nil || c.base.validator.IsValid())
 }
 
 // CheckNamedValue takes every argument as it is: it is called before there is a connection that could tell. The

@@ -198,8 +198,9 @@ func (w *writing) lock(ctx context.Context) error {
 func (w *writing) undo(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	base := w.conn.base
-	if w.own && base.run(ctx, "ROLLBACK") == nil {
-		w.own = false
+	if w.own {
+		w.own = base.run(ctx, "ROLLBACK") != nil
+		w.conn.stuck = w.own // what came next would be done in the transaction, and lost with it
 	}
 	if w.saved && base.runAll(ctx, []string{"ROLLBACK TO SAVEPOINT " + savepoint, "RELEASE SAVEPOINT " + savepoint}) == nil {
 		w.saved = false

@@ -93,11 +93,13 @@ type scripted struct {
 	*fakeState
 	replies map[string]reply // :: text → what it says; none: it is done, and has touched no row
 	open    atomic.Int32     // rows that were not closed
+	dials   atomic.Int32
 }
 
 type scriptedConnector struct{ script *scripted }
 
 func (c scriptedConnector) Connect(context.Context) (driver.Conn, error) {
+	c.script.dials.Add(1)
 	return scriptedConn(c), nil
 }
 
@@ -958,4 +960,48 @@ var readingsThatFail = []readingTest{
 		replies: with(answers("BEFORE", rows(row(int64(1), nil, "a"))), "AGAIN OF 1", reply{rows: rows(row(nil, int64(2), "b"))}),
 		sent:    []string{immediate, "BEFORE 7", moveUsers + " 7", "AGAIN OF 1 1", "COMMIT"}, touched: touchesAll, logged: true,
 	},
+}
+
+// A connection on which our own transaction can not be undone is given up: a write that came next would be lost with it.
+func TestReadingNotUndone(t *testing.T) {
+	t.Parallel()
+	for name, pinned := range map[string]bool{"in the pool": false, "sql.Conn": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			script := &scripted{fakeState: newFakeState(), replies: map[string]reply{"BEFORE": {err: errPlain}, "ROLLBACK": {err: errPlain}}}
+			d := told{Dialect: sqlite.Dialect, words: toldWords(), read: map[string]moneyclip.Reading{"users": before}}
+			cache, err := moneyclip.New(d, moneyclip.Config{
+				Scope: "scripted", Rules: []moneyclip.Rule{userRule}, Logger: new(logged).logger(),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer cache.Close()
+			db := sql.OpenDB(cache.Connector(scriptedConnector{script}))
+			defer db.Close()
+			on := execer(db)
+			if pinned {
+				conn, err := db.Conn(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				on = conn
+			}
+			if _, err := on.ExecContext(t.Context(), changeUsers, 7); !errors.Is(err, errPlain) {
+				t.Fatalf("got error %v, want %v", err, errPlain)
+			}
+			clear(script.replies)
+			script.takeCalls()
+			if _, err := on.ExecContext(t.Context(), changeUsers, 7); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{immediate, "BEFORE 7", changeUsers + " 7", "COMMIT"}, script.takeCalls()); diff != "" {
+				t.Errorf("sent to the database, -want +got:\n%s", diff)
+			}
+			if n := script.dials.Load(); n != 2 {
+				t.Errorf("dialed %d times, want another time for the connection that was given up", n)
+			}
+		})
+	}
 }

@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"pgregory.net/rapid"
 
 	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/internal/storemodel"
 	"github.com/moneyclip/moneyclip/redisstore"
 	"github.com/moneyclip/moneyclip/servers_test/servers"
 	"github.com/moneyclip/moneyclip/storetest"
@@ -35,4 +37,11 @@ func TestStore(t *testing.T) {
 	t.Run("Exercise", func(t *testing.T) {
 		storetest.Exercise(t, storetest.Options{Open: func(*testing.T) moneyclip.Store { return patient(c) }})
 	})
+}
+
+// Random things are done to the store, and all answers are those of a model.
+func TestModel(t *testing.T) {
+	t.Parallel()
+	s := patient(client(t, servers.Redis(t)))
+	rapid.Check(t, func(t *rapid.T) { storemodel.RunOnServer(t, s, "moneyclip") })
 }

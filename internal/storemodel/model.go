@@ -1,41 +1,46 @@
-package storetest_test
+// Package storemodel does random things to a store and, beside it, to a model that spells the rules out without any regard to
+// speed or memory. All answers must be the same.
+package storemodel
 
 import (
 	"bytes"
+	"crypto/rand"
 	"database/sql/driver"
 	"fmt"
 	"maps"
 	"slices"
-	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/moneyclip/moneyclip"
 	"pgregory.net/rapid"
 )
 
-// TestMemStoreModel does random things to the store and, beside it, to a model that spells the rules out without any
-// regard to speed or memory. All answers must be the same.
-func TestMemStoreModel(t *testing.T) {
-	t.Parallel()
-	// One bubble around all runs, because rapid's panics must not leave their goroutine. In a bubble nobody may ask a
-	// test for its deadline, as rapid does if it knows that it has one.
-	synctest.Test(t, func(t *testing.T) {
-		for range 20 { // rapid's 100 runs are short
-			rapid.Check(struct{ testing.TB }{t}, func(t *rapid.T) {
-				m := machine{store: moneyclip.NewMemStore(1 << 20), model: newModel()}
-				t.Repeat(map[string]func(*rapid.T){
-					"get":        m.get,
-					"lease":      m.lease,
-					"fill":       m.fill,
-					"abandon":    m.abandon,
-					"quarantine": m.quarantine,
-					"release":    m.release,
-					"sleep":      m.sleep,
-					"":           m.look,
-				})
-			})
-		}
+// Run does random things to a store whose time is that of the test's bubble. See [testing/synctest].
+func Run(t *rapid.T, store moneyclip.Store) {
+	run(t, &machine{store: store, model: newModel(time.Now)})
+}
+
+// RunOnServer does so to one whose time can not be stopped. There all times are so long that they never run out, or so
+// short that they have before the next step. It differs in two points: no key has slots of two rules, and a refresh drops
+// what else is under its key. What is stored under the prefix is the run's own.
+func RunOnServer(t *rapid.T, store moneyclip.Store, namespace string) {
+	m := &machine{store: store, server: true, now: time.Unix(0, 0), prefix: namespace + ":" + rand.Text() + ":"}
+	m.model = newModel(func() time.Time { return m.now })
+	m.model.alone = true
+	run(t, m)
+}
+
+func run(t *rapid.T, m *machine) {
+	rand.Read(m.seed[:])
+	t.Repeat(map[string]func(*rapid.T){
+		"get":        m.get,
+		"lease":      m.lease,
+		"fill":       m.fill,
+		"abandon":    m.abandon,
+		"quarantine": m.quarantine,
+		"release":    m.release,
+		"sleep":      m.sleep,
+		"":           m.look,
 	})
 }
 
@@ -45,19 +50,41 @@ type place struct{ key, field, rule string }
 var (
 	keys        = []string{"a", "b"}
 	fields      = []string{"x", "y"}
-	rules       = []string{"r", "r", "r", "s"} // a slot has one rule; if not, it is as if there were no row
+	ruleOf      = map[string]string{"a": "r", "b": "s"} // on a server
+	rules       = []string{"r", "r", "r", "s"}          // a slot has one rule; if not, it is as if there were no row
 	everyRule   = "all"
 	writerCount = 3
 )
 
-func (p place) slot() *moneyclip.Slot {
-	return &moneyclip.Slot{Key: []byte(p.key), Field: []byte(p.field), Generations: [2]string{p.rule, everyRule}}
+// slot is where the store has a place.
+func (m *machine) slot(p place) *moneyclip.Slot {
+	return &moneyclip.Slot{
+		Key: []byte(m.prefix + p.key), Field: []byte(p.field), Generations: [2]string{m.prefix + p.rule, m.prefix + everyRule},
+	}
+}
+
+// marked are marks as the store has them.
+func (m *machine) marked(marks *moneyclip.Marks) *moneyclip.Marks {
+	all := *marks
+	all.Keys, all.Generations = slices.Clone(marks.Keys), slices.Clone(marks.Generations)
+	for _, list := range [][]string{all.Keys, all.Generations} {
+		for i := range list {
+			list[i] = m.prefix + list[i]
+		}
+	}
+	return &all
 }
 
 // A machine drives a store and its model.
 type machine struct {
 	store  moneyclip.Store
 	model  *model
+	prefix string // of keys and generations
+	seed   [8]byte
+
+	server bool
+	now    time.Time // of the model, if the store is on a server
+
 	serial uint32
 	leases []leased // all that were ever granted
 }
@@ -74,20 +101,38 @@ func (m *machine) next() uint32 {
 
 // nextToken is one that no machine has used. A writer's begins with 'w'.
 func (m *machine) nextToken() (t moneyclip.Token) {
-	copy(t[:], fmt.Sprintf("r%015d", m.next()))
+	copy(t[:], fmt.Sprintf("r%07d%s", m.next(), m.seed[:]))
 	return t
 }
 
-func drawPlace(t *rapid.T) place {
-	return place{
-		key:   rapid.SampledFrom(keys).Draw(t, "key"),
-		field: rapid.SampledFrom(fields).Draw(t, "field"),
-		rule:  rapid.SampledFrom(rules).Draw(t, "rule"),
+func (m *machine) drawPlace(t *rapid.T) place {
+	p := place{key: rapid.SampledFrom(keys).Draw(t, "key"), field: rapid.SampledFrom(fields).Draw(t, "field")}
+	if m.server {
+		p.rule = ruleOf[p.key]
+	} else {
+		p.rule = rapid.SampledFrom(rules).Draw(t, "rule")
 	}
+	return p
 }
 
-func drawTime(t *rapid.T, label string, most int) time.Duration {
+const (
+	never = time.Hour
+	short = time.Millisecond
+)
+
+func (m *machine) drawTime(t *rapid.T, label string, most int) time.Duration {
+	if m.server {
+		return rapid.SampledFrom([]time.Duration{never, never, never, short}).Draw(t, label)
+	}
 	return time.Duration(rapid.IntRange(1, most).Draw(t, label)) * time.Millisecond
+}
+
+// pass lets all short times run out, if one of these is.
+func (m *machine) pass(times ...time.Duration) {
+	if m.server && slices.Contains(times, short) {
+		m.now = m.now.Add(3 * short)
+		time.Sleep(3 * short)
+	}
 }
 
 // drawMarks takes one of a few writers: what a writer does not release it quarantines again, in part or more of it.
@@ -127,10 +172,10 @@ func (m *machine) check(t *rapid.T, what string, err error) {
 	}
 }
 
-func (m *machine) get(t *rapid.T) { m.getAt(t, drawPlace(t)) }
+func (m *machine) get(t *rapid.T) { m.getAt(t, m.drawPlace(t)) }
 
 func (m *machine) getAt(t *rapid.T, p place) {
-	got, err := m.store.Get(t.Context(), p.slot())
+	got, err := m.store.Get(t.Context(), m.slot(p))
 	m.check(t, "Get", err)
 	m.compareRows(t, "Get", p, got, m.model.get(p))
 }
@@ -140,6 +185,9 @@ func (m *machine) look(t *rapid.T) {
 	for _, key := range keys {
 		for _, field := range fields {
 			for _, rule := range slices.Compact(slices.Clone(rules)) {
+				if m.server && rule != ruleOf[key] {
+					continue
+				}
 				m.getAt(t, place{key, field, rule})
 			}
 		}
@@ -147,10 +195,11 @@ func (m *machine) look(t *rapid.T) {
 }
 
 func (m *machine) lease(t *rapid.T) {
-	p, token, d := drawPlace(t), m.nextToken(), drawTime(t, "lease", 40)
+	p, token, d := m.drawPlace(t), m.nextToken(), m.drawTime(t, "lease", 40)
 	renew := rapid.Bool().Draw(t, "renew")
-	grant, err := m.store.Lease(t.Context(), p.slot(), token, d, renew)
+	grant, err := m.store.Lease(t.Context(), m.slot(p), token, d, renew)
 	m.check(t, "Lease", err)
+	defer m.pass(d)
 	answer, row := m.model.lease(p, token, d, renew)
 	if grant.Answer != answer {
 		t.Fatalf("Lease(%v, %v, %v): got answer %d, want %d", p, d, renew, grant.Answer, answer)
@@ -172,12 +221,13 @@ func (m *machine) drawLease(t *rapid.T) leased {
 
 func (m *machine) fill(t *rapid.T) {
 	l := m.drawLease(t)
-	age := moneyclip.Age{Hard: drawTime(t, "hard", 100)}
+	age := moneyclip.Age{Hard: m.drawTime(t, "hard", 100)}
 	if rapid.Bool().Draw(t, "has soft") {
-		age.Soft = drawTime(t, "soft", 20)
+		age.Soft = m.drawTime(t, "soft", 20)
 	}
+	m.pass(age.Hard, age.Soft) // ages count from the grant: what is short is over
 	row := moneyclip.NewRow([]string{"n"}, []driver.Value{int64(m.next())})
-	got, err := m.store.Fill(t.Context(), l.place.slot(), l.lease, row, age)
+	got, err := m.store.Fill(t.Context(), m.slot(l.place), l.lease, row, age)
 	m.check(t, "Fill", err)
 	if want := m.model.fill(l.place, l.lease.Token, row, age); got != want {
 		t.Fatalf("Fill(%v, %v): got %v, want %v", l.place, age, got, want)
@@ -186,28 +236,36 @@ func (m *machine) fill(t *rapid.T) {
 
 func (m *machine) abandon(t *rapid.T) {
 	l := m.drawLease(t)
-	m.check(t, "Abandon", m.store.Abandon(t.Context(), l.place.slot(), l.lease))
+	m.check(t, "Abandon", m.store.Abandon(t.Context(), m.slot(l.place), l.lease))
 	m.model.abandon(l.place, l.lease.Token)
 }
 
 func (m *machine) quarantine(t *rapid.T) {
-	marks, d := drawMarks(t), drawTime(t, "quarantine", 20)
-	_, err := m.store.Quarantine(t.Context(), marks, d)
+	marks, d := drawMarks(t), m.drawTime(t, "quarantine", 20)
+	_, err := m.store.Quarantine(t.Context(), m.marked(marks), d)
 	m.check(t, "Quarantine", err)
 	m.model.quarantine(marks, d)
+	m.pass(d)
 }
 
 func (m *machine) release(t *rapid.T) {
 	marks := drawMarks(t)
-	_, err := m.store.Release(t.Context(), marks)
+	_, err := m.store.Release(t.Context(), m.marked(marks))
 	m.check(t, "Release", err)
 	m.model.release(marks)
 }
 
-func (m *machine) sleep(t *rapid.T) { time.Sleep(drawTime(t, "sleep", 10)) }
+func (m *machine) sleep(t *rapid.T) {
+	if m.server {
+		t.Skip("there is nothing to wait for")
+	}
+	time.Sleep(m.drawTime(t, "sleep", 10))
+}
 
 // A model is the rules. What a writer ends is ended by its number: nothing is good that has a lower one.
 type model struct {
+	now    func() time.Time
+	alone  bool                                           // a row that is refreshed drops the others under its key
 	writes int                                            // by now
 	ended  map[string]int                                 // :: key or generation → the last write that ended it
 	marks  map[string]map[moneyclip.Token]time.Time       // :: key or generation → writer → deadline
@@ -229,8 +287,9 @@ type grantedLease struct {
 	until   time.Time
 }
 
-func newModel() *model {
+func newModel(now func() time.Time) *model {
 	return &model{
+		now:    now,
 		ended:  make(map[string]int),
 		marks:  make(map[string]map[moneyclip.Token]time.Time),
 		rows:   make(map[[2]string]storedRow),
@@ -265,7 +324,7 @@ func (m *model) current(key, rule string, write int) bool {
 func (m *model) quarantined(p place) bool {
 	for _, name := range touched(p.key, p.rule) {
 		for _, until := range m.marks[name] {
-			if time.Now().Before(until) {
+			if m.now().Before(until) {
 				return true
 			}
 		}
@@ -276,13 +335,13 @@ func (m *model) quarantined(p place) bool {
 // good returns the row at p, if it may be served.
 func (m *model) good(p place) (storedRow, bool) {
 	r, ok := m.rows[[2]string{p.key, p.field}]
-	return r, ok && r.rule == p.rule && time.Now().Before(r.hard) && m.current(p.key, r.rule, r.write)
+	return r, ok && r.rule == p.rule && m.now().Before(r.hard) && m.current(p.key, r.rule, r.write)
 }
 
 // live reports whether somebody may fill p.
 func (m *model) live(p place) bool {
 	for _, l := range m.leases[[2]string{p.key, p.field}] {
-		if time.Now().Before(l.until) && m.current(p.key, l.rule, l.write) {
+		if m.now().Before(l.until) && m.current(p.key, l.rule, l.write) {
 			return true
 		}
 	}
@@ -290,7 +349,7 @@ func (m *model) live(p place) bool {
 }
 
 func (m *model) get(p place) *moneyclip.Row {
-	if r, ok := m.good(p); ok && time.Now().Before(r.soft) {
+	if r, ok := m.good(p); ok && m.now().Before(r.soft) {
 		return r.row
 	}
 	return nil
@@ -300,7 +359,7 @@ func (m *model) lease(
 	p place, token moneyclip.Token, d time.Duration, renew bool,
 ) (moneyclip.Answer, *moneyclip.Row) {
 	r, good := m.good(p)
-	fresh := good && !renew && time.Now().Before(r.soft)
+	fresh := good && !renew && m.now().Before(r.soft)
 	switch live := m.live(p); {
 	case m.quarantined(p):
 		return moneyclip.AnswerBypass, nil
@@ -312,7 +371,7 @@ func (m *model) lease(
 	// One lease at a time; and what is not good does not come back.
 	slot := [2]string{p.key, p.field}
 	m.leases[slot] = map[moneyclip.Token]grantedLease{
-		token: {rule: p.rule, write: m.writes, granted: time.Now(), until: time.Now().Add(d)},
+		token: {rule: p.rule, write: m.writes, granted: m.now(), until: m.now().Add(d)},
 	}
 	if !good {
 		delete(m.rows, slot)
@@ -328,11 +387,18 @@ func (m *model) fill(p place, token moneyclip.Token, row *moneyclip.Row, age mon
 	}
 	delete(m.leases[slot], token)
 	hard, soft := l.granted.Add(age.Hard), l.granted.Add(age.Soft)
-	if !time.Now().Before(l.until) || !time.Now().Before(hard) || !m.current(p.key, l.rule, l.write) {
+	if !m.now().Before(l.until) || !m.now().Before(hard) || !m.current(p.key, l.rule, l.write) {
 		return false
 	}
 	if age.Soft == 0 {
 		soft = hard
+	}
+	if m.alone && m.rows[slot].row != nil {
+		for other := range m.rows {
+			if other[0] == p.key && other != slot {
+				delete(m.rows, other)
+			}
+		}
 	}
 	m.rows[slot] = storedRow{row: row, rule: l.rule, write: l.write, hard: hard, soft: soft}
 	return true
@@ -356,7 +422,7 @@ func (m *model) quarantine(marks *moneyclip.Marks, d time.Duration) {
 		if writers == nil {
 			writers = make(map[moneyclip.Token]time.Time)
 		}
-		writers[marks.Writer] = time.Now().Add(d)
+		writers[marks.Writer] = m.now().Add(d)
 		m.marks[name] = writers
 	}
 }

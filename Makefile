@@ -27,7 +27,7 @@ servers: # what the tests in servers_test start
 	@servers_test/setup
 
 test: tools servers ## run every test, with the race detector, also on real servers
-	@for m in $(MODULES); do go -C $$m test -race -timeout 20m ./... || exit 1; done
+	@for m in $(MODULES); do go -C $$m test -race -timeout 35m ./... || exit 1; done
 
 lint: ## gofmt, go vet, staticcheck, and that every package has tests
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }

@@ -176,8 +176,11 @@ func (c *Cache) Stats() Stats {
 	return s
 }
 
-// Healthy returns nil if reads can be answered from the cache now, or the reason why not: the store is out of reach, or has
-// not been told yet of every write that was made while it was.
+// Healthy returns nil if the cache can do its work now, or the reason why not: the store is out of reach, or has not been told
+// yet of every write that was made while it was. It does not say that there are hits: a store may be empty, and in a Redis
+// that was started or promoted nothing is stored for 30 seconds. Then, as with an error, reads are answered by the
+// database. So an error is something to be looked into; a program whose readiness hangs on it is out of service when its
+// cache is.
 func (c *Cache) Healthy(ctx context.Context) error {
 	if n := c.hub.journal.suspect.Load(); n > 0 {
 		return fmt.Errorf("moneyclip: the store does not know yet of %s", count(int(n), "write"))

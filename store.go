@@ -52,7 +52,8 @@ type Store interface {
 	// Shared reports whether other processes use the store too. Then rules are published, and nobody waits for a fill.
 	Shared() bool
 
-	// Healthy returns nil if the store can be reached and may be used now, or the reason why not.
+	// Healthy returns nil if the store can be reached and may be used now, or the reason why not. That nothing is stored for
+	// a while, because the store was lost before, is none.
 	Healthy(ctx context.Context) error
 }
 

@@ -244,6 +244,7 @@ func TestRestartEmpty(t *testing.T) {
 	s2 := patient(client(t, server))
 	s2.Grace = 5 * time.Second
 	wantBypass(t, s2, one) // also for a process that knows nothing of before
+	must(t, s2.Healthy(t.Context()))
 	usable(t, s)
 	wantMiss(t, s, one)
 	eventually(t, "the quarantine is put back", func() error {

@@ -27,6 +27,9 @@ func (dialect) Placeholder(number int) string { return fmt.Sprintf("$%d", number
 // can not be used with, for a deadlock or a lock that is not to be had.
 func (dialect) Added(err error) bool {
 	state := sqlState(err)
+	if state == "428C9" { // a value for a generated column: it comes of what is written. To run again would draw from sequences again
+		return false
+	}
 	return strings.HasPrefix(state, "42") || strings.HasPrefix(state, "0A") || slices.Contains(lockStates, state)
 }
 

@@ -22,8 +22,9 @@ func TestErrors(t *testing.T) {
 	}{
 		{serverError("23505"), true, false, false, false},
 		{fmt.Errorf("saving: %w", serverError("23505")), true, false, false, false},
-		{serverError("42501"), true, true, false, false}, // no privilege
-		{serverError("0A000"), true, true, false, false}, // no RETURNING here
+		{serverError("42501"), true, true, false, false},  // no privilege
+		{serverError("428C9"), true, false, false, false}, // a value for a generated column
+		{serverError("0A000"), true, true, false, false},  // no RETURNING here
 		{serverError("40001"), true, true, false, false},
 		{serverError("40P01"), true, true, false, false},
 		{serverError("40003"), false, false, false, false},

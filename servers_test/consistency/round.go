@@ -67,8 +67,8 @@ type round struct {
 	proxy   *proxy // nil: none is wanted
 	cluster bool
 
-	outage bool // writes pass while the store is out of reach
-	lease  time.Duration
+	outage            bool // writes pass while the store is out of reach
+	lease, quarantine time.Duration
 
 	mu      sync.Mutex // protects what follows
 	workers []*hand
@@ -105,7 +105,7 @@ func (r *round) start() (*hand, error) {
 		Worker: number, DSN: r.dsn, Journal: filepath.Join(r.dir, fmt.Sprintf("journal-%d", number)), Seed: r.plan.Seed,
 		Store: r.plan.Store, Cluster: r.cluster, Mutant: r.plan.Mutant, FailWrites: !r.outage, Threads: r.plan.Threads, Readers: r.plan.Readers, Hot: r.plan.Hot,
 		Wide:  mutants[r.plan.Mutant].wide,
-		Lease: r.lease, Quarantine: quarantineTime, Unknown: unknownTime, Grace: graceTime,
+		Lease: r.lease, Quarantine: r.quarantine, Unknown: unknownTime, Grace: graceTime,
 		ReadTime: 100 * time.Millisecond, WriteTime: 500 * time.Millisecond,
 	}
 	for _, n := range r.nodes {
@@ -234,8 +234,8 @@ func (r *round) replace() error {
 }
 
 // newRound makes a round with a database of its own, and a result that is empty.
-func newRound(t testing.TB, plan Plan, lease time.Duration) (*round, *Result, error) {
-	r := &round{t: t, plan: plan, dir: t.TempDir(), dsn: servers.Postgres(t), lease: lease}
+func newRound(t testing.TB, plan Plan, lease, quarantine time.Duration) (*round, *Result, error) {
+	r := &round{t: t, plan: plan, dir: t.TempDir(), dsn: servers.Postgres(t), lease: lease, quarantine: quarantine}
 	db, err := sql.Open("pgx", r.dsn)
 	if err != nil {
 		return nil, nil, err
@@ -250,7 +250,7 @@ func newRound(t testing.TB, plan Plan, lease time.Duration) (*round, *Result, er
 // Run runs a round.
 func Run(t testing.TB, plan Plan) (*Result, error) {
 	began := time.Now()
-	r, result, err := newRound(t, plan, leaseTime)
+	r, result, err := newRound(t, plan, leaseTime, quarantineTime)
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ type work struct {
 	suspect bool   // the store did not take the quarantine
 
 	renewal *time.Timer
-	mu      sync.Mutex // protects over; held while a renewal reads marks, which change only before and after all renewals
+	mu      sync.Mutex // protects over, and renewal while it begins; held while a renewal reads marks, which change only before and after all renewals
 	over    bool       // no more renewals
 }
 
@@ -234,6 +234,8 @@ func (w *work) quarantine(ctx context.Context) error {
 		w.suspect = true
 		h.journal.suspect.Add(1)
 	}
+	w.mu.Lock() // a renewal that is due at once must find its timer
+	defer w.mu.Unlock()
 	w.renewal = time.AfterFunc(times.Quarantine/3, w.renew)
 	return nil
 }

@@ -106,17 +106,7 @@ func (r *Report) Add(other *Report) {
 	r.Scripts += other.Scripts
 	for name, f := range other.Forms {
 		mine := r.form(name)
-		mine.Statements += f.Statements
-		mine.Failing += f.Failing
-		mine.Unknown += f.Unknown
-		mine.Exact += f.Exact
-		mine.AfterReading += f.AfterReading
-		mine.RuleWide += f.RuleWide
-		mine.None += f.None
-		mine.Dropped += f.Dropped
-		mine.Needed += f.Needed
-		mine.KeyDropped += f.KeyDropped
-		mine.KeyNeeded += f.KeyNeeded
+		mine.add(f)
 		if f.Example != "" && (mine.Example == "" || len(f.Example) < len(mine.Example)) {
 			mine.Example = f.Example
 		}
@@ -136,20 +126,25 @@ func (r *Report) String() string {
 	for _, name := range slices.Sorted(maps.Keys(r.Forms)) {
 		f := r.Forms[name]
 		f.line(&b, name)
-		total.Dropped += f.Dropped
-		total.Needed += f.Needed
-		total.KeyDropped += f.KeyDropped
-		total.KeyNeeded += f.KeyNeeded
-		total.Statements += f.Statements
-		total.Failing += f.Failing
-		total.Unknown += f.Unknown
-		total.Exact += f.Exact
-		total.AfterReading += f.AfterReading
-		total.RuleWide += f.RuleWide
-		total.None += f.None
+		total.add(f)
 	}
 	total.line(&b, "all")
 	return b.String()
+}
+
+// add takes in the counts of another form.
+func (f *Form) add(other *Form) {
+	f.Statements += other.Statements
+	f.Failing += other.Failing
+	f.Unknown += other.Unknown
+	f.Exact += other.Exact
+	f.AfterReading += other.AfterReading
+	f.RuleWide += other.RuleWide
+	f.None += other.None
+	f.Dropped += other.Dropped
+	f.Needed += other.Needed
+	f.KeyDropped += other.KeyDropped
+	f.KeyNeeded += other.KeyNeeded
 }
 
 func (f *Form) line(b *strings.Builder, name string) {

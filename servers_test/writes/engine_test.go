@@ -216,7 +216,13 @@ func (p *place) fill(t testing.TB) {
 // through opens the place through a new cache.
 func (p *place) through(t testing.TB) (*moneyclip.Cache, *sql.DB) {
 	t.Helper()
-	cache, err := moneyclip.New(p.engine.dialect, moneyclip.Config{Rules: p.engine.rules(), Logger: quiet})
+	return p.under(t, p.engine.rules())
+}
+
+// under opens the place through a new cache with these rules.
+func (p *place) under(t testing.TB, rules []moneyclip.Rule) (*moneyclip.Cache, *sql.DB) {
+	t.Helper()
+	cache, err := moneyclip.New(p.engine.dialect, moneyclip.Config{Rules: rules, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -178,18 +178,7 @@ func TestCascadeToRowsThatMove(t *testing.T) {
 	p := engines[i].open(t)
 	p.fill(t)
 	const query = "SELECT total FROM orders WHERE id = $1"
-	cache, err := moneyclip.New(p.engine.dialect, moneyclip.Config{
-		Rules: []moneyclip.Rule{{Name: "total", Key: "total::%d", Query: query, Args: []int{1}}}, Logger: quiet,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	connector, err := cache.Driver(p.Driver()).(driver.DriverContext).OpenConnector(p.dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db := sql.OpenDB(connector)
-	t.Cleanup(func() { db.Close(); cache.Close() })
+	_, db := p.under(t, []moneyclip.Rule{{Name: "total", Key: "total::%d", Query: query, Args: []int{1}}})
 	total := 0
 	if err := db.QueryRow(query, 20).Scan(&total); err != nil {
 		t.Fatal(err)

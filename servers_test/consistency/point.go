@@ -138,7 +138,8 @@ type pointedConn struct {
 func (c pointedConn) Write(b []byte) (int, error) {
 	if len(b) == 16 && binary.BigEndian.Uint32(b[4:]) == 80877102 {
 		// pgx asks the server to cancel what it has given up on. A network that is cut carries no such wish: the statement is
-		// done in the end.
+		// done in the end. Nor does it let pgx wait for the end of that wish, in which time the session would keep its locks.
+		c.Conn.Close()
 		return len(b), nil
 	}
 	n, err := c.Conn.Write(b)

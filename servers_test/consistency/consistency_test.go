@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,8 @@ import (
 // MONEYCLIP_CONSISTENCY names a folder: then every fault and every pair of faults is tried and every mutant, for
 // MONEYCLIP_LOAD (30s) each. What is in the folder already is not done again, and the report is made of all that is there.
 // MONEYCLIP_ONLY names the faults of one round instead: "kills locks". MONEYCLIP_PART is a word by which one run is told from
-// another, so that what one has done the other does too.
+// another, so that what one has done the other does too. MONEYCLIP_THREADS and MONEYCLIP_READERS are how many threads of a
+// program read and write, and how many more only read.
 var (
 	folder = os.Getenv("MONEYCLIP_CONSISTENCY")
 	only   = os.Getenv("MONEYCLIP_ONLY")
@@ -42,6 +44,18 @@ func load(ordinary time.Duration) time.Duration {
 	return d
 }
 
+func number(variable string, ordinary int) int {
+	text := os.Getenv(variable)
+	if text == "" {
+		return ordinary
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		panic(variable + " is not a number of threads")
+	}
+	return n
+}
+
 // run runs a round, and keeps its result if there is somewhere to. It returns nil for one that was run before.
 func run(t *testing.T, plan Plan) *Result {
 	t.Helper()
@@ -52,8 +66,8 @@ func run(t *testing.T, plan Plan) *Result {
 	if folder != "" && isSaved(folder, plan.Name) {
 		return nil
 	}
-	plan.Workers, plan.Threads = cmp.Or(plan.Workers, 4), cmp.Or(plan.Threads, 6)
-	plan.Readers = 2
+	plan.Workers, plan.Threads = cmp.Or(plan.Workers, 4), cmp.Or(plan.Threads, number("MONEYCLIP_THREADS", 6))
+	plan.Readers = number("MONEYCLIP_READERS", 2)
 	plan.Seed = cmp.Or(plan.Seed, seed)
 	result, err := Run(t, plan)
 	if err != nil {

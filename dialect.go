@@ -63,7 +63,8 @@ type Dialect interface {
 	Lock(table string) string
 
 	// Settled reports whether an error of a write or of a COMMIT is the database's own verdict, so that nothing of
-	// the statement can take effect later. An error of the transport or of a context is not one.
+	// the statement can take effect later. An error of the transport or of a context is not one, and driver.ErrBadConn is
+	// one only if the drivers of this database say it of what was never sent.
 	Settled(err error) bool
 }
 

@@ -328,8 +328,7 @@ var errUnknown = errors.New("the outcome is not known")
 
 // settled reports whether an error of the database or of its driver leaves no doubt about the outcome.
 func (w *work) settled(err error) bool {
-	// By the contract of database/sql/driver nothing was done then.
-	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, driver.ErrSkip) || w.dialect.Settled(err)
+	return errors.Is(err, driver.ErrSkip) || w.dialect.Settled(err)
 }
 
 // late drops what became known of rules since the keys were computed. A reader may have stored rows of such a rule

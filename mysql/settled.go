@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"reflect"
@@ -80,8 +81,12 @@ func (dialect) Added(err error) bool {
 	return false
 }
 
-// Settled implements [moneyclip.Dialect]. Where the server ends the connection it may be in the middle of a COMMIT.
+// Settled implements [moneyclip.Dialect]. Where the server ends the connection it may be in the middle of a COMMIT. The
+// driver says ErrBadConn only of what was not sent.
 func (dialect) Settled(err error) bool {
+	if errors.Is(err, driver.ErrBadConn) {
+		return true
+	}
 	n, ok := number(err)
 	switch {
 	case !ok, n >= errNoConnection && n <= errClientsLast:

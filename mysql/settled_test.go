@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -49,6 +50,7 @@ func TestErrors(t *testing.T) {
 		{context.Canceled, false, false, true, false},
 		{errors.New("Error 1062: not the server's"), false, false, true, false},
 		{io.ErrUnexpectedEOF, false, false, true, false},
+		{driver.ErrBadConn, true, false, true, false},
 	} {
 		if got := Dialect.Settled(tt.err); got != tt.settled {
 			t.Errorf("Settled(%v) = %v", tt.err, got)

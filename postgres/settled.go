@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
@@ -42,11 +41,9 @@ func (dialect) Waited(err error) bool {
 	return state == "55P03" || state == "57014"
 }
 
-// Settled implements [moneyclip.Dialect].
+// Settled implements [moneyclip.Dialect]. ErrBadConn is no verdict: pgx (v5.12) and lib/pq (v1.12) say it also of a COMMIT
+// that was sent and whose answer was lost with the connection, pgx of any statement without arguments.
 func (dialect) Settled(err error) bool {
-	if errors.Is(err, driver.ErrBadConn) {
-		return true
-	}
 	if isRolledBack(err) {
 		return true
 	}

@@ -39,7 +39,7 @@ func TestErrors(t *testing.T) {
 		{serverError("XX000"), false, false, false, false},
 		{serverError("F0001"), false, false, false, false},
 		{serverError("5"), false, false, false, false},
-		{driver.ErrBadConn, true, false, false, false},
+		{driver.ErrBadConn, false, false, false, false},
 		{errors.New("commit unexpectedly resulted in rollback"), true, false, false, false},
 		{fmt.Errorf("saving: %w", errors.New("pq: Could not complete operation in a failed transaction")), true, false, false, false},
 		{context.Canceled, false, false, false, false},

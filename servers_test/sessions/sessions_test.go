@@ -3,14 +3,21 @@
 package sessions
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"io"
 	"log/slog"
+	"net"
+	"net/url"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	_ "github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "github.com/lib/pq"
 
 	"github.com/moneyclip/moneyclip"
 	"github.com/moneyclip/moneyclip/mysql"
@@ -391,4 +398,105 @@ func TestProcedures(t *testing.T) {
 	s.warm(other, "Amy")
 	s.exec(c, "COMMIT")
 	s.want(other, "Abe", false)
+}
+
+// The answer to a COMMIT is lost with the connection while the server is still at work on it. What the driver makes of that,
+// pgx and lib/pq say ErrBadConn, must not be taken for a COMMIT that was never sent.
+func TestLostCommit(t *testing.T) {
+	const schema = `
+		CREATE TABLE users (id integer PRIMARY KEY, name text NOT NULL, city text NOT NULL);
+		INSERT INTO users VALUES (1, 'ada', 'paris'), (2, 'bob', 'rome');
+		CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.4); RETURN NULL; END $$;
+		CREATE CONSTRAINT TRIGGER linger AFTER UPDATE ON users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION linger()`
+	for _, base := range []string{"pgx", "postgres"} {
+		t.Run(base, func(t *testing.T) {
+			s := open(t, base, servers.Postgres(t), schema)
+			proxy := newLossy(t, s.dsn)
+			cut := s.through(proxy.dsn)
+			s.warm(s.DB, "ada")
+			s.exec(cut, "SELECT 1") // dials, and asks what it needs to know
+			proxy.armed.Store(true)
+			if _, err := cut.ExecContext(t.Context(), "UPDATE users SET name = 'eve' WHERE city = 'paris'"); err == nil {
+				t.Fatal("the answer to the COMMIT was not lost")
+			}
+			for deadline := time.Now().Add(10 * time.Second); ; {
+				var name string
+				if err := s.bare.QueryRow("SELECT name FROM users WHERE id = 1").Scan(&name); err != nil {
+					t.Fatal(err)
+				}
+				if name == "eve" {
+					break
+				}
+				s.name(s.DB) // and so does a reader, who may store what he sees
+				if time.Now().After(deadline) {
+					t.Fatal("the COMMIT was never done")
+				}
+			}
+			s.want(s.DB, "eve", false)
+		})
+	}
+}
+
+// A lossy is a way to a server that ends when it is armed and a COMMIT has gone there. No other leads there then: pgx would ask
+// on one that the COMMIT be cancelled.
+type lossy struct {
+	dsn   string
+	armed atomic.Bool
+	gone  atomic.Bool
+}
+
+func newLossy(t *testing.T, dsn string) *lossy {
+	t.Helper()
+	target, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal("the DSN is no URL")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	address := target.Host
+	target.Host = listener.Addr().String()
+	l := &lossy{dsn: target.String()}
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go l.carry(client, address)
+		}
+	}()
+	return l
+}
+
+func (l *lossy) carry(client net.Conn, address string) {
+	defer client.Close()
+	if l.gone.Load() {
+		return
+	}
+	server, err := net.Dial("tcp", address)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	go func() {
+		defer client.Close()
+		io.Copy(client, server)
+	}()
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := client.Read(buffer)
+		if err != nil {
+			return
+		}
+		if _, err := server.Write(buffer[:n]); err != nil {
+			return
+		}
+		if l.armed.Load() && bytes.Contains(buffer[:n], []byte("COMMIT")) {
+			l.gone.Store(true)
+			return
+		}
+	}
 }

@@ -42,8 +42,12 @@ type Violation struct {
 }
 
 func (v Violation) String() string {
-	return fmt.Sprintf("%s: worker %d read row %d (form %d) as %d, from %d to %d, %.3f ms after %d was there",
+	text := fmt.Sprintf("%s: worker %d read row %d (form %d) as %d, from %d to %d, %.3f ms after %d was there",
 		v.Promise, v.Read.Worker, v.Row, v.Read.Form, v.Read.Value, v.Read.Start, v.Read.End, float64(v.Late)/1e6, v.Missed)
+	if missed := v.account.versions[v.account.place(v.Missed)]; missed.start != always {
+		text += fmt.Sprintf(", whose write had begun %.3f ms before the read", float64(v.Read.Start-missed.start)/1e6)
+	}
+	return text
 }
 
 // A Verdict is what the oracle has to say of one round.

@@ -137,7 +137,7 @@ func readAll(rows driver.Rows, most int) ([][]driver.Value, error) {
 	var all [][]driver.Value
 	for {
 		row := make([]driver.Value, len(rows.Columns()))
-		if err := rows.Next(row); err == io.EOF { //nolint:errorlint // as database/sql compares it
+		if err := nextValues(rows, row); err == io.EOF { //nolint:errorlint // as database/sql compares it
 			return all, nil
 		} else if err != nil {
 			return nil, err

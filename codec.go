@@ -23,8 +23,8 @@ var errCorruptRow = errors.New("not a stored row")
 //	version  1 byte
 //	columns  length of all that follows of them; their number; name, database type, scan type, flags, length,
 //	         precision and scale of each
-//	found    1 byte; if 1:
-//	values   a tag and the value of each
+//	found    1 byte: 1 if there is a row, plus 2 if the driver fills destinations itself
+//	values   a tag and the value of each, if there is a row
 //	checksum CRC-32C of all before, 4 bytes
 //
 // Numbers are varints, texts have their length before them.
@@ -40,6 +40,11 @@ const (
 	hasNullableFlag
 	hasDecimalFlag
 	allColumnFlags = 1<<iota - 1
+)
+
+const (
+	foundFlag = 1 << iota
+	scansFlag
 )
 
 // The tags of values. Their numbers are in stored rows: they never change.
@@ -143,14 +148,18 @@ func (r *Row) AppendBinary(b []byte) ([]byte, error) {
 	if err != nil {
 		return b, err
 	}
+	var head byte
+	if r.scans {
+		head = scansFlag
+	}
 	if !r.found {
-		e = append(e, 0)
+		e = append(e, head)
 		return appendChecksum(e, start), nil
 	}
 	if len(r.values) != len(r.columns) {
 		return b, fmt.Errorf("a row of %d columns has %d values", len(r.columns), len(r.values))
 	}
-	e = append(e, 1)
+	e = append(e, head|foundFlag)
 	for i, v := range r.values {
 		e, err = appendValue(e, v)
 		if err != nil {
@@ -357,15 +366,15 @@ func (r *Row) UnmarshalBinary(b []byte) error {
 	}
 	d := decoder{b: b[1:end]}
 	block := d.bytes()
-	found := d.byte()
-	if d.bad || found > 1 {
+	head := d.byte()
+	if d.bad || head > foundFlag|scansFlag {
 		return fmt.Errorf("%w: its head is damaged", errCorruptRow)
 	}
 	desc, err := describeBlock(block)
 	if err != nil {
 		return err
 	}
-	row := Row{columns: desc.columns, names: desc.names, found: found == 1}
+	row := Row{columns: desc.columns, names: desc.names, found: head&foundFlag != 0, scans: head&scansFlag != 0}
 	if row.found {
 		if d.left() < len(row.columns) {
 			return fmt.Errorf("%w: values are missing", errCorruptRow)

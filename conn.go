@@ -37,17 +37,18 @@ type conn struct {
 
 	known knowledge // of the rules, when the last plan was looked up
 
-	tx   *transaction // nil: none is open
-	open []*work      // writes outside of a transaction whose rows are still open
-	outs int          // rows of writes that are still open, in a transaction or not
-	own  *returning   // those whose transaction is ours; nil: none
+	tx   *transaction         // nil: none is open
+	open []*work              // writes outside of a transaction whose rows are still open
+	outs int                  // rows of writes that are still open, in a transaction or not
+	own  interface{ fetch() } // those whose transaction is ours; nil: none
 
 	// A hit allocates nothing: it finds its slot in room, and its row is read from replay, unless that is still at
 	// work for rows before.
-	room   lookup
-	failed bool // the store has failed the read that is under way: it adds one time-out to it, and not two
-	replay replay
-	recent [8]remembered // by length of text
+	room     lookup
+	failed   bool // the store has failed the read that is under way: it adds one time-out to it, and not two
+	replay   replay
+	scanning scanning
+	recent   [8]remembered // by length of text
 
 	// rows and stmt are what the interceptor has got from the base, without sqlmw's wrapping; running is the statement
 	// that is on its way there by Exec.
@@ -94,7 +95,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	var rows driver.Rows
 	switch {
 	case r != nil:
-		rows, err = c.read(ctx, r, args, false, func(ctx context.Context) (driver.Rows, error) {
+		rows, err = c.read(ctx, r, args, nil, func(ctx context.Context) (driver.Rows, error) {
 			return c.unwrapped(c.watched.(driver.QueryerContext).QueryContext(ctx, query, converted))
 		})
 	case c.passes(p) && p.statement.Kind != KindWrite:
@@ -150,7 +151,7 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 		return nil
 	}
 	r := c.recall(s.database.knowledge(), query).read(c.cache)
-	if r == nil || c.connector.keeps.Load() && hasKept(args) || !r.slot(&c.room, s, args, st != nil || c.connector.queries.prepares(args)) {
+	if r == nil || r.unfit.Load() || c.connector.keeps.Load() && hasKept(args) || !r.slot(&c.room, s, args, st != nil || c.connector.queries.prepares(args)) {
 		return nil
 	}
 	row, failed := r.hit(ctx, c.cache.hub, &c.room)
@@ -158,11 +159,15 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 	if row == nil {
 		return nil
 	}
-	if c.replay.row != nil {
-		return newReplay(row)
+	out := &c.replay
+	if out.row != nil {
+		out = new(replay) // there are rows that are still open
 	}
-	c.replay = replay{described{row: row}, !row.found}
-	return &c.replay
+	*out = replay{described{row: row}, !row.found}
+	if row.scans {
+		return c.scanning.serve(ctx, c, out, r, args, st)
+	}
+	return out
 }
 
 // A remembered is a plan that the connection has looked up before.
@@ -191,18 +196,32 @@ func (c *conn) mayServe(s *session) bool {
 }
 
 // read answers a SELECT that a rule caches and that was no hit.
-func (c *conn) read(ctx context.Context, r *readPlan, args []driver.NamedValue, prepared bool, run runner) (driver.Rows, error) {
+func (c *conn) read(ctx context.Context, r *readPlan, args []driver.NamedValue, st *stmt, run runner) (driver.Rows, error) {
+	prepared := st != nil
 	r.ran[how(prepared)].Store(true)
 	rows, err := c.missed(ctx, r, args, prepared, run)
-	if _, recorded := rows.(*replay); err == nil && !recorded {
+	if err != nil {
+		return nil, err
+	}
+	switch rows := rows.(type) {
+	case *replay:
+		if rows.row.scans {
+			return c.scanning.serve(ctx, c, rows, r, args, st), nil
+		}
+	case *ahead:
+		c.rowsOut = true
+		if scans(rows.base) {
+			return c.scanning.serve(ctx, c, rows, r, args, st), nil
+		}
+	default:
 		c.rowsOut = true
 	}
-	return rows, err
+	return rows, nil
 }
 
 func (c *conn) missed(ctx context.Context, r *readPlan, args []driver.NamedValue, prepared bool, run runner) (driver.Rows, error) {
 	m := modeOf(ctx)
-	if m == bypass || c.failed || c.rowsOut && c.cache.dialect.Holds() || !c.mayServe(c.session) {
+	if m == bypass || r.unfit.Load() || c.failed || c.rowsOut && c.cache.dialect.Holds() || !c.mayServe(c.session) {
 		return r.bypass(ctx, run)
 	}
 	if c.connector.keeps.Load() && hasKept(args) || !r.slot(&c.room, c.session, args, prepared) {

@@ -185,7 +185,7 @@ func (c *connector) identify(ctx context.Context, ask Asker) (*session, error) {
 		implicit: identity.Implicit,
 		chaining: identity.Chaining,
 	}
-	sum := sha256.Sum256([]byte(c.name + "\x00" + identity.Profile))
+	sum := sha256.Sum256([]byte(c.name + scanForm + "\x00" + identity.Profile))
 	copy(s.profile[:], sum[:])
 	if err := s.database.refreshCatalog(ctx, ask, false); err != nil {
 		return nil, err

@@ -120,15 +120,13 @@ func (c *conn) returning(ctx context.Context, p *plan, args []driver.NamedValue,
 		}
 		return w.end(ctx, err)
 	}}
-	if w.own {
-		c.own = r
-		if !c.cache.dialect.Holds() {
-			// By itself the statement would be over by now. Its caller may go on to write what it has locked, on another
-			// connection, while its rows are open.
-			r.fetch()
-		}
+	if !w.own {
+		return c.returned(r, false), nil
 	}
-	return r, nil
+	c.own = r
+	// By itself the statement would be over by now. Its caller may go on to write what it has locked, on another connection,
+	// while its rows are open.
+	return c.returned(r, !c.cache.dialect.Holds()), nil
 }
 
 // note keeps how many rows the statement has touched.

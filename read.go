@@ -297,7 +297,7 @@ func record(base driver.Rows, shape *shape) (*Row, driver.Rows) {
 	like := shape.of(base)
 	ahead := &ahead{described: described{row: like, base: base}}
 	first := make([]driver.Value, len(like.names))
-	if err := base.Next(first); err != nil {
+	if err := nextValues(base, first); err != nil {
 		ahead.queue = []result{{err: err}}
 		if err != io.EOF || hasNextResultSet(base) { //nolint:errorlint // as database/sql compares it
 			return nil, ahead
@@ -309,9 +309,9 @@ func record(base driver.Rows, shape *shape) (*Row, driver.Rows) {
 	}
 	// Stored only after the end was seen: the error of a later row must not be lost, and two rows must not become one.
 	second := make([]driver.Value, len(like.names))
-	err := base.Next(second)
+	err := nextValues(base, second)
 	ahead.queue = []result{{values: first}, {values: second, err: err}}
-	if err != io.EOF || hasNextResultSet(base) { //nolint:errorlint // as database/sql compares it
+	if err != io.EOF || hasNextResultSet(base) || slices.ContainsFunc(first, isFailed) { //nolint:errorlint // as database/sql compares it
 		return nil, ahead
 	}
 	return finish(ahead, &Row{found: true, values: first, bytes: hasBytes(first)})
@@ -319,7 +319,7 @@ func record(base driver.Rows, shape *shape) (*Row, driver.Rows) {
 
 // finish closes the base's rows and completes the row.
 func finish(a *ahead, row *Row) (*Row, driver.Rows) {
-	row.columns, row.names = a.row.columns, a.row.names
+	row.columns, row.names, row.scans = a.row.columns, a.row.names, scans(a.base)
 	if err := a.base.Close(); err != nil {
 		a.closed, a.closeErr = true, err
 		return nil, a
@@ -366,7 +366,7 @@ func (a *ahead) Next(dest []driver.Value) error {
 		if a.closed {
 			return io.EOF
 		}
-		return a.base.Next(dest)
+		return nextValues(a.base, dest)
 	}
 	next := a.queue[0]
 	if next.err == nil {

@@ -391,7 +391,7 @@ func (r *touchedRows) Next(dest []driver.Value) error {
 
 // next reads a row, and takes what was added to it. It reports whether the row is one of the statement itself.
 func (r *touchedRows) next() (own bool, err error) {
-	err = r.base.Next(r.row)
+	err = nextValues(r.base, r.row)
 	switch {
 	case err == io.EOF: //nolint:errorlint // as database/sql compares it
 		r.ended, r.writing.affected = true, r.count
@@ -401,6 +401,9 @@ func (r *touchedRows) next() (own bool, err error) {
 			r.instead.fail()
 		}
 	default:
+		if r.instead != nil && slices.ContainsFunc(r.row[r.visible:], isFailed) {
+			r.instead.fail()
+		}
 		own = r.instead == nil || r.instead.take(r.row[r.visible:], r.writing.conn.cache.maxKeys)
 		if own {
 			r.count++

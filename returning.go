@@ -16,8 +16,10 @@ type returning struct {
 
 var _ allRows = (*returning)(nil)
 
-func (r *returning) Next(dest []driver.Value) error {
-	err := r.base.Next(dest)
+func (r *returning) Next(dest []driver.Value) error { return r.stepped(r.base.Next(dest)) }
+
+// stepped is told what the base's rows have said to a step, and returns what the caller is to hear.
+func (r *returning) stepped(err error) error {
 	switch {
 	case err == nil:
 		return nil
@@ -67,6 +69,11 @@ func (r *returning) fetch() {
 			a.queue = append(a.queue, result{values: values})
 		}
 	}
+	r.settle(a, last)
+}
+
+// settle ends the write after its rows were read to their last error. The ahead takes their place.
+func (r *returning) settle(a *ahead, last error) {
 	a.closed, a.closeErr = true, r.base.Close()
 	r.over = true
 	failed := a.closeErr

@@ -17,6 +17,7 @@ type Row struct {
 	found   bool
 	values  []driver.Value
 	bytes   bool // some values are []byte
+	scans   bool // the driver fills destinations itself: see scan_go127.go
 }
 
 // A column is all that a driver tells of a column. An answer that the base driver has no method for holds what
@@ -85,6 +86,14 @@ func describe(rows driver.Rows) []column {
 		}
 	}
 	return columns
+}
+
+// A failedValue stands for a value that a driver could not make of what the database has sent. Whoever scans it hears why.
+type failedValue struct{ err error }
+
+func isFailed(v driver.Value) bool {
+	_, failed := v.(failedValue)
+	return failed
 }
 
 // clone copies a value that a driver may overwrite in its next row, or that a caller may change.

@@ -81,7 +81,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	}
 	c.connector.kept(converted)
 	if r != nil {
-		return c.read(ctx, r, args, true, func(ctx context.Context) (driver.Rows, error) {
+		return c.read(ctx, r, args, s, func(ctx context.Context) (driver.Rows, error) {
 			return c.unwrapped(s.watched.(driver.StmtQueryContext).QueryContext(ctx, converted))
 		})
 	}

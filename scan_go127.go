@@ -170,6 +170,7 @@ func (s *scanning) ask(scanCtx driver.ScanContext) error {
 	s.plan.unfit.Store(true)
 	s.plan.rule.owner.logOnce("a query is scanned into what only its driver can fill; it is not cached", "rule", s.plan.rule.Name)
 	s.allRows.Close()
+	s.allRows = new(replay) // the connection may use the one before for another hit
 	rows, err := s.query(Bypass(s.ctx))
 	if err != nil {
 		return err
@@ -179,7 +180,7 @@ func (s *scanning) ask(scanCtx driver.ScanContext) error {
 		rows.Close()
 		return errors.New("moneyclip: the driver's rows have changed their kind")
 	}
-	s.base = base
+	s.base, s.allRows = base, &ahead{described: described{base: base}}
 	for range s.read {
 		if err := base.NextRow(); err == io.EOF { //nolint:errorlint // as database/sql compares it
 			return sql.ErrNoRows // deleted since the read began
@@ -216,22 +217,9 @@ func (s *scanning) query(ctx context.Context) (driver.Rows, error) {
 	return st.(*stmt).QueryContext(ctx, s.args)
 }
 
-func (s *scanning) HasNextResultSet() bool {
-	if s.base != nil {
-		return hasNextResultSet(s.base)
-	}
-	return s.allRows.HasNextResultSet()
-}
-
 func (s *scanning) NextResultSet() error {
-	if !s.HasNextResultSet() {
-		return io.EOF
-	}
-	if s.base != nil {
-		return s.base.(driver.RowsNextResultSet).NextResultSet()
-	}
 	err := s.allRows.NextResultSet()
-	s.values = make([]driver.Value, len(s.allRows.Columns()))
+	s.values = make([]driver.Value, len(s.Columns()))
 	s.read = 0
 	return err
 }
@@ -242,15 +230,12 @@ func (s *scanning) Close() error {
 		return nil
 	}
 	err := s.allRows.Close()
-	if s.base != nil {
-		err = s.base.Close()
-	}
 	if s.own != nil {
 		s.own.Close()
 	}
 	clear(s.values)
 	clear(s.dests)
-	*s = scanning{values: s.values[:0], dests: s.dests[:0], allRows: s.allRows}
+	*s = scanning{allRows: s.allRows, values: s.values[:0], dests: s.dests[:0]}
 	return err
 }
 

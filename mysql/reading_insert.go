@@ -18,6 +18,7 @@ type newRows struct {
 	w        *moneyclip.Write
 	def      *moneyclip.Table
 	numbered bool // the database numbers all of them
+	strict   bool // what is made of them holds only where a number that does not fit fails the statement
 }
 
 // insert reads the rows that an INSERT brings, and those with which they collide.
@@ -39,7 +40,7 @@ func (r *reader) insert(w *moneyclip.Write, def *moneyclip.Table, old, new []str
 		return in.upserted(old, new)
 	case len(old) > 0:
 		return moneyclip.Reading{}, false
-	case in.numbered:
+	case in.numbered && !in.setsNumber():
 		return in.byNumber(new), true
 	}
 	if reading, ok := in.given(new); ok {
@@ -62,10 +63,6 @@ func (in *newRows) isNumbered() bool {
 	if serial == "" || in.w.Rows == nil || in.w.Columns == nil || sets(in.def, moneyclip.Insert, serial) {
 		return false
 	}
-	// LAST_INSERT_ID(n) sets what LAST_INSERT_ID() returns.
-	if slices.ContainsFunc(in.n.src.tokens, func(t token) bool { return in.n.src.is(t, "last_insert_id") }) {
-		return false
-	}
 	i := slices.Index(in.w.Columns, serial)
 	if i < 0 {
 		return true
@@ -73,6 +70,11 @@ func (in *newRows) isNumbered() bool {
 	return !slices.ContainsFunc(in.w.Rows, func(row []moneyclip.Value) bool {
 		return i >= len(row) || row[i].Kind != moneyclip.ValueConst || row[i].Const != nil
 	})
+}
+
+// setsNumber reports whether LAST_INSERT_ID() may return what the statement has set by LAST_INSERT_ID(n).
+func (in *newRows) setsNumber() bool {
+	return slices.ContainsFunc(in.n.src.tokens, func(t token) bool { return in.n.src.is(t, "last_insert_id") })
 }
 
 // byNumber reads the rows that the database has numbered.
@@ -135,6 +137,10 @@ func (in *newRows) equal(key moneyclip.UniqueKey, row []moneyclip.Value) piece {
 func (in *newRows) found(keys []moneyclip.UniqueKey, old int, new []string) piece {
 	columns := slices.Repeat([]piece{plain("NULL")}, old)
 	columns = append(columns, values("t", in.def, new)...)
+	or := ""
+	if in.strict {
+		or = " OR @@sql_mode NOT LIKE '%STRICT_%'"
+	}
 	var all piece
 	for _, key := range keys {
 		for _, row := range in.w.Rows {
@@ -143,7 +149,7 @@ func (in *newRows) found(keys []moneyclip.UniqueKey, old int, new []string) piec
 			}
 			all = join(all, plain("SELECT "), list(columns),
 				plain(fmt.Sprintf(" FROM (SELECT 1 AS one) AS x LEFT JOIN %s AS t ON ", quote(in.def.Name))), in.equal(key, row),
-				plain(fmt.Sprintf(" WHERE 9223372036854775807 + (t.%s IS NULL) > 0", quote(key.Columns[0]))))
+				plain(fmt.Sprintf(" WHERE 9223372036854775807 + (t.%s IS NULL%s) > 0", quote(key.Columns[0]), or)))
 		}
 	}
 	return all
@@ -171,7 +177,7 @@ func (in *newRows) upserted(old, new []string) (moneyclip.Reading, bool) {
 	if !ok || len(keys) != 1 {
 		return moneyclip.Reading{}, false
 	}
-	update := &moneyclip.Write{Op: moneyclip.Update, Set: in.w.Conflict.Set}
+	update := &moneyclip.Write{Op: moneyclip.Update, Set: in.changes()}
 	for _, name := range slices.Concat(keys[0].Columns, old) {
 		if assigns(update, in.def, name) {
 			return moneyclip.Reading{}, false
@@ -179,6 +185,31 @@ func (in *newRows) upserted(old, new []string) (moneyclip.Reading, bool) {
 	}
 	// The row is now what it was, in the old columns; a row that is new was nothing, so that they are one too many.
 	return moneyclip.Reading{After: in.found(keys, 0, slices.Concat(old, new)).query()}, true
+}
+
+// changes are the assignments of an ON DUPLICATE KEY UPDATE without those that leave a column as it is: "id = id", so that
+// nothing is updated, and "id = LAST_INSERT_ID(id)", so that the id of the row is told. The latter makes of a negative
+// number one that is too large, and that is an error in strict mode only.
+func (in *newRows) changes() []moneyclip.Assignment {
+	set := in.w.Conflict.Set
+	if in.stmt.Select != nil || in.stmt.RowAlias != nil || len(in.stmt.OnDuplicate) != len(set) {
+		return set
+	}
+	var changes []moneyclip.Assignment
+	for i, as := range in.stmt.OnDuplicate {
+		value := as.Expr
+		call, ok := value.(*ast.FuncCallExpr)
+		tells := ok && call.FnName.L == "last_insert_id" && len(call.Args) == 1 && set[i].Column == in.def.Serial && !in.stmt.IgnoreErr
+		if tells {
+			value = call.Args[0]
+		}
+		if name, ok := value.(*ast.ColumnNameExpr); !ok || name.Name.Name.L != as.Column.Name.L {
+			changes = append(changes, set[i])
+			continue
+		}
+		in.strict = in.strict || tells
+	}
+	return changes
 }
 
 // replaced reads the rows that a REPLACE deletes and those that it brings. That the latter are found by the same values

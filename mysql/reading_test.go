@@ -129,6 +129,23 @@ func TestReading(t *testing.T) {
 		{"INSERT INTO log (id, what) VALUES (?, 'x') ON DUPLICATE KEY UPDATE id = 7", "id", "", "none"},
 		{"INSERT INTO log (what) VALUES ('x') ON DUPLICATE KEY UPDATE what = 'y'", "id", "", "none"},
 		{
+			"INSERT INTO log (id, what) VALUES (?, 'x') ON DUPLICATE KEY UPDATE id = id", "id", "",
+			"after SELECT t.`id` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 [1]",
+		},
+		{
+			"INSERT INTO log (id, what) VALUES (?, 'x') ON DUPLICATE KEY UPDATE what = 'y', id = LAST_INSERT_ID(log.id)", "id", "",
+			"after SELECT t.`id` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL OR @@sql_mode NOT LIKE '%STRICT_%') > 0 [1]",
+		},
+		{"INSERT IGNORE INTO log (id, what) VALUES (?, 'x') ON DUPLICATE KEY UPDATE id = LAST_INSERT_ID(id)", "id", "", "none"},
+		{"INSERT INTO log (id, what) VALUES (?, 'x') ON DUPLICATE KEY UPDATE id = LAST_INSERT_ID(id + 1)", "id", "", "none"},
+		{"INSERT INTO log (id, what) VALUES (?, 'x') ON DUPLICATE KEY UPDATE id = id, id = 7", "id", "", "none"},
+		{"INSERT INTO log (id, what) VALUES (?, 'x') ON DUPLICATE KEY UPDATE id = VALUES(id)", "id", "", "none"},
+		{"INSERT INTO log (id, what) VALUES (?, 'x') AS n (what, id) ON DUPLICATE KEY UPDATE id = id", "id", "", "none"},
+		{
+			"INSERT INTO log (id, what) VALUES (?, 'x') ON DUPLICATE KEY UPDATE what = what", "what", "id",
+			"after SELECT t.`what`, t.`id` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 [1]",
+		},
+		{
 			"REPLACE INTO log (id, what) VALUES (?, 'x')", "what", "",
 			"before (SELECT t.`what` FROM `log` AS t WHERE t.`id` = ? FOR UPDATE) [1]after SELECT NULL FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 [1] ranges",
 		},

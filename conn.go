@@ -317,6 +317,10 @@ func (c *conn) dial(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if _, nested := ours(base); nested {
+		base.Close()
+		return errNested // what Invalidate drops would stay in the one below
+	}
 	// sqlmw wraps drivers, so it is given one that has this connection and no other.
 	watched, err := sqlmw.Driver(single{base}, &interceptor{conn: c}).Open("")
 	if err != nil {

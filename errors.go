@@ -14,6 +14,8 @@ var ErrNoRule = errors.New("moneyclip: no such rule")
 // ErrCacheDown wraps the store's error when a write fails because its keys could not be quarantined: see [FailWrites].
 var ErrCacheDown = errors.New("moneyclip: the write was not sent: its keys could not be quarantined")
 
+var errNested = errors.New("moneyclip: the base driver is MoneyClip's already: wrap it once")
+
 // A RuleError is a fault of one rule.
 type RuleError struct {
 	Rule string // its name

@@ -47,12 +47,26 @@ func withConn(ctx context.Context, db *sql.DB, f func(*conn) error) error {
 	}
 	defer sqlConn.Close()
 	return sqlConn.Raw(func(driverConn any) error {
-		c, ok := driverConn.(*conn)
+		c, ok := ours(driverConn)
 		if !ok {
 			return ErrNotWrapped
 		}
 		return f(c)
 	})
+}
+
+// ours finds MoneyClip's connection, also beneath wrappers that say by a method Raw what they wrap, as otelsql's does.
+func ours(driverConn any) (*conn, bool) {
+	for {
+		switch c := driverConn.(type) {
+		case *conn:
+			return c, true
+		case interface{ Raw() driver.Conn }:
+			driverConn = c.Raw()
+		default:
+			return nil, false
+		}
+	}
 }
 
 // rule returns the rule of that name of a cache, or nil.
@@ -110,7 +124,7 @@ const ReadOnly = "\x00read only"
 // [ErrCacheDown] where f was not called because its keys could not be quarantined.
 func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) error {
 	return sqlConn.Raw(func(driverConn any) error {
-		c, ok := driverConn.(*conn)
+		c, ok := ours(driverConn)
 		if !ok {
 			return ErrNotWrapped
 		}

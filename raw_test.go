@@ -1,13 +1,16 @@
 package moneyclip_test
 
 import (
+	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/sqlite"
 )
 
 func TestInvalidate(t *testing.T) {
@@ -199,4 +202,69 @@ func TestRawCascades(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.wantMiss(t, orderSum, 1)
+}
+
+// A wrapperDriver is one around another, whose connections say what they wrap.
+type wrapperDriver struct{ driver.DriverContext }
+
+func (w wrapperDriver) Open(string) (driver.Conn, error) { panic("it has connectors") }
+
+func (w wrapperDriver) OpenConnector(dsn string) (driver.Connector, error) {
+	c, err := w.DriverContext.OpenConnector(dsn)
+	return wrapperConnector{c}, err
+}
+
+type wrapperConnector struct{ driver.Connector }
+
+func (w wrapperConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := w.Connector.Connect(ctx)
+	return wrapperConn{c}, err
+}
+
+type wrapperConn struct{ driver.Conn }
+
+func (w wrapperConn) Raw() driver.Conn { return w.Conn }
+
+// Invalidate and Raw find our connection beneath one that says what it wraps.
+func TestRawBeneathWrapper(t *testing.T) {
+	t.Parallel()
+	f := openSocial(t, userRule)
+	connector, err := wrapperDriver{f.DB.Driver().(driver.DriverContext)}.OpenConnector(f.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	above := sql.OpenDB(connector)
+	t.Cleanup(func() { above.Close() })
+	f.warm(t, selectUser, 1)
+	if err := moneyclip.Invalidate(t.Context(), above, "user", 1); err != nil {
+		t.Fatal(err)
+	}
+	f.wantMiss(t, selectUser, 1)
+	called := false
+	if err := moneyclip.Raw(raw(t, above), func(c any) error { _, called = c.(*wireConn); return nil }, "users"); err != nil || !called {
+		t.Errorf("Raw: called with the base's connection %t, %v", called, err)
+	}
+	f.wantMiss(t, selectUser, 1)
+}
+
+// A cache over a cache would keep what Invalidate drops in the one above.
+func TestNested(t *testing.T) {
+	t.Parallel()
+	f := openSocial(t, userRule)
+	ours := f.DB.Driver().(driver.DriverContext)
+	for name, base := range map[string]driver.Driver{"ours": ours.(driver.Driver), "one around it": wrapperDriver{ours}} {
+		cache, err := moneyclip.New(sqlite.Dialect, moneyclip.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		connector, err := cache.Driver(base).(driver.DriverContext).OpenConnector(f.dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		db := sql.OpenDB(connector)
+		t.Cleanup(func() { db.Close() })
+		if err := db.Ping(); err == nil || !strings.Contains(err.Error(), "wrap it once") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
 }

@@ -57,7 +57,7 @@ func init() { moneyclip.Register(rules[0]) }
 
 func (p place) text(query string) string {
 	if p.base == "mysql" || p.base == "sqlite3" {
-		return strings.ReplaceAll(query, "$1", "?")
+		return strings.NewReplacer("$1", "?", "$2", "?").Replace(query)
 	}
 	return query
 }

@@ -17,8 +17,8 @@ type newRows struct {
 	stmt     *ast.InsertStmt
 	w        *moneyclip.Write
 	def      *moneyclip.Table
-	numbered bool // the database numbers all of them
-	strict   bool // what is made of them holds only where a number that does not fit fails the statement
+	numbered bool   // the database numbers all of them
+	unless   string // " OR condition": what is read of them is wrong where it holds, so that the reading fails
 }
 
 // insert reads the rows that an INSERT brings, and those with which they collide.
@@ -67,9 +67,27 @@ func (in *newRows) isNumbered() bool {
 	if i < 0 {
 		return true
 	}
-	return !slices.ContainsFunc(in.w.Rows, func(row []moneyclip.Value) bool {
-		return i >= len(row) || row[i].Kind != moneyclip.ValueConst || row[i].Const != nil
-	})
+	for r, row := range in.w.Rows {
+		switch {
+		case i >= len(row):
+			return false
+		case row[i].Kind == moneyclip.ValueConst && row[i].Const == nil:
+		case r < len(in.stmt.Lists) && i < len(in.stmt.Lists[r]) && isDefault(in.stmt.Lists[r][i]):
+			in.unless = orZero
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// orZero is where the word DEFAULT means 0.
+const orZero = " OR @@sql_mode LIKE '%NO_AUTO_VALUE_ON_ZERO%'"
+
+// isDefault reports whether an expression is the word DEFAULT.
+func isDefault(e ast.ExprNode) bool {
+	d, ok := e.(*ast.DefaultExpr)
+	return ok && d.Name == nil
 }
 
 // setsNumber reports whether LAST_INSERT_ID() may return what the statement has set by LAST_INSERT_ID(n).
@@ -84,7 +102,12 @@ func (in *newRows) byNumber(new []string) moneyclip.Reading {
 	if n := len(in.w.Rows); n > 1 {
 		where = fmt.Sprintf("%s BETWEEN LAST_INSERT_ID() AND LAST_INSERT_ID() + %d * @@auto_increment_increment", serial, n-1)
 	}
-	text := fmt.Sprintf("SELECT %s FROM %s AS t WHERE %s", list(values("t", in.def, new)).text, quote(in.def.Name), where)
+	columns := list(values("t", in.def, new)).text
+	text := fmt.Sprintf("SELECT %s FROM %s AS t WHERE %s", columns, quote(in.def.Name), where)
+	if in.unless != "" {
+		text = fmt.Sprintf("SELECT %s FROM (SELECT 1 AS one) AS x LEFT JOIN %s AS t ON %s WHERE 9223372036854775807 + (%s IS NULL%s) > 0",
+			columns, quote(in.def.Name), where, serial, in.unless)
+	}
 	return moneyclip.Reading{After: moneyclip.Query{Text: text}}
 }
 
@@ -137,10 +160,6 @@ func (in *newRows) equal(key moneyclip.UniqueKey, row []moneyclip.Value) piece {
 func (in *newRows) found(keys []moneyclip.UniqueKey, old int, new []string) piece {
 	columns := slices.Repeat([]piece{plain("NULL")}, old)
 	columns = append(columns, values("t", in.def, new)...)
-	or := ""
-	if in.strict {
-		or = " OR @@sql_mode NOT LIKE '%STRICT_%'"
-	}
 	var all piece
 	for _, key := range keys {
 		for _, row := range in.w.Rows {
@@ -149,7 +168,7 @@ func (in *newRows) found(keys []moneyclip.UniqueKey, old int, new []string) piec
 			}
 			all = join(all, plain("SELECT "), list(columns),
 				plain(fmt.Sprintf(" FROM (SELECT 1 AS one) AS x LEFT JOIN %s AS t ON ", quote(in.def.Name))), in.equal(key, row),
-				plain(fmt.Sprintf(" WHERE 9223372036854775807 + (t.%s IS NULL%s) > 0", quote(key.Columns[0]), or)))
+				plain(fmt.Sprintf(" WHERE 9223372036854775807 + (t.%s IS NULL%s) > 0", quote(key.Columns[0]), in.unless)))
 		}
 	}
 	return all
@@ -196,6 +215,7 @@ func (in *newRows) changes() []moneyclip.Assignment {
 		return set
 	}
 	var changes []moneyclip.Assignment
+	strict := ""
 	for i, as := range in.stmt.OnDuplicate {
 		value := as.Expr
 		call, ok := value.(*ast.FuncCallExpr)
@@ -207,8 +227,11 @@ func (in *newRows) changes() []moneyclip.Assignment {
 			changes = append(changes, set[i])
 			continue
 		}
-		in.strict = in.strict || tells
+		if tells {
+			strict = " OR @@sql_mode NOT LIKE '%STRICT_%'"
+		}
 	}
+	in.unless += strict
 	return changes
 }
 

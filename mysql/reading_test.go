@@ -113,7 +113,12 @@ func TestReading(t *testing.T) {
 			"after SELECT t.`id` FROM `log` AS t WHERE t.`id` = LAST_INSERT_ID() []",
 		},
 		{"INSERT INTO log (id, what) VALUES (5, 'x'), (NULL, 'y')", "", "id", "none"},
-		{"INSERT INTO log (id, what) VALUES (DEFAULT, 'x')", "", "id", "none"},
+		{
+			"INSERT INTO log (id, what) VALUES (DEFAULT, 'x'), (NULL, 'y')", "", "id",
+			"after SELECT t.`id` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` BETWEEN LAST_INSERT_ID() AND LAST_INSERT_ID() + 1 * @@auto_increment_increment WHERE 9223372036854775807 + (t.`id` IS NULL OR @@sql_mode LIKE '%NO_AUTO_VALUE_ON_ZERO%') > 0 []",
+		},
+		{"INSERT INTO log (id, what) VALUES (DEFAULT, 'x'), (5, 'y')", "", "id", "none"},
+		{"INSERT INTO log (id, what) VALUES (DEFAULT(id), 'x')", "", "id", "none"},
 		{"INSERT INTO log VALUES ()", "", "id", "after SELECT t.`id` FROM `log` AS t WHERE t.`id` = LAST_INSERT_ID() []"},
 		{"INSERT INTO users (id, name) VALUES (?, 'x') ON DUPLICATE KEY UPDATE city = 'y'", "city", "", "none"},
 		{"INSERT INTO books (id, user_id) VALUES (?, 1) ON DUPLICATE KEY UPDATE pages = 5", "user_id", "user_id", "none"},

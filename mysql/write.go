@@ -52,7 +52,7 @@ func (c *converter) insert(n *ast.InsertStmt) *query.Write {
 
 // given is an expression that is stored in a column. The word DEFAULT is none.
 func (c *converter) given(e ast.ExprNode) query.Expr {
-	if d, ok := e.(*ast.DefaultExpr); ok && d.Name == nil {
+	if isDefault(e) {
 		return nil
 	}
 	return c.expr(e)

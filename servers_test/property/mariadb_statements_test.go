@@ -2,6 +2,7 @@ package property
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/moneyclip/moneyclip/internal/propertytest"
@@ -125,7 +126,11 @@ func (w *writer) myInsert() propertytest.Step {
 func (w *writer) myDuplicate(t *propertytest.Table) {
 	d := w.d
 	w.Add(" ON DUPLICATE KEY UPDATE ")
-	w.List(w.settable(t), func(c *propertytest.Column) {
+	set := w.settable(t)
+	if c := propertytest.Pick(d, t.Plain()...); d.One(4) && !slices.Contains(set, c) { // is left as it is
+		w.Add(c.Name, " = ", propertytest.Pick(d, c.Name, "LAST_INSERT_ID("+c.Name+")"), ", ")
+	}
+	w.List(set, func(c *propertytest.Column) {
 		w.Add(c.Name, " = ")
 		switch d.N(5) {
 		case 0:

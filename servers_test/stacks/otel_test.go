@@ -3,6 +3,7 @@ package stacks
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"slices"
 	"strings"
 	"sync"
@@ -11,8 +12,6 @@ import (
 	"github.com/XSAM/otelsql"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
-
-	"database/sql/driver"
 
 	"github.com/moneyclip/moneyclip"
 	"github.com/moneyclip/moneyclip/postgres"
@@ -113,7 +112,7 @@ func TestOtelName(t *testing.T) {
 	}
 	moneyclip.RegisterDialect(postgres.Dialect, name)
 	p := places[0]
-	bare, dsn := p.database(t)
+	_, dsn := p.database(t)
 	db, err := sql.Open("moneyclip+"+name, dsn)
 	if err != nil {
 		t.Fatal(err)
@@ -125,10 +124,22 @@ func TestOtelName(t *testing.T) {
 			t.Errorf("read %d: %d hits", i+1, n)
 		}
 	}
-	run(t, bare, "UPDATE users SET city = 'Bonn'") // past the cache
 	run(t, db, "UPDATE users SET name = 'Amy' WHERE id = 1")
 	if got := p.name(t, db, 1); got != "Amy" {
 		t.Errorf("%q", got)
+	}
+
+	// The other way round.
+	_, dsn = p.database(t)
+	if db, err = otelsql.Open("moneyclip+pgx", dsn); err != nil {
+		t.Fatal(err)
+	}
+	pool(t, db)
+	cache, _ = moneyclip.Default("moneyclip+pgx")
+	for i := range 2 {
+		if n := hits(cache, func() { p.name(t, db, 1) }); n != uint64(i) {
+			t.Errorf("above, read %d: %d hits", i+1, n)
+		}
 	}
 }
 

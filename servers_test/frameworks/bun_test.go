@@ -86,7 +86,7 @@ var bunReads = []read[*bun.DB]{
 	}, 0},
 	{"many", func(db *bun.DB) (any, error) {
 		var us []bunUser
-		err := db.NewSelect().Model(&us).Where("id IN (?)", bun.In([]int64{1, 2})).Order("id").Scan(bg)
+		err := db.NewSelect().Model(&us).Where("id IN (?)", bun.List([]int64{1, 2})).Order("id").Scan(bg)
 		return us, err
 	}, 0},
 	{"has many", func(db *bun.DB) (any, error) {
@@ -184,7 +184,7 @@ var bunWrites = []write[*bun.DB]{
 		return ran(db.NewUpdate().Model(&bunUser{ID: 2}).WherePK().Set("deleted_at = NULL").WhereAllWithDeleted().Exec(bg))
 	}, exactly(2)},
 	{"NewRaw", func(db *bun.DB) (any, error) {
-		return ran(db.NewRaw("UPDATE users SET name = ? WHERE id IN (?)", "Raw", bun.In([]int64{1, 3})).Exec(bg))
+		return ran(db.NewRaw("UPDATE users SET name = ? WHERE id IN (?)", "Raw", bun.List([]int64{1, 3})).Exec(bg))
 	}, exactly(4)},
 	{"delete", func(db *bun.DB) (any, error) { return ran(db.NewDelete().Model(&bunPost{ID: 3}).WherePK().Exec(bg)) }, exactly(1)},
 	{"ForceDelete", func(db *bun.DB) (any, error) {

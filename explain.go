@@ -49,7 +49,12 @@ func (c *Cache) Explain(query string, args ...any) (Explanation, error) {
 	if err != nil {
 		return Explanation{}, err
 	}
-	m := s.database.meaning.Load()
+	return c.explain(s.database.meaning.Load(), s.tainted, query, args), nil
+}
+
+// explain says what the cache would do with a statement. What makes the connection tainted, if anything does, stands
+// above what the rules say.
+func (c *Cache) explain(m *meaning, tainted, query string, args []any) Explanation {
 	p := m.plan(query)
 	x := Explanation{Query: query, Kind: p.statement.Kind}
 	named := make([]driver.NamedValue, len(args))
@@ -61,17 +66,17 @@ func (c *Cache) Explain(query string, args ...any) (Explanation, error) {
 	}
 	if p.statement.Kind == KindRead {
 		c.explainRead(&x, m, p, named)
-		if x.Cached && s.tainted != "" {
-			x.Cached, x.Reason = false, "the connection can not be served from the cache: "+s.tainted
+		if x.Cached && tainted != "" {
+			x.Cached, x.Reason = false, "the connection can not be served from the cache: "+tainted
 		}
-		return x, nil
+		return x
 	}
 	if p.write != nil {
 		explainWrite(&x, c, m, p, named)
-		if s.tainted != "" {
+		if tainted != "" {
 			for i := range x.Effects {
 				e := &x.Effects[i]
-				e.Guarantee, e.Keys, e.Reads, e.Why = RuleWide, nil, nil, "nothing that the connection does is taken at its word: "+s.tainted
+				e.Guarantee, e.Keys, e.Reads, e.Why = RuleWide, nil, nil, "nothing that the connection does is taken at its word: "+tainted
 			}
 		}
 	}
@@ -81,7 +86,7 @@ func (c *Cache) Explain(query string, args ...any) (Explanation, error) {
 	case len(x.Effects) == 0:
 		x.Reason = "it touches no rule"
 	}
-	return x, nil
+	return x
 }
 
 // lastSession returns the session that was begun last; if there is none, it begins one.
@@ -147,20 +152,24 @@ func (c *Cache) whyNot(m *meaning, p *plan) string {
 		if !named && !reads {
 			continue
 		}
-		_, why := b.match(m, p.statement)
-		if why == "" {
-			copied := *b
-			_, err := copied.learn(m, p.statement)
-			if err != nil {
-				why = err.Error()
-			}
-		}
-		closest = fmt.Sprintf("rule %s does not cache it: %s", b.Name, why)
+		closest = fmt.Sprintf("rule %s does not cache it: %s", b.Name, b.misfit(m, p.statement))
 	}
 	if closest == "" {
 		return "no rule names it"
 	}
 	return closest
+}
+
+// misfit says why the rule does not cache a SELECT; empty: it does. The site is locked.
+func (b *bound) misfit(m *meaning, s *Statement) string {
+	_, why := b.match(m, s)
+	if why == "" {
+		copied := *b
+		if _, err := copied.learn(m, s); err != nil {
+			why = err.Error()
+		}
+	}
+	return why
 }
 
 func explainWrite(x *Explanation, c *Cache, m *meaning, p *plan, args []driver.NamedValue) {

@@ -34,31 +34,6 @@ func decodeRow(t testing.TB, b []byte) *Row {
 	return r
 }
 
-// sameValue reports whether two values are alike in all that a program can see of them, except a location's pointer.
-func sameValue(got, want driver.Value) bool {
-	if reflect.TypeOf(got) != reflect.TypeOf(want) {
-		return false
-	}
-	switch want := want.(type) {
-	case float32:
-		return math.Float32bits(got.(float32)) == math.Float32bits(want)
-	case float64:
-		return math.Float64bits(got.(float64)) == math.Float64bits(want)
-	case []byte:
-		return bytes.Equal(got.([]byte), want) && (got.([]byte) == nil) == (want == nil)
-	case time.Time:
-		got := got.(time.Time)
-		gotName, gotOffset := got.Zone()
-		name, offset := want.Zone()
-		return got.Equal(want) && gotName == name && gotOffset == offset &&
-			got.Format(time.RFC3339Nano) == want.Format(time.RFC3339Nano) &&
-			got.Location().String() == want.Location().String() &&
-			(got.Location() == time.UTC) == (want.Location() == time.UTC) &&
-			(got.Location() == time.Local) == (want.Location() == time.Local)
-	}
-	return got == want
-}
-
 func compareRows(t *testing.T, got, want *Row) {
 	t.Helper()
 	if !reflect.DeepEqual(got.columns, want.columns) && len(got.columns)+len(want.columns) > 0 {

@@ -43,6 +43,12 @@ type Config struct {
 
 	Observer Observer
 
+	// Verify is the share of hits, from 0 to 1, that are put to the database too. Such a hit takes as long as a miss, and
+	// returns what the database has said. A row that differs is counted, logged once for each rule, without values, and
+	// dropped. With 1 no answer comes from the cache, while everything else is as it would be: the way to see what a cache
+	// would do before it does it. Zero: none.
+	Verify float64
+
 	_ struct{} // fields by name only: there will be more
 }
 
@@ -74,6 +80,7 @@ type Cache struct {
 	disabled  bool
 	logger    *slog.Logger
 	observer  Observer
+	verify    float64
 
 	once sync.Map     // :: message → struct{}; what was logged already
 	logs atomic.Int64 // how many messages once holds
@@ -119,6 +126,9 @@ func build(dialect Dialect, cfg Config, places []place, h *hub) (*Cache, error) 
 	if cfg.MaxKeys == 0 {
 		cfg.MaxKeys = defaultMaxKeys
 	}
+	if !(cfg.Verify >= 0 && cfg.Verify <= 1) {
+		faults = append(faults, errors.New("Verify is a share, from 0 to 1"))
+	}
 	if cfg.Outage > FailWrites {
 		faults = append(faults, fmt.Errorf("unknown outage policy %d", cfg.Outage))
 	}
@@ -142,6 +152,7 @@ func build(dialect Dialect, cfg Config, places []place, h *hub) (*Cache, error) 
 		disabled:  cfg.Disabled,
 		logger:    cfg.Logger,
 		observer:  cfg.Observer,
+		verify:    cfg.Verify,
 	}
 	h.join(c)
 	return c, nil

@@ -45,6 +45,7 @@ type conn struct {
 	// A hit allocates nothing: it finds its slot in room, and its row is read from replay, unless that is still at
 	// work for rows before.
 	room     lookup
+	doubted  *Row // a hit that is to be verified; nil: none
 	failed   bool // the store has failed the read that is under way: it adds one time-out to it, and not two
 	replay   replay
 	scanning scanning
@@ -143,7 +144,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 // statement is nil for a query that was not prepared.
 func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, st *stmt) driver.Rows {
 	s := c.session
-	c.failed = false
+	c.failed, c.doubted = false, nil
 	if c.base == nil {
 		s = c.connector.home.Load()
 	}
@@ -157,6 +158,10 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 	row, failed := r.hit(ctx, c.cache.hub, &c.room)
 	c.failed = failed
 	if row == nil {
+		return nil
+	}
+	if c.cache.verifies() && !c.looksBack() {
+		c.doubted = row
 		return nil
 	}
 	out := &c.replay
@@ -221,14 +226,20 @@ func (c *conn) read(ctx context.Context, r *readPlan, args []driver.NamedValue, 
 
 func (c *conn) missed(ctx context.Context, r *readPlan, args []driver.NamedValue, prepared bool, run runner) (driver.Rows, error) {
 	m := modeOf(ctx)
-	if m == bypass || r.unfit.Load() || c.failed || c.rowsOut && c.cache.dialect.Holds() || !c.mayServe(c.session) {
+	if m == bypass || r.unfit.Load() || c.failed || c.looksBack() || !c.mayServe(c.session) {
 		return r.bypass(ctx, run)
 	}
 	if c.connector.keeps.Load() && hasKept(args) || !r.slot(&c.room, c.session, args, prepared) {
 		return r.bypass(ctx, run)
 	}
+	if served := c.doubted; served != nil {
+		return r.verify(ctx, c.cache.hub, &c.room, served, run)
+	}
 	return r.miss(ctx, c.cache.hub, &c.room, m == renewal, run)
 }
+
+// looksBack reports whether the connection may show the database as it was earlier.
+func (c *conn) looksBack() bool { return c.rowsOut && c.cache.dialect.Holds() }
 
 // plan is what a text means to this connection.
 func (c *conn) plan(query string) *plan {

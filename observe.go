@@ -22,6 +22,8 @@ type RuleStats struct {
 	Bypasses      uint64 // reads that asked the database and stored nothing: in a transaction, beside a writer, ...
 	Invalidations uint64 // keys that writes have touched and dropped, whether anything was stored under them or not
 	RuleWide      uint64 // times that a write dropped every key of the rule
+	Verified      uint64 // hits that were put to the database too: see [Config.Verify]
+	Mismatches    uint64 // of these: the cache would have served something else
 	Refreshes     uint64 // keys that writers have begun to load again; each counts as a miss too, and as a fill if all goes well
 }
 
@@ -34,12 +36,14 @@ func (s *RuleStats) add(t RuleStats) {
 	s.Bypasses += t.Bypasses
 	s.Invalidations += t.Invalidations
 	s.RuleWide += t.RuleWide
+	s.Verified += t.Verified
+	s.Mismatches += t.Mismatches
 	s.Refreshes += t.Refreshes
 }
 
 // counters are RuleStats in the making.
 type counters struct {
-	hits, notFoundHits, sharedHits, misses, fills, bypasses, invalidations, ruleWide, refreshes atomic.Uint64
+	hits, notFoundHits, sharedHits, misses, fills, bypasses, invalidations, ruleWide, verified, mismatches, refreshes atomic.Uint64
 }
 
 func (c *counters) stats() RuleStats {
@@ -52,6 +56,8 @@ func (c *counters) stats() RuleStats {
 		Bypasses:      c.bypasses.Load(),
 		Invalidations: c.invalidations.Load(),
 		RuleWide:      c.ruleWide.Load(),
+		Verified:      c.verified.Load(),
+		Mismatches:    c.mismatches.Load(),
 		Refreshes:     c.refreshes.Load(),
 	}
 }
@@ -81,4 +87,5 @@ const (
 	EventBypass
 	EventWrite
 	EventStoreError // the store failed; Rule is empty
+	EventMismatch   // a hit was found to differ from the database: see [Config.Verify]
 )

@@ -78,6 +78,9 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 		switch grant.Answer {
 		case AnswerValue:
 			r.served(grant.Row, false)
+			if r.rule.owner.verifies() {
+				return r.verify(ctx, h, l, grant.Row, run)
+			}
 			return newReplay(grant.Row), nil
 		case AnswerLease:
 			return r.lead(ctx, h, l, grant.Lease, version, h.flights.start(l), run)

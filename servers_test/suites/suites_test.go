@@ -136,6 +136,7 @@ type site struct {
 func prepare(t *testing.T, d driver) *site {
 	t.Helper()
 	dir := t.TempDir()
+	output(t, ".", nil, "go", "mod", "download", d.module)
 	source := output(t, ".", nil, "go", "list", "-m", "-f", "{{.Dir}}", d.module)
 	if err := os.CopyFS(dir, os.DirFS(source)); err != nil {
 		t.Fatal(err)

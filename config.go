@@ -255,8 +255,8 @@ func (c *Cache) logOnce(message string, args ...any) {
 	}
 }
 
-func (c *Cache) observe(event Event) {
+func (c *Cache) observe(ctx context.Context, event Event) {
 	if c.observer != nil {
-		c.observer.Observe(backgroundContext, event)
+		c.observer.Observe(ctx, event)
 	}
 }

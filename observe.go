@@ -63,7 +63,8 @@ func (c *counters) stats() RuleStats {
 }
 
 // An Observer is told what the cache does. Its method is called on the caller's path, by many goroutines at once, and
-// must return at once.
+// must return at once. The context is that of the statement, as far as its values go. Packages expvarstats,
+// promstats and otelstats have observers.
 type Observer interface {
 	Observe(ctx context.Context, event Event)
 }
@@ -75,6 +76,9 @@ type Event struct {
 	Keys int           // EventWrite: keys dropped; 0: every key of the rule
 	Took time.Duration // EventMiss: how long the database took
 	Err  error         // EventStoreError
+
+	NotFound bool // EventHit: it answered "no rows"
+	Shared   bool // EventHit: another reader was just fetching it
 }
 
 // EventKind is the kind of an [Event].
@@ -82,10 +86,12 @@ type EventKind uint8
 
 // The kinds of events.
 const (
-	EventHit EventKind = iota + 1
-	EventMiss
-	EventBypass
-	EventWrite
-	EventStoreError // the store failed; Rule is empty
-	EventMismatch   // a hit was found to differ from the database: see [Config.Verify]
+	EventHit        EventKind = iota + 1
+	EventMiss                 // the database was asked, under a lease
+	EventBypass               // the database was asked, and nothing is stored
+	EventWrite                // a write has dropped keys
+	EventStoreError           // the store failed; Rule is empty
+	EventFill                 // what a miss has brought was stored
+	EventRefresh              // a writer loads a key again
+	EventMismatch             // a hit was found to differ from the database: see [Config.Verify]
 )

@@ -22,17 +22,17 @@ type runner func(ctx context.Context) (driver.Rows, error)
 func (r *readPlan) hit(ctx context.Context, h *hub, l *lookup) (row *Row, failed bool) {
 	row, err := h.store.Get(ctx, &l.slot)
 	if err != nil {
-		r.storeFailed(err)
+		r.storeFailed(ctx, err)
 		return nil, true
 	}
 	if row != nil {
-		r.served(row, false)
+		r.served(ctx, row, false)
 	}
 	return row, false
 }
 
 // served counts a hit.
-func (r *readPlan) served(row *Row, shared bool) {
+func (r *readPlan) served(ctx context.Context, row *Row, shared bool) {
 	n := r.rule.counters
 	n.hits.Add(1)
 	if !row.found {
@@ -42,20 +42,20 @@ func (r *readPlan) served(row *Row, shared bool) {
 		n.sharedHits.Add(1)
 	}
 	if r.rule.owner.observer != nil {
-		r.rule.owner.observe(Event{Kind: EventHit, Rule: r.rule.Name})
+		r.rule.owner.observe(ctx, Event{Kind: EventHit, Rule: r.rule.Name, NotFound: !row.found, Shared: shared})
 	}
 }
 
 // bypass reads the database without a lease.
 func (r *readPlan) bypass(ctx context.Context, run runner) (driver.Rows, error) {
 	r.rule.counters.bypasses.Add(1)
-	r.rule.owner.observe(Event{Kind: EventBypass, Rule: r.rule.Name})
+	r.rule.owner.observe(ctx, Event{Kind: EventBypass, Rule: r.rule.Name})
 	return run(ctx)
 }
 
 // storeFailed reports an error of the store. It never makes a read fail: the database is asked instead.
-func (r *readPlan) storeFailed(err error) {
-	r.rule.owner.observe(Event{Kind: EventStoreError, Err: err})
+func (r *readPlan) storeFailed(ctx context.Context, err error) {
+	r.rule.owner.observe(ctx, Event{Kind: EventStoreError, Err: err})
 	r.rule.owner.logOnce("the store failed; reads go to the database", "error", err.Error())
 }
 
@@ -72,12 +72,12 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 	for {
 		grant, err := h.store.Lease(ctx, &l.slot, newToken(), times.Lease, renew)
 		if err != nil {
-			r.storeFailed(err)
+			r.storeFailed(ctx, err)
 			return r.bypass(ctx, run)
 		}
 		switch grant.Answer {
 		case AnswerValue:
-			r.served(grant.Row, false)
+			r.served(ctx, grant.Row, false)
 			if r.rule.owner.verifies() {
 				return r.verify(ctx, h, l, grant.Row, run)
 			}
@@ -100,7 +100,7 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 			case !landed, f.hopeless:
 				return r.bypass(ctx, run)
 			case f.row != nil:
-				r.served(f.row, true)
+				r.served(ctx, f.row, true)
 				return newReplay(f.row), nil
 			}
 			continue
@@ -125,7 +125,7 @@ func (r *readPlan) announce(ctx context.Context) (version string, ok bool) {
 	}
 	version, ok, err := b.announce(ctx, r.notice, r.rule.TTL)
 	if err != nil {
-		r.storeFailed(err)
+		r.storeFailed(ctx, err)
 	}
 	return version, ok
 }
@@ -149,7 +149,7 @@ func (r *readPlan) lead(
 		return nil, err
 	}
 	row, rest := record(rows, &r.columns)
-	r.rule.owner.observe(Event{Kind: EventMiss, Rule: r.rule.Name, Took: time.Since(start)})
+	r.rule.owner.observe(ctx, Event{Kind: EventMiss, Rule: r.rule.Name, Took: time.Since(start)})
 	age := Age{Hard: r.rule.TTL, Soft: r.rule.Soft}
 	if row != nil && !row.found {
 		age = Age{Hard: r.rule.NotFound}
@@ -194,10 +194,11 @@ func (r *readPlan) fill(
 	}
 	filled, err := h.store.Fill(ctx, slot, lease, row, age)
 	if err != nil {
-		r.storeFailed(err)
+		r.storeFailed(ctx, err)
 	}
 	if filled {
 		r.rule.counters.fills.Add(1)
+		r.rule.owner.observe(ctx, Event{Kind: EventFill, Rule: r.rule.Name})
 		f.row = row
 	}
 }
@@ -217,7 +218,7 @@ func (r *readPlan) abandon(ctx context.Context, h *hub, l *lookup, lease Lease) 
 
 func (r *readPlan) giveBack(ctx context.Context, h *hub, slot *Slot, lease Lease) {
 	if err := h.store.Abandon(ctx, slot, lease); err != nil {
-		r.storeFailed(err) // the lease runs out by itself
+		r.storeFailed(ctx, err) // the lease runs out by itself
 	}
 }
 

@@ -104,6 +104,7 @@ func (c *conn) enqueue(ctx context.Context, j job) {
 	j.lease = grant.Lease
 	j.flight = h.flights.start(j.lookup)
 	j.read.rule.counters.refreshes.Add(1)
+	j.read.rule.owner.observe(ctx, Event{Kind: EventRefresh, Rule: j.read.rule.Name})
 	if c.session.private {
 		c.run(context.WithoutCancel(ctx), j)
 		return

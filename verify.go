@@ -34,14 +34,14 @@ func (r *readPlan) verify(ctx context.Context, h *hub, l *lookup, served *Row, r
 	}
 	again, err := h.store.Get(ctx, &l.slot)
 	if err != nil {
-		r.storeFailed(err)
+		r.storeFailed(ctx, err)
 		return rest, nil
 	}
 	if again == nil || !again.equal(served) {
 		return rest, nil
 	}
 	n.mismatches.Add(1)
-	r.rule.owner.observe(Event{Kind: EventMismatch, Rule: r.rule.Name})
+	r.rule.owner.observe(ctx, Event{Kind: EventMismatch, Rule: r.rule.Name})
 	r.rule.owner.logOnce("a cached row differs from the database's and was dropped: was it written past the driver?", "rule", r.rule.Name)
 	r.drop(ctx, h, l)
 	return rest, nil
@@ -52,7 +52,7 @@ func (r *readPlan) drop(ctx context.Context, h *hub, l *lookup) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), times.Store)
 	defer cancel()
 	if _, err := h.store.Release(ctx, &Marks{Writer: newToken(), Keys: []string{string(l.slot.Key)}}); err != nil {
-		r.storeFailed(err)
+		r.storeFailed(ctx, err)
 	}
 }
 

@@ -73,9 +73,16 @@ func TestVerifyUnderLoad(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 4 {
 		wg.Go(func() {
-			for n := range 100 {
+			rounds := 100
+			if i > 0 {
+				rounds = 800
+			}
+			for n := range rounds {
 				if i == 0 {
-					f.Exec("UPDATE users SET name = ? WHERE id = 1", n)
+					time.Sleep(time.Millisecond) // so that there are hits in between
+					if _, err := f.Exec("UPDATE users SET name = ? WHERE id = 1", n); err != nil {
+						t.Error(err)
+					}
 				} else {
 					readRow(t, f.DB, selectUser, 1)
 				}

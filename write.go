@@ -204,7 +204,7 @@ func (w *work) heed(ctx context.Context, version string) (more bool) {
 	before := len(w.marks.Keys) + len(w.marks.Generations)
 	if !b.isKnown(version) {
 		if err := b.look(ctx); err != nil {
-			w.failed(err)
+			w.failed(ctx, err)
 			w.blind = true
 		}
 	}
@@ -223,7 +223,7 @@ func (w *work) quarantine(ctx context.Context) error {
 	}
 	if _, err := w.mark(ctx, times.Quarantine); err != nil {
 		h := w.cache.hub
-		w.failed(err)
+		w.failed(ctx, err)
 		w.cache.logOnce("the store did not take a quarantine", "error", err.Error())
 		if w.cache.outage == FailWrites {
 			// It may have arrived all the same. The write is not done, so it is no matter what others want of it.
@@ -253,7 +253,9 @@ func (w *work) mark(ctx context.Context, hold time.Duration) (late bool, err err
 	return ctx.Err() != nil, err
 }
 
-func (w *work) failed(err error) { w.cache.observe(Event{Kind: EventStoreError, Err: err}) }
+func (w *work) failed(ctx context.Context, err error) {
+	w.cache.observe(ctx, Event{Kind: EventStoreError, Err: err})
+}
 
 // renew keeps the quarantine up while the database takes its time.
 func (w *work) renew() {
@@ -265,7 +267,7 @@ func (w *work) renew() {
 	ctx, cancel := context.WithTimeout(backgroundContext, times.Store)
 	defer cancel()
 	if _, err := w.cache.hub.store.Quarantine(ctx, &w.marks, times.Quarantine); err != nil {
-		w.failed(err)
+		w.failed(ctx, err)
 	}
 	w.renewal.Reset(times.Quarantine / 3)
 }
@@ -299,14 +301,14 @@ func (w *work) release(ctx context.Context, outcome error) {
 		_, err = w.mark(ctx, hold)
 	}
 	if err != nil {
-		w.failed(err)
+		w.failed(ctx, err)
 		h.journal.enter(h, entry{w.marks, hold, w.version})
 	}
 	if w.suspect {
 		h.journal.suspect.Add(-1)
 	}
 	if outcome == nil || hold > 0 {
-		w.count()
+		w.count(ctx)
 	}
 }
 
@@ -359,27 +361,29 @@ func (w *work) late() {
 }
 
 // count counts what was dropped. A rule may be there twice, as it was before the catalog changed and after.
-func (w *work) count() {
+func (w *work) count(ctx context.Context) {
 	wide := map[*rule]bool{}
 	for b := range w.drops.wide {
 		if !wide[b.rule] {
 			wide[b.rule] = true
 			b.counters.ruleWide.Add(1)
-			b.owner.observe(Event{Kind: EventWrite, Rule: b.Name})
+			b.owner.observe(ctx, Event{Kind: EventWrite, Rule: b.Name})
 		}
 	}
+	owners := map[*rule]*Cache{}
 	keys := map[*rule]map[string]bool{}
 	for k := range w.drops.keys {
-		if keys[k.rule.rule] == nil {
-			keys[k.rule.rule] = map[string]bool{}
+		r := k.rule.rule
+		if keys[r] == nil {
+			keys[r], owners[r] = map[string]bool{}, k.rule.owner
 		}
-		keys[k.rule.rule][k.key] = true
+		keys[r][k.key] = true
 	}
 	for r, dropped := range keys {
 		if wide[r] {
 			continue
 		}
 		r.counters.invalidations.Add(uint64(len(dropped)))
-		w.cache.observe(Event{Kind: EventWrite, Rule: r.Name, Keys: len(dropped)})
+		owners[r].observe(ctx, Event{Kind: EventWrite, Rule: r.Name, Keys: len(dropped)})
 	}
 }

@@ -12,8 +12,9 @@ LOAD ?= 30s
 RESULTS ?= consistency-results
 SEED ?= $(shell date +%s)
 
-# The module of the tests on servers is one of its own: its drivers are nobody else's dependencies.
-MODULES = . servers_test
+# The tests on servers, and what speaks to Prometheus and OpenTelemetry, are modules of their own: what they need is nobody
+# else's dependency.
+MODULES = . promstats otelstats servers_test
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -127,7 +127,7 @@ func build(dialect Dialect, cfg Config, places []place, h *hub) (*Cache, error) 
 		cfg.MaxKeys = defaultMaxKeys
 	}
 	if !(cfg.Verify >= 0 && cfg.Verify <= 1) {
-		faults = append(faults, errors.New("Verify is a share, from 0 to 1"))
+		faults = append(faults, errors.New("the share Verify is from 0 to 1"))
 	}
 	if cfg.Outage > FailWrites {
 		faults = append(faults, fmt.Errorf("unknown outage policy %d", cfg.Outage))

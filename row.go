@@ -88,14 +88,6 @@ func describe(rows driver.Rows) []column {
 	return columns
 }
 
-// A failedValue stands for a value that a driver could not make of what the database has sent. Whoever scans it hears why.
-type failedValue struct{ err error }
-
-func isFailed(v driver.Value) bool {
-	_, failed := v.(failedValue)
-	return failed
-}
-
 // clone copies a value that a driver may overwrite in its next row, or that a caller may change.
 func clone(v driver.Value) driver.Value {
 	if b, ok := v.([]byte); ok && b != nil {

@@ -45,6 +45,14 @@ func nextValues(rows driver.Rows, dest []driver.Value) error {
 	return nil
 }
 
+// A failedValue stands for a value that a driver could not make of what the database has sent. Whoever scans it hears why.
+type failedValue struct{ err error }
+
+func isFailed(v driver.Value) bool {
+	_, failed := v.(failedValue)
+	return failed
+}
+
 // valuesOf reads the values of the row at which the rows are.
 func valuesOf(s driver.RowsColumnScanner, dest []driver.Value) {
 	for i := range dest {

@@ -15,6 +15,8 @@ type scanning struct{}
 
 func scans(driver.Rows) bool { return false }
 
+func isFailed(driver.Value) bool { return false }
+
 func nextValues(rows driver.Rows, dest []driver.Value) error { return rows.Next(dest) }
 
 func (*scanning) serve(_ context.Context, _ *conn, rows allRows, _ *readPlan, _ []driver.NamedValue, _ *stmt) driver.Rows {

@@ -76,7 +76,7 @@ func observe(t *testing.T, cfg otelstats.Config) (metrics, onSpan []string) {
 func attributes(list []attribute.KeyValue) string {
 	var b strings.Builder
 	for _, a := range list {
-		fmt.Fprintf(&b, "%s=%s ", a.Key, a.Value.Emit())
+		fmt.Fprintf(&b, "%s=%s ", a.Key, a.Value.String())
 	}
 	return strings.TrimSpace(b.String())
 }

@@ -73,10 +73,14 @@ func scanValue(scanCtx driver.ScanContext, dest any, v driver.Value) error {
 }
 
 // isOrdinary reports whether database/sql fills a destination by itself, from the value, and drivers leave it to it.
-// All others, slices and structs and maps, are for the driver alone.
+// All others, slices and structs and maps, are for the driver alone, and so is what points nowhere: some say so, and
+// database/sql would panic.
 func isOrdinary(dest any) bool {
+	if v := reflect.ValueOf(dest); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		return false
+	}
 	switch dest.(type) {
-	case nil, *any, *string, *[]byte, *sql.RawBytes, *bool, *int, *int16, *int32, *int64, *float32, *float64, *time.Time, sql.Scanner:
+	case *any, *string, *[]byte, *sql.RawBytes, *bool, *int, *int16, *int32, *int64, *float32, *float64, *time.Time, sql.Scanner:
 		return true
 	}
 	t := reflect.TypeOf(dest)

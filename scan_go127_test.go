@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -73,6 +74,9 @@ func (r *scanRows) ScanColumn(scanCtx driver.ScanContext, index int, dest any) e
 	if strings.HasPrefix(text, "broken") {
 		return errors.New("the name is broken")
 	}
+	if v := reflect.ValueOf(dest); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		return errNowhere
+	}
 	if words, ok := dest.(*[]string); ok {
 		*words = strings.Fields(text)
 		return nil
@@ -80,7 +84,11 @@ func (r *scanRows) ScanColumn(scanCtx driver.ScanContext, index int, dest any) e
 	return sql.ConvertAssign(scanCtx, dest, r.row[index])
 }
 
-var _ driver.RowsColumnScanner = (*scanRows)(nil)
+var (
+	_ driver.RowsColumnScanner = (*scanRows)(nil)
+
+	errNowhere = errors.New("the destination is nil")
+)
 
 func openScanning(t testing.TB) *fakeDB {
 	f := &fakeDB{state: newFakeState(), cache: newCache(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}, Scope: "fake"})}
@@ -104,6 +112,24 @@ func TestScanOrdinary(t *testing.T) {
 	}
 	if hits := f.cache.Stats().Hits; hits != 3 {
 		t.Errorf("got %d hits, want 3", hits)
+	}
+}
+
+// A destination that is nil is what the driver says of it, on a miss and on a hit. For some of them database/sql would panic,
+// with a lock held.
+func TestScanNowhere(t *testing.T) {
+	for _, dest := range []any{nil, (*int64)(nil), (*string)(nil), (*[]int32)(nil), (*sql.NullString)(nil), (**string)(nil)} {
+		f := openScanning(t)
+		for _, how := range []string{"miss", "bypass"} {
+			if err := f.QueryRow(selectUser, 1).Scan(new(int64), dest); !errors.Is(err, errNowhere) {
+				t.Errorf("%T, %s: got %v, want %v", dest, how, err, errNowhere)
+			}
+		}
+		g := openScanning(t)
+		g.wantRow(t, selectUser, 1)
+		if err := g.QueryRow(selectUser, 1).Scan(new(int64), dest); !errors.Is(err, errNowhere) {
+			t.Errorf("%T, hit: got %v, want %v", dest, err, errNowhere)
+		}
 	}
 }
 

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help tools servers test lint fuzz property consistency bench example docs corpus generate
+.PHONY: help tools servers test lint fuzz property consistency bench example docs corpus suites generate
 
 # cgo is what mattn/go-sqlite3, the tests' base driver, is made with.
 export CGO_ENABLED = 1
@@ -62,6 +62,10 @@ example: tools ## run the example
 
 corpus: tools servers ## what is known of the statements in the folder CORPUS; see servers_test/corpus
 	MONEYCLIP_CORPUS=$(abspath $(CORPUS)) go -C servers_test test -count 1 -v ./corpus
+
+suites: tools servers ## the drivers' own tests: bare, wrapped, and with every SELECT cached
+	MONEYCLIP_SUITES=all go -C servers_test test -v -count 1 -timeout 60m -run TestSuites ./suites
+	GOTOOLCHAIN=$(NEXT) MONEYCLIP_SUITES=pgx go -C servers_test test -v -count 1 -timeout 60m -run TestSuites ./suites
 
 docs: tools servers ## write docs/writes.md anew
 	go -C servers_test test -run TestDoc -count 1 ./writes -update

@@ -36,7 +36,7 @@ func runProgram(t *testing.T, env []string, file string) string {
 func buildProgram(t *testing.T, body string, imports ...string) (file string) {
 	t.Helper()
 	var text strings.Builder
-	text.WriteString("package main\n\nimport (\n\t\"database/sql\"\n\t\"database/sql/driver\"\n\t\"errors\"\n\t\"fmt\"\n\n")
+	text.WriteString("package main\n\nimport (\n\t\"database/sql\"\n\t\"database/sql/driver\"\n\t\"errors\"\n\t\"fmt\"\n\t\"os\"\n\n")
 	text.WriteString("\t\"github.com/moneyclip/moneyclip\"\n")
 	for _, path := range imports {
 		text.WriteString("\t_ \"" + path + "\"\n")
@@ -61,6 +61,7 @@ func try(f func()) {
 var (
 	_ = sql.Open
 	_ = moneyclip.Default
+	_ = os.Stdout
 	_ = try
 )
 

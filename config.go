@@ -85,6 +85,8 @@ type Cache struct {
 	once sync.Map     // :: message → struct{}; what was logged already
 	logs atomic.Int64 // how many messages once holds
 
+	wides wides
+
 	mu         sync.Mutex // protects what follows
 	opened     any        // with a scope: the database that was opened first
 	connectors int        // made by Connector

@@ -51,6 +51,8 @@ type conn struct {
 	scanning scanning
 	recent   [8]remembered // by length of text
 
+	uncounted uint // SELECTs without a rule
+
 	// rows and stmt are what the interceptor has got from the base, without sqlmw's wrapping; running is the statement
 	// that is on its way there by Exec.
 	rows    driver.Rows
@@ -100,6 +102,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 			return c.unwrapped(c.watched.(driver.QueryerContext).QueryContext(ctx, query, converted))
 		})
 	case c.passes(p) && p.statement.Kind != KindWrite:
+		c.unmatched(p)
 		c.rowsOut = true
 		rows, err = c.base.query(ctx, query, converted)
 	default:

@@ -41,6 +41,7 @@ func TestConnAsksOnce(t *testing.T) {
 				wantUser(t, m.DB, 1, "bob")
 			}
 			got := m.cache.Stats().RuleStats
+			got.DatabaseTime = 0
 			want := moneyclip.RuleStats{Hits: 4, Misses: 2, Fills: 2, Invalidations: 1}
 			if got != want {
 				t.Errorf("got %+v, want %+v", got, want)

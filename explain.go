@@ -21,6 +21,9 @@ type Explanation struct {
 	Key    string
 	Reason string
 
+	// Suggested is a rule that would cache a SELECT that none does; nil: none was found.
+	Suggested *Rule
+
 	// Of a write: what it does to each rule, in the order of the rules.
 	Effects []Effect
 }
@@ -115,6 +118,10 @@ func (c *Cache) explainRead(x *Explanation, m *meaning, p *plan, args []driver.N
 	r := p.read(c)
 	if r == nil {
 		x.Reason = c.whyNot(m, p)
+		mu := &m.database.site.mu
+		mu.Lock()
+		defer mu.Unlock()
+		x.Suggested = c.suggest(m, p)
 		return
 	}
 	x.Rule = r.rule.Name
@@ -257,6 +264,9 @@ func (x Explanation) String() string {
 		fmt.Fprintf(&b, "  cached by rule %s\n  key  %s\n  why  %s\n", x.Rule, x.Key, x.Reason)
 	case x.Kind == KindRead:
 		fmt.Fprintf(&b, "  not cached: %s\n", x.Reason)
+		if x.Suggested != nil {
+			fmt.Fprintf(&b, "  this would cache it: %#v\n", *x.Suggested)
+		}
 	case len(x.Effects) == 0:
 		fmt.Fprintf(&b, "  drops nothing: %s\n", x.Reason)
 	default:

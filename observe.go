@@ -25,6 +25,8 @@ type RuleStats struct {
 	Verified      uint64 // hits that were put to the database too: see [Config.Verify]
 	Mismatches    uint64 // of these: the cache would have served something else
 	Refreshes     uint64 // keys that writers have begun to load again; each counts as a miss too, and as a fill if all goes well
+
+	DatabaseTime time.Duration // that the database has taken for misses
 }
 
 func (s *RuleStats) add(t RuleStats) {
@@ -39,11 +41,14 @@ func (s *RuleStats) add(t RuleStats) {
 	s.Verified += t.Verified
 	s.Mismatches += t.Mismatches
 	s.Refreshes += t.Refreshes
+	s.DatabaseTime += t.DatabaseTime
 }
 
 // counters are RuleStats in the making.
 type counters struct {
 	hits, notFoundHits, sharedHits, misses, fills, bypasses, invalidations, ruleWide, verified, mismatches, refreshes atomic.Uint64
+
+	databaseTime atomic.Int64
 }
 
 func (c *counters) stats() RuleStats {
@@ -59,6 +64,7 @@ func (c *counters) stats() RuleStats {
 		Verified:      c.verified.Load(),
 		Mismatches:    c.mismatches.Load(),
 		Refreshes:     c.refreshes.Load(),
+		DatabaseTime:  time.Duration(c.databaseTime.Load()),
 	}
 }
 

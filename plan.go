@@ -18,6 +18,8 @@ type plan struct {
 	statement *Statement
 	reads     []*readPlan // at most one for each cache on the store
 	write     *writePlan  // nil, or touchesNothing: touches no key of any rule
+
+	sent atomic.Uint64 // times that a SELECT without a rule was sent to the database; about
 }
 
 // read returns the plan's read for a cache; nil: the cache does not cache it.

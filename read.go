@@ -149,7 +149,9 @@ func (r *readPlan) lead(
 		return nil, err
 	}
 	row, rest := record(rows, &r.columns)
-	r.rule.owner.observe(ctx, Event{Kind: EventMiss, Rule: r.rule.Name, Took: time.Since(start)})
+	took := time.Since(start)
+	r.rule.counters.databaseTime.Add(int64(took))
+	r.rule.owner.observe(ctx, Event{Kind: EventMiss, Rule: r.rule.Name, Took: took})
 	age := Age{Hard: r.rule.TTL, Soft: r.rule.Soft}
 	if row != nil && !row.found {
 		age = Age{Hard: r.rule.NotFound}

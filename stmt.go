@@ -86,6 +86,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 		})
 	}
 	if c.passes(p) && p.statement.Kind != KindWrite {
+		c.unmatched(p)
 		c.rowsOut = true
 		return queryStmt(ctx, s.base, converted)
 	}

@@ -367,6 +367,8 @@ func (w *work) count(ctx context.Context) {
 		if !wide[b.rule] {
 			wide[b.rule] = true
 			b.counters.ruleWide.Add(1)
+			statement, why := w.culprit(b)
+			b.owner.wides.add(WideWrite{At: time.Now(), Rule: b.Name, Statement: statement, Why: why})
 			b.owner.observe(ctx, Event{Kind: EventWrite, Rule: b.Name})
 		}
 	}

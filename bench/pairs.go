@@ -1,0 +1,182 @@
+// Package bench measures what MoneyClip costs, against the floor, the databases and its peers, and how that grows. All of
+// it is relative: two arms take turns in slices of a few milliseconds, so that what slows the machine down for a while
+// slows down both. `make bench` runs it and writes docs/performance.md.
+package bench
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// An Arm is one of the things that are compared. Run does it once; it is called by many goroutines, with the number of
+// the call, which is another one each time.
+type Arm struct {
+	Name string
+	Run  func(i int) error
+
+	calls int // so far
+	slice int // calls in a slice
+}
+
+// A Measure is what was measured of some arms that ran in turn.
+type Measure struct {
+	Goroutines     int
+	Arms           []string
+	Nanoseconds    []float64   // of a call of each arm: the median over the rounds
+	Allocations    []float64   // of a call of each arm, by the whole process
+	Rounds         [][]float64 // nanoseconds of a call, by round and arm
+	Value          float64     // the median over the rounds, of what was asked
+	Lowest, Higher float64
+}
+
+// An Effort is how long is measured.
+type Effort struct {
+	Rounds, Turns int
+	Slice         time.Duration
+}
+
+var (
+	full  = Effort{Rounds: 9, Turns: 10, Slice: 4 * time.Millisecond}
+	smoke = Effort{Rounds: 1, Turns: 1, Slice: 100 * time.Microsecond}
+)
+
+// ratio is what is asked most often.
+func ratio(took []float64) float64 { return took[0] / took[1] }
+
+// Compare runs the arms in turn, on so many goroutines.
+func (e Effort) Compare(t testing.TB, goroutines int, value func(took []float64) float64, arms ...*Arm) *Measure {
+	t.Helper()
+	for _, a := range arms {
+		a.calibrate(t, e, goroutines)
+	}
+	m := &Measure{Goroutines: goroutines}
+	allocated, calls := make([]uint64, len(arms)), make([]int, len(arms))
+	for range e.Rounds {
+		took := make([][]float64, len(arms))
+		for turn := range e.Turns {
+			for k := range arms {
+				i := (turn + k) % len(arms) // nobody always comes first
+				a := arms[i]
+				var from, to runtime.MemStats
+				if turn == 0 { // it stops the world
+					runtime.ReadMemStats(&from)
+				}
+				took[i] = append(took[i], float64(a.run(t, a.slice, goroutines))/float64(a.slice))
+				if turn == 0 {
+					runtime.ReadMemStats(&to)
+					allocated[i] += to.Mallocs - from.Mallocs
+					calls[i] += a.slice
+				}
+			}
+		}
+		round := make([]float64, len(arms))
+		for i := range arms {
+			round[i] = median(took[i]) // of the slices: one in which the machine did something else does not count
+		}
+		m.Rounds = append(m.Rounds, round)
+	}
+	var values []float64
+	for _, round := range m.Rounds {
+		values = append(values, value(round))
+	}
+	for i, a := range arms {
+		var took []float64
+		for _, round := range m.Rounds {
+			took = append(took, round[i])
+		}
+		m.Arms = append(m.Arms, a.Name)
+		m.Nanoseconds = append(m.Nanoseconds, median(took))
+		m.Allocations = append(m.Allocations, float64(allocated[i])/float64(calls[i]))
+	}
+	m.Value, m.Lowest, m.Higher = median(values), slices.Min(values), slices.Max(values)
+	return m
+}
+
+// calibrate finds out how many calls make a slice, and warms up.
+func (a *Arm) calibrate(t testing.TB, e Effort, goroutines int) {
+	t.Helper()
+	a.run(t, goroutines, goroutines) // what is done once
+	for a.slice = goroutines; ; a.slice *= 2 {
+		if took := a.run(t, a.slice, goroutines); took >= e.Slice/2 || a.slice >= 1<<20 {
+			a.slice = max(goroutines, int(float64(a.slice)*float64(e.Slice)/float64(took)))
+			return
+		}
+	}
+}
+
+// run calls the arm n times and returns how long all of it took.
+func (a *Arm) run(t testing.TB, n, goroutines int) time.Duration {
+	t.Helper()
+	first := a.calls
+	a.calls += n
+	if goroutines == 1 {
+		start := time.Now()
+		for i := range n {
+			if err := a.Run(first + i); err != nil {
+				t.Fatalf("%s: %v", a.Name, err)
+			}
+		}
+		return time.Since(start)
+	}
+	// Calls are taken from a common heap, so that all goroutines end together; several at a time, so that the heap is not
+	// what is measured.
+	chunk := max(1, min(64, n/goroutines/8))
+	var next atomic.Int64
+	var fault atomic.Pointer[error]
+	var all sync.WaitGroup
+	start := time.Now()
+	for range goroutines {
+		all.Go(func() {
+			for {
+				end := int(next.Add(int64(chunk)))
+				for i := end - chunk; i < min(end, n); i++ {
+					if err := a.Run(first + i); err != nil {
+						fault.Store(&err)
+						return
+					}
+				}
+				if end >= n {
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	took := time.Since(start)
+	if err := fault.Load(); err != nil {
+		t.Fatalf("%s: %v", a.Name, *err)
+	}
+	return took
+}
+
+// Lines are the measure as benchstat reads it: a line for each round.
+func (m *Measure) Lines(name string) (lines []string) {
+	for _, round := range m.Rounds {
+		for i, took := range round {
+			lines = append(lines, fmt.Sprintf("Benchmark%s/%s-%d\t1\t%.1f ns/op\t%.0f allocs/op",
+				word(name), word(m.Arms[i]), m.Goroutines, took, m.Allocations[i]))
+		}
+	}
+	return lines
+}
+
+// word is a name as benchmarks have them.
+func word(name string) string {
+	out := []rune(name)
+	for i, r := range out {
+		if r == ' ' || r == '/' || r == ',' || r == ':' {
+			out[i] = '_'
+		}
+	}
+	return string(out)
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 
@@ -33,7 +34,7 @@ import (
 const buckets = 64
 
 // bucket is that of a stored key: FNV-1a, which is the same in all processes.
-func bucket(key string) int {
+func bucket[T ~string | ~[]byte](key T) int {
 	h := uint64(14695981039346656037)
 	for i := range len(key) {
 		h = (h ^ uint64(key[i])) * 1099511628211
@@ -42,12 +43,15 @@ func bucket(key string) int {
 }
 
 // keyIn is a name, with a tag behind its first part, the namespace.
-func keyIn(tag, name string) string {
-	namespace, rest, more := strings.Cut(name, ":")
+func keyIn(tag, name string) string { return string(appendKeyIn(nil, tag, []byte(name))) }
+
+func appendKeyIn(to []byte, tag string, name []byte) []byte {
+	namespace, rest, more := bytes.Cut(name, []byte{':'})
+	to = append(append(append(append(to, namespace...), ":{"...), tag...), '}')
 	if !more {
-		return namespace + ":{" + tag + "}"
+		return to
 	}
-	return namespace + ":{" + tag + "}:" + rest
+	return append(append(to, ':'), rest...)
 }
 
 // storedKey is the key in Redis of a stored key.
@@ -55,7 +59,13 @@ func storedKey(key string) string { return keyIn(strconv.Itoa(bucket(key)), key)
 
 // generationsKey is the key in Redis of the generations of a namespace in one bucket.
 func generationsKey(namespace string, bucket int) string {
-	return namespace + ":{" + strconv.Itoa(bucket) + "}@"
+	return string(appendGenerationsKey(nil, namespace, bucket))
+}
+
+// appendGenerationsKey appends that of the namespace of a name.
+func appendGenerationsKey(to []byte, name string, bucket int) []byte {
+	to = append(append(to, namespaceOf(name)...), ":{"...)
+	return append(strconv.AppendInt(to, int64(bucket), 10), "}@"...)
 }
 
 func boardKey(board string) string { return keyIn("board", board) }

@@ -17,9 +17,9 @@ func patience(ctx context.Context, d time.Duration) (context.Context, context.Ca
 func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, error) {
 	ctx, cancel := patience(ctx, s.ReadTimeout)
 	defer cancel()
-	at := placeOf(slot)
 	for range maxAttempts {
-		n, err := s.node(ctx, at.key)
+		l := newLookup(ctx, slot)
+		n, err := s.node(ctx, l.key())
 		if err != nil {
 			return nil, err
 		}
@@ -27,7 +27,7 @@ func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, 
 		if err != nil {
 			return nil, err
 		}
-		seen, err := n.look(ctx, &at)
+		seen, err := n.look(ctx, l)
 		if err != nil {
 			return nil, err
 		}
@@ -45,27 +45,12 @@ func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, 
 	return nil, nil
 }
 
-// A sight is what stands in a slot and its generations; what does not is empty.
-type sight struct {
-	value  []byte
-	nonces [2]string
-}
-
 // look reads a slot and its generations in one piece. M29: on one connection, so from one server.
-func (n *node) look(ctx context.Context, at *place) (sight, error) {
-	value := redis.NewStringCmd(ctx, "hget", at.key, "v:"+at.field)
-	commands := []redis.Cmder{value}
-	if at.hashes[0] == at.hashes[1] {
-		commands = append(commands, redis.NewSliceCmd(ctx, "hmget", at.hashes[0], "n:"+at.generations[0], "n:"+at.generations[1]))
-	} else {
-		for i := range at.hashes {
-			commands = append(commands, redis.NewSliceCmd(ctx, "hmget", at.hashes[i], "n:"+at.generations[i]))
-		}
-	}
-	if err := n.reads.send(ctx, commands...); err != nil {
+func (n *node) look(ctx context.Context, l *lookup) (sight, error) {
+	if err := n.crowd.send(ctx, l); err != nil {
 		return sight{}, failed("get", err)
 	}
-	for _, c := range commands {
+	for _, c := range l.commands {
 		switch err := c.Err(); {
 		case err == nil, err == redis.Nil: //nolint:errorlint // see isReply
 		case isElsewhere(err):
@@ -77,16 +62,7 @@ func (n *node) look(ctx context.Context, at *place) (sight, error) {
 			return sight{}, failed("get", err)
 		}
 	}
-	var seen sight
-	seen.value, _ = value.Bytes()
-	nonces := seen.nonces[:0]
-	for _, c := range commands[1:] {
-		for _, v := range c.(*redis.SliceCmd).Val() {
-			nonce, _ := v.(string)
-			nonces = append(nonces, nonce)
-		}
-	}
-	return seen, nil
+	return l.sight(), nil
 }
 
 // run runs a script of a read on the node that has a key.

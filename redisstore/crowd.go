@@ -1,0 +1,115 @@
+package redisstore
+
+import (
+	"context"
+	"runtime"
+	"sync"
+)
+
+// A crowd is all who look something up on a node at the same time. A few go alone, each on a connection of its own, which is
+// the quickest way for them. Who comes when that many are under way waits for the piece that is sent next, and goes in it
+// together with all who came meanwhile: so the more there are, the less each costs the server, the network and this process.
+// Nobody waits for others to come.
+//
+// go-redis has pipelines that fill by themselves (AutoPipeline). They are not used here: they may send the commands of one
+// look-up in two pieces, on two connections (M29); and they go by the client's time-outs and retries.
+type crowd struct {
+	lane *lane
+
+	mu      sync.Mutex // protects what follows
+	alone   int        // look-ups that are under way alone
+	waiting []*lookup
+	spare   []*lookup // the room of waiting after the next piece
+	sending bool      // a goroutine sends what waits
+	size    int       // of an answer, in bytes, on average; only its order of magnitude counts
+}
+
+const (
+	few           = 4         // who go alone
+	maxPiece      = 128       // look-ups
+	maxPieceBytes = 512 << 10 // of answers: the time-out is that of a piece, so large rows go few at a time
+)
+
+// send sends a look-up and waits for its answer; the error says that there is none. When the context ends only this one stops
+// waiting.
+func (c *crowd) send(ctx context.Context, l *lookup) error {
+	c.mu.Lock()
+	if !c.sending && c.alone < few {
+		c.alone++
+		c.mu.Unlock()
+		defer c.arrived()
+		return c.lane.send(ctx, l.commands...)
+	}
+	l.done = make(chan struct{})
+	c.waiting = append(c.waiting, l)
+	if !c.sending {
+		c.sending = true
+		go c.sendWaiting()
+	}
+	c.mu.Unlock()
+	select {
+	case <-l.done:
+		return l.err
+	case <-ctx.Done():
+		// Whether the node answers at all is found out by the piece, which has a time-out of its own.
+		return ctx.Err()
+	}
+}
+
+func (c *crowd) arrived() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.alone--
+}
+
+// sendWaiting sends pieces, one after the other, until nobody waits. It is a goroutine of its own, since no caller's time may
+// bound what the others wait for.
+func (c *crowd) sendWaiting() {
+	for {
+		runtime.Gosched() // those who were answered come back with their next look-ups, so that the next piece is a large one
+		piece := c.take()
+		if piece == nil {
+			return
+		}
+		c.sendPiece(piece)
+	}
+}
+
+// take returns who waits, or nil if the crowd has dispersed.
+func (c *crowd) take() []*lookup {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	piece := c.waiting
+	if len(piece) == 0 {
+		c.sending, c.spare = false, nil
+		return nil
+	}
+	c.waiting = c.spare[:0]
+	if most := min(maxPiece, max(1, maxPieceBytes/max(1, c.size))); len(piece) > most {
+		c.waiting = append(c.waiting, piece[most:]...)
+		clear(piece[most:])
+		piece = piece[:most]
+	}
+	c.spare = piece
+	return piece
+}
+
+func (c *crowd) sendPiece(piece []*lookup) {
+	commands := make([]command, 0, 2*len(piece))
+	for _, l := range piece {
+		commands = append(commands, l.commands...)
+	}
+	ctx, cancel := patience(context.Background(), c.lane.timeout)
+	defer cancel()
+	err := c.lane.send(ctx, commands...)
+	bytes := 0
+	for i, l := range piece {
+		bytes += len(l.value.Val())
+		l.err = err
+		close(l.done)
+		piece[i] = nil // its answer is not kept alive
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.size = (3*c.size + bytes/len(piece)) / 4
+}

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -19,13 +20,14 @@ type crowd struct {
 	mu      sync.Mutex // protects what follows
 	alone   int        // look-ups that are under way alone
 	waiting []*lookup
-	spare   []*lookup // the room of waiting after the next piece
-	sending bool      // a goroutine sends what waits
-	size    int       // of an answer, in bytes, on average; only its order of magnitude counts
+	senders int // goroutines that send what waits
+	size    int // of an answer, in bytes, on average; only its order of magnitude counts
 }
 
 const (
 	few           = 4         // who go alone
+	maxSenders    = 2         // so that there is something to do for the server while answers are read
+	enough        = 16        // who wait, for one sender more
 	maxPiece      = 128       // look-ups
 	maxPieceBytes = 512 << 10 // of answers: the time-out is that of a piece, so large rows go few at a time
 )
@@ -34,7 +36,7 @@ const (
 // waiting.
 func (c *crowd) send(ctx context.Context, l *lookup) error {
 	c.mu.Lock()
-	if !c.sending && c.alone < few {
+	if c.senders == 0 && c.alone < few {
 		c.alone++
 		c.mu.Unlock()
 		defer c.arrived()
@@ -42,8 +44,8 @@ func (c *crowd) send(ctx context.Context, l *lookup) error {
 	}
 	l.done = make(chan struct{})
 	c.waiting = append(c.waiting, l)
-	if !c.sending {
-		c.sending = true
+	if c.senders == 0 || c.senders < maxSenders && len(c.waiting) >= enough {
+		c.senders++
 		go c.sendWaiting()
 	}
 	c.mu.Unlock()
@@ -65,32 +67,28 @@ func (c *crowd) arrived() {
 // sendWaiting sends pieces, one after the other, until nobody waits. It is a goroutine of its own, since no caller's time may
 // bound what the others wait for.
 func (c *crowd) sendWaiting() {
+	var piece []*lookup
 	for {
 		runtime.Gosched() // those who were answered come back with their next look-ups, so that the next piece is a large one
-		piece := c.take()
-		if piece == nil {
+		piece = c.take(piece[:0])
+		if len(piece) == 0 {
 			return
 		}
 		c.sendPiece(piece)
 	}
 }
 
-// take returns who waits, or nil if the crowd has dispersed.
-func (c *crowd) take() []*lookup {
+// take moves who waits into a piece. It is empty if the crowd has dispersed.
+func (c *crowd) take(piece []*lookup) []*lookup {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	piece := c.waiting
-	if len(piece) == 0 {
-		c.sending, c.spare = false, nil
+	n := min(len(c.waiting), maxPiece, max(1, maxPieceBytes/max(1, c.size)))
+	if n == 0 {
+		c.senders--
 		return nil
 	}
-	c.waiting = c.spare[:0]
-	if most := min(maxPiece, max(1, maxPieceBytes/max(1, c.size))); len(piece) > most {
-		c.waiting = append(c.waiting, piece[most:]...)
-		clear(piece[most:])
-		piece = piece[:most]
-	}
-	c.spare = piece
+	piece = append(piece, c.waiting[:n]...)
+	c.waiting = slices.Delete(c.waiting, 0, n)
 	return piece
 }
 

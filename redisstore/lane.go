@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,7 @@ type lane struct {
 	timeout time.Duration
 	breaker circuitbreaker.CircuitBreaker[any]
 	probing atomic.Bool
+	pipes   sync.Pool // :: redis.Pipeliner; go-redis makes one of four pieces each time
 }
 
 const (
@@ -36,7 +38,9 @@ func newLane(n *node, client *redis.Client, timeout time.Duration) *lane {
 		WithFailureThreshold(maxFailures).
 		WithDelay(1 << 62). // it is the probe that closes it
 		Build()
-	return &lane{node: n, client: clone, timeout: timeout, breaker: breaker}
+	l := &lane{node: n, client: clone, timeout: timeout, breaker: breaker}
+	l.pipes.New = func() any { return clone.Pipeline() }
+	return l
 }
 
 // send sends commands in one piece on one connection. Each has its answer then; the error says that not all have.
@@ -45,12 +49,14 @@ func (l *lane) send(ctx context.Context, commands ...redis.Cmder) error {
 		return errOpen
 	}
 	err := l.exec(ctx, commands)
+	if err == nil {
+		l.breaker.RecordSuccess()
+		return nil
+	}
 	if deadline, ok := ctx.Deadline(); ok && isTimeout(err) && time.Until(deadline) < lead {
 		<-ctx.Done() // the connection was quicker to tell that the time is up; whose it was is known only now
 	}
 	switch {
-	case err == nil:
-		l.breaker.RecordSuccess()
 	case ctx.Err() != nil && context.Cause(ctx) != errTimeout: //nolint:errorlint // it is ours, and not wrapped
 		// The caller did not wait. Whether the node would have answered is found out by the next one.
 		l.node.doubt()
@@ -92,11 +98,10 @@ func (l *lane) probe() {
 
 // exec is send without the breaker.
 func (l *lane) exec(ctx context.Context, commands []redis.Cmder) error {
-	p := l.client.Pipeline()
-	for _, c := range commands {
-		p.Process(ctx, c)
-	}
-	_, err := p.Exec(ctx)
+	p := l.pipes.Get().(redis.Pipeliner)
+	p.BatchProcess(ctx, commands...)
+	_, err := p.Exec(ctx) // which leaves nothing in it
+	l.pipes.Put(p)
 	if err == nil {
 		return nil
 	}

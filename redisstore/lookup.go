@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"strconv"
+	"sync"
 
 	"github.com/moneyclip/moneyclip"
 	"github.com/redis/go-redis/v9"
@@ -10,17 +11,17 @@ import (
 
 type command = redis.Cmder
 
-// A lookup reads a slot and its generations. Every hit makes one, so all texts in it are parts of one, and arguments are
-// pointers to them, which go into an interface as they are.
+// A lookup reads a slot and its generations. Every hit needs one, so they are used again, with their commands; all texts in
+// one are parts of one; and arguments are pointers to them, which go into an interface as they are.
 type lookup struct {
 	value    *redis.StringCmd
-	nonces   [2]*redis.StringSliceCmd // the second is nil if one command reads both generations
-	commands []command
-	err      error         // why there is no answer; for one that is sent by a crowd
-	done     chan struct{} // then it is closed
+	both     *redis.StringSliceCmd    // the generations
+	apart    [2]*redis.StringSliceCmd // or these two, if they are in two hashes
+	commands []command                // those that are sent
+	err      error                    // why there is no answer; for one that is sent by a crowd
+	done     chan struct{}            // then it is closed
 
 	texts [6]string // the key; the field; the hash and the field of each generation
-	args  [10]any
 	all   [3]command
 }
 
@@ -33,8 +34,21 @@ const (
 	textName2
 )
 
-func newLookup(ctx context.Context, slot *moneyclip.Slot) *lookup {
+// lookups are those that nobody uses.
+var lookups = sync.Pool{New: func() any {
 	l := new(lookup)
+	ctx := context.Background() // of no use to commands in a pipeline
+	at := func(i int) any { return &l.texts[i] }
+	l.value = redis.NewStringCmd(ctx, "hget", at(textKey), at(textField))
+	l.both = redis.NewStringSliceCmd(ctx, "hmget", at(textHash1), at(textName1), at(textName2))
+	for i := range l.apart {
+		l.apart[i] = redis.NewStringSliceCmd(ctx, "hmget", at(textHash1+2*i), at(textName1+2*i))
+	}
+	return l
+}}
+
+func newLookup(slot *moneyclip.Slot) *lookup {
+	l := lookups.Get().(*lookup)
 	var room [512]byte
 	var ends [len(l.texts)]int
 	b := bucket(slot.Key)
@@ -53,26 +67,26 @@ func newLookup(ctx context.Context, slot *moneyclip.Slot) *lookup {
 		l.texts[i] = all[from:end]
 		from = end
 	}
-	args := l.args[:0]
-	add := func(name string, texts ...int) []any {
-		args = append(args[len(args):], name)
-		for _, i := range texts {
-			args = append(args, &l.texts[i])
-		}
-		return args[:len(args):len(args)]
-	}
-	l.value = redis.NewStringCmd(ctx, add("hget", textKey, textField)...)
 	l.commands = append(l.all[:0], l.value)
 	if l.texts[textHash1] == l.texts[textHash2] {
-		l.nonces[0] = redis.NewStringSliceCmd(ctx, add("hmget", textHash1, textName1, textName2)...)
-		l.commands = append(l.commands, l.nonces[0])
-		return l
-	}
-	for i := range l.nonces {
-		l.nonces[i] = redis.NewStringSliceCmd(ctx, add("hmget", textHash1+2*i, textName1+2*i)...)
-		l.commands = append(l.commands, l.nonces[i])
+		l.commands = append(l.commands, l.both)
+	} else {
+		l.commands = append(l.commands, l.apart[0], l.apart[1])
 	}
 	return l
+}
+
+// free gives a lookup back that has its answer: nobody else may have it any more.
+func (l *lookup) free() {
+	for _, c := range l.commands {
+		c.SetErr(nil)
+	}
+	l.value.SetVal("")
+	for _, c := range []*redis.StringSliceCmd{l.both, l.apart[0], l.apart[1]} {
+		c.SetVal(nil)
+	}
+	l.err, l.done, l.commands, l.texts = nil, nil, nil, [len(l.texts)]string{}
+	lookups.Put(l)
 }
 
 // key is where in Redis the row is.
@@ -88,10 +102,8 @@ type sight struct {
 func (l *lookup) sight() (seen sight) {
 	seen.value, _ = l.value.Bytes()
 	nonces := seen.nonces[:0]
-	for _, c := range l.nonces {
-		if c != nil {
-			nonces = append(nonces, c.Val()...)
-		}
+	for _, c := range l.commands[1:] {
+		nonces = append(nonces, c.(*redis.StringSliceCmd).Val()...)
 	}
 	return seen
 }

@@ -18,7 +18,7 @@ func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, 
 	ctx, cancel := patience(ctx, s.ReadTimeout)
 	defer cancel()
 	for range maxAttempts {
-		l := newLookup(ctx, slot)
+		l := newLookup(slot)
 		n, err := s.node(ctx, l.key())
 		if err != nil {
 			return nil, err
@@ -45,7 +45,7 @@ func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, 
 	return nil, nil
 }
 
-// look reads a slot and its generations in one piece. M29: on one connection, so from one server.
+// look reads a slot and its generations in one piece. The lookup is not to be used after it. M29: on one connection, so from one server.
 func (n *node) look(ctx context.Context, l *lookup) (sight, error) {
 	if err := n.crowd.send(ctx, l); err != nil {
 		return sight{}, failed("get", err)
@@ -62,7 +62,9 @@ func (n *node) look(ctx context.Context, l *lookup) (sight, error) {
 			return sight{}, failed("get", err)
 		}
 	}
-	return l.sight(), nil
+	seen := l.sight()
+	l.free()
+	return seen, nil
 }
 
 // run runs a script of a read on the node that has a key.

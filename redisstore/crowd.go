@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 )
 
 // A crowd is all who look something up on a node at the same time. A few go alone, each on a connection of its own, which is
@@ -32,17 +33,19 @@ const (
 	maxPieceBytes = 512 << 10 // of answers: the time-out is that of a piece, so large rows go few at a time
 )
 
-// send sends a look-up and waits for its answer; the error says that there is none. When the context ends only this one stops
-// waiting.
-func (c *crowd) send(ctx context.Context, l *lookup) error {
+// send sends a look-up and waits for its answer, until the deadline; the error says that there is none. When the context ends
+// only this one stops waiting.
+func (c *crowd) send(ctx context.Context, l *lookup, deadline time.Time) error {
 	c.mu.Lock()
 	if c.senders == 0 && c.alone < few {
 		c.alone++
 		c.mu.Unlock()
 		defer c.arrived()
+		ctx, cancel := patience(ctx, time.Until(deadline))
+		defer cancel()
 		return c.lane.send(ctx, l.commands...)
 	}
-	l.done = make(chan struct{})
+	l.deadline = deadline
 	c.waiting = append(c.waiting, l)
 	if c.senders == 0 || c.senders < maxSenders && len(c.waiting) >= enough {
 		c.senders++
@@ -50,10 +53,10 @@ func (c *crowd) send(ctx context.Context, l *lookup) error {
 	}
 	c.mu.Unlock()
 	select {
-	case <-l.done:
-		return l.err
+	case err := <-l.answered:
+		return err
 	case <-ctx.Done():
-		// Whether the node answers at all is found out by the piece, which has a time-out of its own.
+		// Whether the node answers at all is found out by the piece, which has the deadline.
 		return ctx.Err()
 	}
 }
@@ -92,20 +95,24 @@ func (c *crowd) take(piece []*lookup) []*lookup {
 	return piece
 }
 
+// sendPiece sends a piece. It has the deadline of who has waited longest, so nobody needs a timer of his own.
 func (c *crowd) sendPiece(piece []*lookup) {
 	commands := make([]command, 0, 2*len(piece))
+	deadline := piece[0].deadline
 	for _, l := range piece {
 		commands = append(commands, l.commands...)
+		if l.deadline.Before(deadline) {
+			deadline = l.deadline
+		}
 	}
-	ctx, cancel := patience(context.Background(), c.lane.timeout)
+	ctx, cancel := patience(context.Background(), time.Until(deadline))
 	defer cancel()
 	err := c.lane.send(ctx, commands...)
 	bytes := 0
 	for i, l := range piece {
 		bytes += len(l.value.Val())
-		l.err = err
-		close(l.done)
-		piece[i] = nil // its answer is not kept alive
+		piece[i] = nil // who has his answer may give it back
+		l.answered <- err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

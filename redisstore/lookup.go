@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/moneyclip/moneyclip"
 	"github.com/redis/go-redis/v9"
@@ -18,8 +19,8 @@ type lookup struct {
 	both     *redis.StringSliceCmd    // the generations
 	apart    [2]*redis.StringSliceCmd // or these two, if they are in two hashes
 	commands []command                // those that are sent
-	err      error                    // why there is no answer; for one that is sent by a crowd
-	done     chan struct{}            // then it is closed
+	deadline time.Time
+	answered chan error // why there is no answer, or nil; of one that is sent with others
 
 	texts [6]string // the key; the field; the hash and the field of each generation
 	all   [3]command
@@ -36,7 +37,7 @@ const (
 
 // lookups are those that nobody uses.
 var lookups = sync.Pool{New: func() any {
-	l := new(lookup)
+	l := &lookup{answered: make(chan error, 1)}
 	ctx := context.Background() // of no use to commands in a pipeline
 	at := func(i int) any { return &l.texts[i] }
 	l.value = redis.NewStringCmd(ctx, "hget", at(textKey), at(textField))
@@ -85,7 +86,7 @@ func (l *lookup) free() {
 	for _, c := range []*redis.StringSliceCmd{l.both, l.apart[0], l.apart[1]} {
 		c.SetVal(nil)
 	}
-	l.err, l.done, l.commands, l.texts = nil, nil, nil, [len(l.texts)]string{}
+	l.commands, l.texts = nil, [len(l.texts)]string{}
 	lookups.Put(l)
 }
 

@@ -95,8 +95,13 @@ func (n *node) current() *mastership {
 }
 
 // confirm returns the node's mastership, and asks for it if need be.
-func (n *node) confirm(ctx context.Context) (*mastership, error) {
+func (n *node) confirm(ctx context.Context, deadline time.Time) (*mastership, error) {
 	n.watch()
+	if m := n.current(); m != nil {
+		return m, nil
+	}
+	ctx, cancel := patience(ctx, time.Until(deadline))
+	defer cancel()
 	for range maxAttempts {
 		if m := n.current(); m != nil {
 			return m, nil
@@ -228,6 +233,6 @@ func (n *node) healthy(ctx context.Context) error {
 	if !n.writes.breaker.IsClosed() {
 		return errOpen
 	}
-	_, err := n.confirm(ctx)
+	_, err := n.confirm(ctx, time.Now().Add(n.store.WriteTimeout))
 	return err
 }

@@ -15,19 +15,18 @@ func patience(ctx context.Context, d time.Duration) (context.Context, context.Ca
 
 // Get returns the row in the slot.
 func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, error) {
-	ctx, cancel := patience(ctx, s.ReadTimeout)
-	defer cancel()
+	deadline := time.Now().Add(s.ReadTimeout)
 	for range maxAttempts {
 		l := newLookup(slot)
-		n, err := s.node(ctx, l.key())
+		n, err := s.nodeBy(ctx, l.key(), deadline)
 		if err != nil {
 			return nil, err
 		}
-		before, err := n.confirm(ctx)
+		before, err := n.confirm(ctx, deadline)
 		if err != nil {
 			return nil, err
 		}
-		seen, err := n.look(ctx, l)
+		seen, err := n.look(ctx, l, deadline)
 		if err != nil {
 			return nil, err
 		}
@@ -46,8 +45,8 @@ func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, 
 }
 
 // look reads a slot and its generations in one piece. The lookup is not to be used after it. M29: on one connection, so from one server.
-func (n *node) look(ctx context.Context, l *lookup) (sight, error) {
-	if err := n.crowd.send(ctx, l); err != nil {
+func (n *node) look(ctx context.Context, l *lookup, deadline time.Time) (sight, error) {
+	if err := n.crowd.send(ctx, l, deadline); err != nil {
 		return sight{}, failed("get", err)
 	}
 	for _, c := range l.commands {

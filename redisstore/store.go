@@ -115,6 +115,16 @@ func (s *Store) node(ctx context.Context, key string) (*node, error) {
 	return s.nodeOf(client), nil
 }
 
+// nodeBy is node, but waits no longer than until the deadline.
+func (s *Store) nodeBy(ctx context.Context, key string, deadline time.Time) (*node, error) {
+	if s.cluster != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = patience(ctx, time.Until(deadline))
+		defer cancel()
+	}
+	return s.node(ctx, key)
+}
+
 // load sees to it that the client knows the cluster.
 func (s *Store) load(ctx context.Context) error {
 	l := &s.loading

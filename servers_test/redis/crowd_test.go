@@ -1,0 +1,156 @@
+package redis_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/moneyclip/moneyclip/servers_test/servers"
+)
+
+// A writes counts how often something is written to the connections of a client.
+type writes struct{ n atomic.Int64 }
+
+func (w *writes) client(t *testing.T, addr string) *redis.Client {
+	c := redis.NewClient(&redis.Options{
+		Addr: addr, DisableIdentity: true,
+		Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+			return &countingConn{conn, w}, err
+		},
+	})
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+type countingConn struct {
+	net.Conn
+	writes *writes
+}
+
+func (c *countingConn) Write(b []byte) (int, error) {
+	c.writes.n.Add(1)
+	return c.Conn.Write(b)
+}
+
+const crowded = 64
+
+// Look-ups that come together go together, and each has its own answer. One alone is sent at once.
+func TestCrowd(t *testing.T) {
+	t.Parallel()
+	var w writes
+	s := patient(w.client(t, servers.Redis(t).Addr))
+	for i := range crowded {
+		put(t, s, slot(fmt.Sprint("crowd:", i)), int64(i))
+	}
+	look := func(k int) {
+		if k%10 == 9 {
+			wantMiss(t, s, slot(fmt.Sprint("nobody:", k)))
+			return
+		}
+		wantHit(t, s, slot(fmt.Sprint("crowd:", k%crowded)), int64(k%crowded))
+	}
+	const rounds = 200
+	before := w.n.Load()
+	for k := range rounds {
+		look(k)
+	}
+	if got := w.n.Load() - before; got < rounds {
+		t.Errorf("%d look-ups, one after the other, were written in %d pieces", rounds, got)
+	}
+	before = w.n.Load()
+	var all sync.WaitGroup
+	for g := range crowded {
+		all.Go(func() {
+			for k := range rounds {
+				look(g + k)
+			}
+		})
+	}
+	all.Wait()
+	if got := w.n.Load() - before; got > crowded*rounds/3 {
+		t.Errorf("%d look-ups of %d at a time were written in %d pieces, want few", crowded*rounds, crowded, got)
+	}
+}
+
+// Whose context ends stops waiting, and nobody else does.
+func TestCrowdCancelled(t *testing.T) {
+	t.Parallel()
+	server := servers.Redis(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr})
+	t.Cleanup(func() { client.Close() })
+	s := patient(client)
+	s.ReadTimeout = 20 * time.Second
+	put(t, s, slot("one"), 1)
+	wantHit(t, s, slot("one"), 1) // the mastership is known
+	server.Pause(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var leaving, staying sync.WaitGroup
+	for range crowded {
+		staying.Go(func() { wantHit(t, s, slot("one"), 1) })
+	}
+	time.Sleep(50 * time.Millisecond) // they come first: one that goes alone waits for its connection
+	for range crowded {
+		leaving.Go(func() {
+			if row, err := s.Get(ctx, slot("one")); row != nil || !errors.Is(err, context.Canceled) {
+				t.Errorf("Get with a context that has ended: got %s, %v, want its error", spell(row), err)
+			}
+		})
+	}
+	time.Sleep(50 * time.Millisecond)
+	began := time.Now()
+	cancel()
+	leaving.Wait()
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("those whose context had ended waited for %v more", took)
+	}
+	server.Resume(t)
+	staying.Wait()
+}
+
+// A server that hangs costs a crowd one time-out, and who comes then nothing.
+func TestCrowdHangs(t *testing.T) {
+	t.Parallel()
+	server := servers.Redis(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr})
+	t.Cleanup(func() { client.Close() })
+	s := patient(client)
+	s.ReadTimeout = time.Second
+	put(t, s, slot("one"), 1)
+	wantHit(t, s, slot("one"), 1)
+	server.Pause(t)
+	crowd := func() (most time.Duration) {
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		for range crowded {
+			all.Go(func() {
+				began := time.Now()
+				_, err := s.Get(t.Context(), slot("one"))
+				mu.Lock()
+				defer mu.Unlock()
+				most = max(most, time.Since(began))
+				if err == nil {
+					t.Error("a server that hangs has answered")
+				}
+			})
+		}
+		all.Wait()
+		return most
+	}
+	if took := crowd(); took > 5*time.Second {
+		t.Errorf("the first have waited for %v", took)
+	}
+	if took := crowd(); took > 200*time.Millisecond {
+		t.Errorf("who came then has waited for %v", took)
+	}
+	server.Resume(t)
+	eventually(t, "it answers again", func() error { _, err := s.Get(t.Context(), slot("one")); return err })
+}

@@ -34,6 +34,7 @@ type database struct {
 	dialect moneyclip.Dialect
 	base    driver.Connector
 	mark    string // of an argument
+	ent     string // its name for ent
 }
 
 func (d *database) text(query string) string { return strings.ReplaceAll(query, "?", d.mark) }
@@ -48,9 +49,7 @@ func (d *database) open(t testing.TB, cache *moneyclip.Cache) *sql.DB {
 	db := sql.OpenDB(c)
 	db.SetMaxIdleConns(goroutinesMost)
 	db.SetMaxOpenConns(goroutinesMost)
-	if d.name == "SQLite" {
-		db.SetMaxOpenConns(8)
-	}
+
 	t.Cleanup(func() { db.Close() })
 	return db
 }
@@ -135,7 +134,7 @@ func newPostgres(t testing.TB, rows int) *database {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &database{name: "Postgres", dialect: postgres.Dialect, base: stdlib.GetConnector(*config), mark: "$1"}
+	d := &database{name: "Postgres", dialect: postgres.Dialect, base: stdlib.GetConnector(*config), mark: "$1", ent: "postgres"}
 	d.fill(t, rows)
 	return d
 }
@@ -151,7 +150,7 @@ func newMariaDB(t testing.TB, rows int) *database {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &database{name: "MariaDB", dialect: mysqldialect.Dialect, base: c, mark: "?"}
+	d := &database{name: "MariaDB", dialect: mysqldialect.Dialect, base: c, mark: "?", ent: "mysql"}
 	d.fill(t, rows)
 	return d
 }
@@ -159,7 +158,7 @@ func newMariaDB(t testing.TB, rows int) *database {
 // newSQLite is a database in a file, with the settings of most programs.
 func newSQLite(t testing.TB, rows int) *database {
 	t.Helper()
-	d := &database{name: "SQLite", dialect: sqlite.Dialect, mark: "?", base: sqliteConnector(
+	d := &database{name: "SQLite", dialect: sqlite.Dialect, mark: "?", ent: "sqlite3", base: sqliteConnector(
 		"file:" + filepath.Join(t.TempDir(), "bench.db") + "?_journal_mode=WAL&_synchronous=NORMAL&_busy_timeout=5000")}
 	d.fill(t, rows)
 	return d

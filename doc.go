@@ -42,10 +42,16 @@
 //
 // [sql.Conn.Raw] gives MoneyClip's connection; [Raw] gives the base driver's.
 //
+// # Seeing what it does
+//
+// [Cache.Explain] says what becomes of a statement, [Cache.Activity] which statements want a look, [Cache.Stats] and an
+// [Observer] how often. [Config].Verify compares hits with the database. Package moneycliptest is for a program's tests.
+//
 // # Reading order
 //
 // The words: rules.go, keyfmt.go, statement.go, catalog.go, dialect.go, store.go, row.go. What a text means: bind.go,
 // effect.go, value.go, consequence.go, drops.go, plan.go, database.go, hub.go. The flow: driver.go and connector.go, then
 // conn.go and stmt.go, read.go for a hit and a miss, exec.go, reading.go, path.go, write.go and returning.go for a write,
-// tx.go for transactions, reload.go and outage.go for what comes after. ARCHITECTURE.md walks through them.
+// tx.go for transactions, reload.go and outage.go for what comes after. Beside it, for people: explain.go, suggest.go,
+// offline.go, verify.go, activity.go, observe.go. ARCHITECTURE.md walks through them.
 package moneyclip

@@ -88,6 +88,7 @@ type Cache struct {
 	wides wides
 
 	mu         sync.Mutex // protects what follows
+	annotated  []*rule    // that texts have brought
 	opened     any        // with a scope: the database that was opened first
 	connectors int        // made by Connector
 	closed     bool
@@ -180,8 +181,8 @@ func checkText(dialect Dialect, r *rule) error {
 
 // Stats returns the counts so far.
 func (c *Cache) Stats() Stats {
-	s := Stats{Rules: make(map[string]RuleStats, len(c.rules))}
-	for _, r := range c.rules {
+	s := Stats{Rules: map[string]RuleStats{}}
+	for _, r := range c.all() {
 		one := r.counters.stats()
 		s.Rules[r.Name] = one
 		s.add(one)

@@ -45,10 +45,11 @@ const catalogAge = time.Minute
 
 // A meaning is what rules and texts mean in a database with one catalog.
 type meaning struct {
-	database *database
-	catalog  *Catalog                 // nil: not known, so that nothing is cached and every write may write anything
-	rules    []*bound                 // those of every cache on the store
-	foreign  atomic.Pointer[[]*bound] // those of other processes
+	database  *database
+	catalog   *Catalog                 // nil: not known, so that nothing is cached and every write may write anything
+	rules     []*bound                 // those of every cache on the store
+	annotated atomic.Pointer[[]*bound] // those that stand beside texts which were seen; nil: there are none
+	foreign   atomic.Pointer[[]*bound] // those of other processes
 
 	// learnt goes up when a text has taught a rule to watch what it did not watch before.
 	learnt atomic.Uint64
@@ -59,10 +60,10 @@ type meaning struct {
 // watching are the rules that a write has to obey: its own database's, those of others on the site, and those of other
 // processes.
 func (m *meaning) watching() []*bound {
-	rules := append(slices.Clip(m.rules), *m.foreign.Load()...)
+	rules := append(slices.Clip(m.own()), *m.foreign.Load()...)
 	for _, d := range m.database.site.all() {
 		if other := d.meaning.Load(); d != m.database && other != nil {
-			rules = append(slices.Clip(rules), other.rules...)
+			rules = append(slices.Clip(rules), other.own()...)
 		}
 	}
 	return rules
@@ -115,7 +116,7 @@ func (d *database) refreshCatalog(ctx context.Context, ask Asker, changed bool) 
 // dropAll drops every key of every rule of a meaning.
 func (d *database) dropAll(m *meaning) {
 	marks := Marks{Writer: newToken()}
-	for _, b := range m.rules {
+	for _, b := range m.own() {
 		marks.Generations = append(marks.Generations, b.generations[0])
 	}
 	ctx, cancel := context.WithTimeout(backgroundContext, times.Store)
@@ -155,7 +156,7 @@ func (d *database) bindAll(catalog *Catalog) {
 	old := d.meaning.Load()
 	m := &meaning{database: d, catalog: catalog, plans: map[string]*plan{}}
 	for _, c := range d.hub.members(d.dialect) {
-		for _, r := range c.rules {
+		for _, r := range c.all() {
 			m.rules = append(m.rules, bind(m, c, r))
 		}
 	}

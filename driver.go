@@ -108,7 +108,7 @@ func caller() place {
 			return place{}
 		}
 		if file != own {
-			return place{file, line}
+			return place{file: file, line: line}
 		}
 	}
 }

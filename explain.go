@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/moneyclip/moneyclip/internal/annotation"
 )
 
 // An Explanation says what the cache does with a statement.
@@ -150,7 +152,10 @@ func (c *Cache) whyNot(m *meaning, p *plan) string {
 	m.database.site.mu.Lock()
 	defer m.database.site.mu.Unlock()
 	closest := ""
-	for _, b := range m.rules {
+	if _, err := annotation.Of(p.query); err != nil {
+		closest = "its annotation is wrong: " + err.Error()
+	}
+	for _, b := range m.own() {
 		if b.owner != c {
 			continue
 		}

@@ -68,7 +68,7 @@ func TestImports(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := strings.Fields(string(output))
-	want := []string{"github.com/moneyclip/moneyclip/internal/times", "github.com/ngrok/sqlmw", "github.com/moneyclip/moneyclip"}
+	want := []string{"github.com/moneyclip/moneyclip/internal/annotation", "github.com/moneyclip/moneyclip/internal/times", "github.com/ngrok/sqlmw", "github.com/moneyclip/moneyclip"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got the imports %q, want %q", got, want)
 	}

@@ -28,7 +28,7 @@ func (o *Offline) Learn(query string) error {
 	mu.Lock()
 	defer mu.Unlock()
 	var faults []error
-	for _, b := range o.meaning.rules {
+	for _, b := range o.meaning.own() {
 		if named := b.bySQLCName() && b.Query == p.statement.Name; !named || b.idle != "" || p.read(o.cache) != nil {
 			continue
 		}
@@ -43,7 +43,7 @@ func (o *Offline) Learn(query string) error {
 // rules for tables that it does not have.
 func (o *Offline) Faults() []error {
 	var faults []error
-	for _, b := range o.meaning.rules {
+	for _, b := range o.meaning.own() {
 		if b.idle != "" && !b.isAbsent {
 			faults = append(faults, b.fail("%s", b.idle))
 		}

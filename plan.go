@@ -51,11 +51,15 @@ func makePlan(m *meaning, query string, s *Statement) (p *plan, learnt bool) {
 	p = &plan{query: query, statement: s}
 	if s.Kind != KindRead {
 		p.write = planWrite(m, s)
+		if silent := m.ignored(p.write, query, s); silent != nil {
+			p.write = silent
+		}
 		p.logWide()
 		return p, false
 	}
+	learnt = m.annotate(query, s)
 	var owners []*Cache
-	for _, b := range m.rules {
+	for _, b := range m.own() {
 		if slices.Contains(owners, b.owner) {
 			continue // the first rule that fits has it
 		}

@@ -71,7 +71,7 @@ func ours(driverConn any) (*conn, bool) {
 
 // rule returns the rule of that name of a cache, or nil.
 func (m *meaning) rule(c *Cache, name string) *bound {
-	for _, b := range m.rules {
+	for _, b := range m.own() {
 		if b.owner == c && b.Name == name {
 			return b
 		}

@@ -89,11 +89,15 @@ type rule struct {
 
 // A place is where a rule was registered.
 type place struct {
-	file string
-	line int
+	file   string
+	line   int
+	beside bool // in the text of its query
 }
 
 func (p place) String() string {
+	if p.beside {
+		return "its annotation"
+	}
 	if p.file == "" {
 		return "the Config"
 	}

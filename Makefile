@@ -12,9 +12,9 @@ LOAD ?= 30s
 RESULTS ?= consistency-results
 SEED ?= $(shell date +%s)
 
-# The tests on servers, and what speaks to Prometheus and OpenTelemetry, are modules of their own: what they need is nobody
-# else's dependency.
-MODULES = . promstats otelstats servers_test
+# The tests on servers, what speaks to Prometheus and OpenTelemetry, and the benchmarks with the peers, are modules of their
+# own: what they need is nobody else's dependency.
+MODULES = . promstats otelstats servers_test bench
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,8 +54,8 @@ consistency: tools servers ## every fault, every two, every mutant, for LOAD (30
 	MONEYCLIP_CONSISTENCY=$(abspath $(RESULTS)) MONEYCLIP_LOAD=$(LOAD) MONEYCLIP_REPORT=$(abspath docs/consistency) \
 		go -C servers_test test -v -count 1 -timeout 24h ./consistency
 
-bench: tools ## the cost of a hit against the floor: database/sql over a driver that does nothing
-	go test -run '^$$' -bench . .
+bench: tools servers ## what all costs, beside the floor, the databases and others: writes docs/performance.md; fails if a promise is not kept
+	MONEYCLIP_BENCH=$(CURDIR) go -C bench test -run TestReport -count 1 -timeout 30m -v .
 
 example: tools ## run the example
 	go run ./examples/sqlc

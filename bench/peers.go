@@ -68,7 +68,8 @@ func (d *database) peers(t testing.TB, addr string) []peer {
 		{"MoneyClip over Redis", plain(d.open(t, d.cache(t, client, itemRule)))},
 		{d.name + " alone", plain(bare)},
 		{"cache-aside by hand, JSON, go-redis", func(ctx context.Context, id int64) error {
-			return aside(ctx, client, bare, text, prefix, id)
+			_, err := aside(ctx, client, bare, text, prefix, id)
+			return err
 		}},
 	}
 
@@ -164,19 +165,19 @@ func (d *database) peers(t testing.TB, addr string) []peer {
 	return all
 }
 
-// aside is what is written by hand most often.
-func aside(ctx context.Context, client *redis.Client, db *sql.DB, text, prefix string, id int64) error {
+// aside is what is written by hand most often. It reports whether the database was asked.
+func aside(ctx context.Context, client *redis.Client, db *sql.DB, text, prefix string, id int64) (fetched bool, err error) {
 	var r record
 	key := peerKey(prefix+"aside", id)
 	got, err := client.Get(ctx, key).Bytes()
 	if err == nil {
-		return json.Unmarshal(got, &r)
+		return false, json.Unmarshal(got, &r)
 	}
 	if r, err = fetch(ctx, db, text, id); err != nil {
-		return err
+		return true, err
 	}
 	b, err := json.Marshal(&r)
-	return errors.Join(err, client.Set(ctx, key, b, life).Err())
+	return true, errors.Join(err, client.Set(ctx, key, b, life).Err())
 }
 
 // skewed are ids as programs ask for them: some often, most seldom (zipf, 1.1), so many of them.

@@ -44,6 +44,19 @@ func (l *Line) Verdict() string {
 	return "ok"
 }
 
+// The lines that the README shows.
+const (
+	nameHit        = "in-process hit / floor, 1 goroutine"
+	nameRedisHit   = "Redis hit / go-redis GET of the same bytes, 1 goroutine"
+	nameRedisHits  = "Redis hit / pooled GET, 64 goroutines"
+	nameMiss       = "miss - plain query"
+	nameWrite      = "write by key - plain write, autocommit"
+	nameHitPoint   = "in-process hit / pgx point select"
+	nameHitSums    = "in-process hit / pgx aggregate over 1,000 rows"
+	nameRedisPoint = "Redis hit / pgx point select, 64 goroutines"
+	nameRedisSums  = "Redis hit / pgx aggregate over 1,000 rows, 64 goroutines"
+)
+
 // A world is what is measured: a Postgres and a Redis of its own, and the floor.
 type world struct {
 	t      testing.TB
@@ -82,7 +95,7 @@ func readAggregate(name string, db *sql.DB, text string, owners int) *Arm {
 	}}
 }
 
-func exec(name string, db *sql.DB, text string, key func(i int) int64) *Arm {
+func execute(name string, db *sql.DB, text string, key func(i int) int64) *Arm {
 	return &Arm{Name: name, Run: func(i int) error {
 		_, err := db.Exec(text, key(i))
 		return err
@@ -196,8 +209,8 @@ func (w *world) inProcess() (lines []*Line) {
 	w.warm(cache, hit, hotKeys)
 	w.warm(cache, hitSums, 5)
 	return append(lines,
-		w.ratio("in-process hit / pgx point select", 1, 0.05, 0.03, "", hit, read("pgx", bare, background, point, hot)),
-		w.ratio("in-process hit / pgx aggregate over 1,000 rows", 1, 0.015, 0.01, "", hitSums, readAggregate("pgx", bare, sums, 5)))
+		w.ratio(nameHitPoint, 1, 0.05, 0.03, "", hit, read("pgx", bare, background, point, hot)),
+		w.ratio(nameHitSums, 1, 0.015, 0.01, "", hitSums, readAggregate("pgx", bare, sums, 5)))
 }
 
 func (w *world) aggregateRule() moneyclip.Rule {
@@ -224,10 +237,10 @@ func (w *world) overRedis() []*Line {
 	w.warm(cache, hitSums, 5)
 	get := get(newRedis(w.t, w.redis), stored(w.t, client))
 	return []*Line{
-		w.ratio("Redis hit / go-redis GET of the same bytes, 1 goroutine", 1, 1.25, 1.08, "32", hit, get),
-		w.ratio("Redis hit / pooled GET, 64 goroutines", 64, 0.55, 0.30, "", hit, get),
-		w.ratio("Redis hit / pgx point select, 64 goroutines", 64, 0.45, 0.30, "", hit, read("pgx", bare, ctx, point, hot)),
-		w.ratio("Redis hit / pgx aggregate over 1,000 rows, 64 goroutines", 64, 0.35, 0.20, "", hitSums, readAggregate("pgx", bare, sums, 5)),
+		w.ratio(nameRedisHit, 1, 1.25, 1.08, "32", hit, get),
+		w.ratio(nameRedisHits, 64, 0.55, 0.30, "", hit, get),
+		w.ratio(nameRedisPoint, 64, 0.45, 0.30, "", hit, read("pgx", bare, ctx, point, hot)),
+		w.ratio(nameRedisSums, 64, 0.35, 0.20, "", hitSums, readAggregate("pgx", bare, sums, 5)),
 	}
 }
 
@@ -241,8 +254,8 @@ func (w *world) misses() []*Line {
 	get := get(newRedis(w.t, w.redis), stored(w.t, client))
 	cold := func(i int) int64 { return int64(hotKeys + i) } // none comes twice
 	return []*Line{
-		w.inGETs("miss - plain query", 2.5, 1.2, read("miss", ours, ctx, point, cold), read("pgx", bare, ctx, point, cold), get),
-		w.inGETs("write by key - plain write, autocommit", 2.2, 2.0, exec("write", ours, update, hot), exec("pgx", bare, update, hot), get),
+		w.inGETs(nameMiss, 2.5, 1.2, read("miss", ours, ctx, point, cold), read("pgx", bare, ctx, point, cold), get),
+		w.inGETs(nameWrite, 2.2, 2.0, execute("write", ours, update, hot), execute("pgx", bare, update, hot), get),
 		w.inGETs("transaction of 10 keys - plain transaction", 2.5, 2.2, transaction("write", ours, update), transaction("pgx", bare, update), get),
 	}
 }
@@ -284,7 +297,7 @@ func (w *world) passes() (lines []*Line) {
 			w.ratio("read without a rule / "+d.database.name, 1, d.read[0], d.read[1], "+0",
 				read("ours", ours, ctx, selectText, hot), read(name, bare, ctx, selectText, hot)),
 			w.ratio("write that touches no rule / "+d.database.name, 1, d.write[0], d.write[1], d.allocs,
-				exec("ours", ours, updateText, hot), exec(name, bare, updateText, hot)))
+				execute("ours", ours, updateText, hot), execute(name, bare, updateText, hot)))
 	}
 	ours, bare := w.pg.open(w.t, w.pg.cache(w.t, nil, itemRule)), w.pg.open(w.t, nil)
 	return append(lines, w.ratio("uncached query of 1,000 rows / pgx", 1, 1.01, 1.00, "", scanRows("ours", ours), scanRows("pgx", bare)))

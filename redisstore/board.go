@@ -18,7 +18,7 @@ func (s *Store) Publish(
 	for _, n := range notices {
 		args = append(args, milliseconds(n.Life), n.Text)
 	}
-	publish := &order{script: publishScript, key: boardKey(board), args: args}
+	publish := &order{script: publishScript, keys: []string{boardKey(board)}, args: args}
 	if _, err := s.deliver(ctx, "publish", []*order{publish}, ""); err != nil {
 		return moneyclip.Board{}, err
 	}

@@ -102,7 +102,7 @@ func (s *Store) renewOne(q *quarantine) {
 	}
 	ctx, cancel := patience(context.Background(), s.WriteTimeout)
 	defer cancel()
-	s.deliver(ctx, "renew", quarantineOrders(&marks, left, true), "") // its writer renews it in time if this fails
+	s.deliver(ctx, "renew", quarantineOrders(&marks, left, true, s.together()), "") // its writer renews it in time if this fails
 }
 
 func union(have, more []string) []string {

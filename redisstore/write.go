@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,7 +20,7 @@ func (s *Store) Quarantine(ctx context.Context, marks *moneyclip.Marks, d time.D
 	if len(marks.Keys) > 0 || len(marks.Generations) > 0 {
 		s.held.add(marks, d)
 	}
-	return s.deliver(ctx, "quarantine", quarantineOrders(marks, d, false), marks.Board)
+	return s.deliver(ctx, "quarantine", quarantineOrders(marks, d, false, s.together()), marks.Board)
 }
 
 // Release ends the writer's quarantine.
@@ -27,13 +28,13 @@ func (s *Store) Release(ctx context.Context, marks *moneyclip.Marks) (string, er
 	ctx, cancel := patience(ctx, s.WriteTimeout)
 	defer cancel()
 	s.held.remove(marks)
-	return s.deliver(ctx, "release", releaseOrders(marks), marks.Board)
+	return s.deliver(ctx, "release", releaseOrders(marks, s.together()), marks.Board)
 }
 
 // An order must be carried out by the node that has a key. It may be more than once.
 type order struct {
-	script *script // nil: it asks for the version of a board
-	key    string
+	script *script  // nil: it asks for the version of a board
+	keys   []string // the first says which node; there are more only if all are on one
 	args   []any
 
 	command  redis.Cmder // as it was sent last
@@ -43,19 +44,35 @@ type order struct {
 	asking   bool        // that one does not have the key yet
 }
 
-func quarantineOrders(marks *moneyclip.Marks, d time.Duration, back bool) []*order {
-	return orders(marks, quarantineScript, quarantineRuleScript, string(marks.Writer[:]), milliseconds(d), back)
+func quarantineOrders(marks *moneyclip.Marks, d time.Duration, back bool, together int) []*order {
+	return orders(marks, together, quarantineScript, quarantineRuleScript, string(marks.Writer[:]), milliseconds(d), back)
 }
 
-func releaseOrders(marks *moneyclip.Marks) []*order {
-	return orders(marks, releaseScript, releaseRuleScript, string(marks.Writer[:]))
+func releaseOrders(marks *moneyclip.Marks, together int) []*order {
+	return orders(marks, together, releaseScript, releaseRuleScript, string(marks.Writer[:]))
 }
 
-// orders are a script for each key, and one for each bucket of each namespace whose generations are touched.
-func orders(marks *moneyclip.Marks, one, wide *script, args ...any) []*order {
-	all := make([]*order, 0, len(marks.Keys))
-	for _, key := range marks.Keys {
-		all = append(all, &order{script: one, key: storedKey(key), args: args})
+// maxTogether is how many keys one script may drop: it keeps the server from all others meanwhile, some microseconds a key.
+const maxTogether = 64
+
+// together is how many keys may go into one order. What a script costs is for the most part not what it does to a key. On a
+// cluster each key goes alone: keys in one order would have to be in one slot, and while that moves, all on one side.
+func (s *Store) together() int {
+	if s.cluster != nil {
+		return 1
+	}
+	return maxTogether
+}
+
+// orders are a script for so many keys together, and one for each bucket of each namespace whose generations are touched.
+func orders(marks *moneyclip.Marks, together int, one, wide *script, args ...any) []*order {
+	all := make([]*order, 0, 1+len(marks.Keys)/together)
+	for some := range slices.Chunk(marks.Keys, together) {
+		keys := make([]string, 0, len(some))
+		for _, key := range some {
+			keys = append(keys, storedKey(key))
+		}
+		all = append(all, &order{script: one, keys: keys, args: args})
 	}
 	namespaces := map[string][]any{} // :: namespace → the arguments, with its generations
 	for _, name := range marks.Generations {
@@ -67,7 +84,7 @@ func orders(marks *moneyclip.Marks, one, wide *script, args ...any) []*order {
 	}
 	for namespace, args := range namespaces {
 		for b := range buckets {
-			all = append(all, &order{script: wide, key: generationsKey(namespace, b), args: args})
+			all = append(all, &order{script: wide, keys: []string{generationsKey(namespace, b)}, args: args})
 		}
 	}
 	return all
@@ -83,7 +100,7 @@ const (
 func (s *Store) deliver(ctx context.Context, step string, pending []*order, board string) (string, error) {
 	var look *order
 	if board != "" {
-		look = &order{key: boardKey(board)}
+		look = &order{keys: []string{boardKey(board)}}
 	}
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		// The version is that of after all orders. On one server it is enough that it comes last.
@@ -188,7 +205,7 @@ func (s *Store) target(ctx context.Context, o *order) (*node, error) {
 		}
 		o.redirect, o.asking = "", false // the client does not know that node yet
 	}
-	return s.node(ctx, o.key)
+	return s.node(ctx, o.keys[0])
 }
 
 // at returns the client of the master with an address, or nil.
@@ -218,9 +235,9 @@ func (n *node) carryOut(ctx context.Context, part []*order) {
 			o.args[0] = newVersion() // also if it is sent again: the first may have come through
 		}
 		if o.script == nil {
-			o.command = redis.NewStringCmd(ctx, "hget", o.key, "version")
+			o.command = redis.NewStringCmd(ctx, "hget", o.keys[0], "version")
 		} else {
-			o.command = o.script.command(ctx, o.unknown && !sent[o.script], []string{o.key}, o.args)
+			o.command = o.script.command(ctx, o.unknown && !sent[o.script], o.keys, o.args)
 			sent[o.script] = sent[o.script] || o.unknown
 		}
 		commands = append(commands, o.command)

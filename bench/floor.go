@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"io"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -40,8 +39,7 @@ func (w *item) scan(row *sql.Row) error {
 // Statements on the schema go to a real SQLite, so that a cache can be put above it.
 type floor struct {
 	base  driver.Connector
-	asked atomic.Int64 // how many reads have reached it
-	fresh bool         // every row has memory of its own, as those of a network have
+	fresh bool // every row has memory of its own, as those of a network have
 }
 
 func (f *floor) Connect(ctx context.Context) (driver.Conn, error) {
@@ -73,9 +71,6 @@ func (c *floorConn) QueryContext(ctx context.Context, query string, args []drive
 	if !strings.HasPrefix(query, "SELECT "+columns) {
 		return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
 	}
-	if c.floor.fresh {
-		c.floor.asked.Add(1)
-	}
 	c.rows.done, c.rows.fresh = false, c.floor.fresh
 	return &c.rows, nil
 }
@@ -105,8 +100,15 @@ func (r *floorRows) Next(dest []driver.Value) error {
 	copy(dest, floorRow)
 	if r.fresh {
 		for i, v := range dest {
-			if text, ok := v.(string); ok {
-				dest[i] = strings.Clone(text)
+			switch v := v.(type) {
+			case string:
+				dest[i] = strings.Clone(v)
+			case float64:
+				dest[i] = v + 1
+			case int64:
+				dest[i] = v + 1000
+			case time.Time:
+				dest[i] = v.Add(1)
 			}
 		}
 	}

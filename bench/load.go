@@ -268,10 +268,12 @@ func run(t testing.TB, db *sql.DB, s scale, what shift) *Load {
 		p.cmd.Stderr = os.Stderr
 		p.in, err = p.cmd.StdinPipe()
 		must(err)
-		out, err := p.cmd.StdoutPipe()
+		out, theirs, err := os.Pipe() // one that the end of the process does not close before all is read
 		must(err)
-		p.out = bufio.NewReader(out)
+		defer out.Close()
+		p.cmd.Stdout, p.out = theirs, bufio.NewReader(out)
 		_, err = servers.Spawn(p.cmd) // it ends with us
+		theirs.Close()
 		must(err)
 		_, err = p.out.ReadString('\n')
 		must(err)

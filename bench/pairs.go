@@ -55,7 +55,7 @@ func (e Effort) Compare(t testing.TB, goroutines int, value func(took []float64)
 		a.calibrate(t, e, goroutines)
 	}
 	m := &Measure{Goroutines: goroutines}
-	allocated, calls := make([]uint64, len(arms)), make([]int, len(arms))
+	allocated := make([][]float64, len(arms)) // by slice
 	for range e.Rounds {
 		took := make([][]float64, len(arms))
 		for turn := range e.Turns {
@@ -63,15 +63,10 @@ func (e Effort) Compare(t testing.TB, goroutines int, value func(took []float64)
 				i := (turn + k) % len(arms) // nobody always comes first
 				a := arms[i]
 				var from, to runtime.MemStats
-				if turn == 0 { // it stops the world
-					runtime.ReadMemStats(&from)
-				}
+				runtime.ReadMemStats(&from)
 				took[i] = append(took[i], float64(a.run(t, a.slice, goroutines))/float64(a.slice))
-				if turn == 0 {
-					runtime.ReadMemStats(&to)
-					allocated[i] += to.Mallocs - from.Mallocs
-					calls[i] += a.slice
-				}
+				runtime.ReadMemStats(&to)
+				allocated[i] = append(allocated[i], float64(to.Mallocs-from.Mallocs)/float64(a.slice))
 			}
 		}
 		round := make([]float64, len(arms))
@@ -91,7 +86,7 @@ func (e Effort) Compare(t testing.TB, goroutines int, value func(took []float64)
 		}
 		m.Arms = append(m.Arms, a.Name)
 		m.Nanoseconds = append(m.Nanoseconds, median(took))
-		m.Allocations = append(m.Allocations, float64(allocated[i])/float64(calls[i]))
+		m.Allocations = append(m.Allocations, median(allocated[i]))
 	}
 	m.Value, m.Lowest, m.Higher = median(values), slices.Min(values), slices.Max(values)
 	return m

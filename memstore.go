@@ -10,7 +10,7 @@ import (
 
 // entryBytes is what a stored row set costs beside its key, its field and its row: one that is alone under its key,
 // as most are, with its share of the map. [TestMemStoreEntryBytes] measures it.
-const entryBytes = 270
+const entryBytes = 240
 
 // maxGenerations bounds the generations that are remembered. To forget one is to end it, so above the bound all are.
 const maxGenerations = 1 << 16
@@ -55,9 +55,13 @@ type variant struct {
 	hard   time.Duration // the row set is good before it
 	soft   time.Duration // and needs no refresh before it
 
+	lease *memLease // nil: none. Most row sets have none, so they have no room for one either
+}
+
+type memLease struct {
 	token   Token
 	granted time.Duration
-	until   time.Duration // zero: no lease
+	until   time.Duration
 }
 
 // A generation is current under one nonce, and gets another with each quarantine and each release. In between no
@@ -182,7 +186,7 @@ func (m *memStore) Lease(_ context.Context, slot *Slot, token Token, d time.Dura
 	}
 	v.generations = generations
 	v.nonces = [2]uint64{generations[0].nonce, generations[1].nonce}
-	v.token, v.granted, v.until = token, now, after(now, d)
+	v.lease = &memLease{token, now, after(now, d)}
 	m.settle(k)
 	return Grant{Answer: AnswerLease, Lease: Lease{Token: token}}, nil
 }
@@ -196,9 +200,10 @@ func (m *memStore) Fill(_ context.Context, slot *Slot, lease Lease, row *Row, ag
 	if v == nil {
 		return false, nil // N13: what is not there is not filled
 	}
-	leased, hard := v.leased(now), after(v.granted, age.Hard)
+	leased, granted := v.leased(now), v.lease.granted
+	hard := after(granted, age.Hard)
 	size := int64(entryBytes + len(k.key) + len(v.field) + row.Size())
-	v.until = 0
+	v.lease = nil
 	if !leased || now >= hard || size > m.maxBytes {
 		m.settle(k)
 		return false, nil
@@ -207,7 +212,7 @@ func (m *memStore) Fill(_ context.Context, slot *Slot, lease Lease, row *Row, ag
 	v.row, v.size, v.filled = row, size, m.next()
 	v.hard, v.soft = hard, hard
 	if age.Soft > 0 {
-		v.soft = after(v.granted, age.Soft)
+		v.soft = after(granted, age.Soft)
 	}
 	k.rows++
 	m.bytes += size
@@ -227,7 +232,7 @@ func (m *memStore) Abandon(_ context.Context, slot *Slot, lease Lease) error {
 	if v == nil {
 		return nil
 	}
-	v.until = 0
+	v.lease = nil
 	m.settle(k)
 	return nil
 }
@@ -314,7 +319,7 @@ func (m *memStore) sweep(k *memKey, now time.Duration) {
 	k.quarantines = k.quarantines.live(now)
 	for i := range k.variants {
 		if v := &k.variants[i]; !v.leased(now) {
-			v.until = 0
+			v.lease = nil
 		}
 	}
 	m.waiting.toFront(k)
@@ -324,7 +329,7 @@ func (m *memStore) sweep(k *memKey, now time.Duration) {
 // settle drops variants that hold nothing, and the key if it holds nothing then; otherwise it puts the key in the
 // list where it belongs. Pointers to its variants are not good any more.
 func (m *memStore) settle(k *memKey) {
-	k.variants = slices.DeleteFunc(k.variants, func(v variant) bool { return v.row == nil && v.until == 0 })
+	k.variants = slices.DeleteFunc(k.variants, func(v variant) bool { return v.row == nil && v.lease == nil })
 	list := &m.waiting
 	switch {
 	case k.rows > 0:
@@ -394,7 +399,7 @@ func (m *memStore) dropRow(k *memKey, v *variant) {
 func (m *memStore) dropAll(k *memKey) {
 	for i := range k.variants {
 		m.dropRow(k, &k.variants[i])
-		k.variants[i].until = 0
+		k.variants[i].lease = nil
 	}
 }
 
@@ -405,7 +410,7 @@ func (m *memStore) leaseholder(slot *Slot, token Token) (*memKey, *variant) {
 		return nil, nil
 	}
 	v := k.variant(slot.Field)
-	if v == nil || v.until == 0 || v.token != token {
+	if v == nil || v.lease == nil || v.lease.token != token {
 		return nil, nil
 	}
 	return k, v
@@ -451,7 +456,9 @@ func (v *variant) good(slot *Slot, now time.Duration) bool {
 }
 
 // leased reports whether a reader may still fill v.
-func (v *variant) leased(now time.Duration) bool { return now < v.until && v.current() }
+func (v *variant) leased(now time.Duration) bool {
+	return v.lease != nil && now < v.lease.until && v.current()
+}
 
 // current reports whether the generations are still those under which the lease was granted.
 func (v *variant) current() bool {

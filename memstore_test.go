@@ -64,7 +64,7 @@ func (m *memStore) check(t testing.TB) {
 					rows++
 					bytes += v.size
 				}
-				if v.row == nil && v.until == 0 {
+				if v.row == nil && v.lease == nil {
 					t.Errorf("key %s: field %s holds nothing", k.key, v.field)
 				}
 			}

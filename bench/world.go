@@ -165,11 +165,10 @@ func newSQLite(t testing.TB, rows int) *database {
 }
 
 // newFloor is the floor, with a real schema.
-func newFloor(t testing.TB) (*database, *floor) {
+func newFloor(t testing.TB) *database {
 	t.Helper()
 	d := newSQLite(t, 10)
-	f := &floor{base: d.base}
-	return &database{name: "floor", dialect: d.dialect, base: f, mark: "?"}, f
+	return &database{name: "floor", dialect: d.dialect, base: &floor{base: d.base}, mark: "?"}
 }
 
 // sqliteConnector is a DSN of mattn/go-sqlite3.

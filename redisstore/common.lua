@@ -17,6 +17,16 @@ local function field(key, name)
   return value
 end
 
+-- fields reads several fields of a hash at once, as field does: each command costs a script far more than what it reads.
+local function fields(key, ...)
+  local values = redis.pcall('HMGET', key, ...)
+  if values.err then
+    redis.call('DEL', key)
+    return {}
+  end
+  return values
+end
+
 -- A set of quarantines is one text: the writer's 16 bytes and the deadline of each. live leaves out those that have run
 -- out, and the one writer's; it returns the last deadline and the one writer's own too. N4: a set and not a flag, for the
 -- first writer that is done must not free what the second still needs.
@@ -55,10 +65,16 @@ end
 -- Generations live longer than what was stored under them: if one is lost, all that is goes with it.
 local day = 24 * 60 * 60 * 1000
 
--- nonce reads by what a generation is known.
-local function nonce(hash, generation)
-  local value = field(hash, 'n:' .. generation)
-  return value and #value == 16 and value
+-- nonces reads by what the generations are known.
+local function nonces(hash1, generation1, hash2, generation2)
+  local value1, value2
+  if hash1 == hash2 then
+    local values = fields(hash1, 'n:' .. generation1, 'n:' .. generation2)
+    value1, value2 = values[1], values[2]
+  else
+    value1, value2 = field(hash1, 'n:' .. generation1), field(hash2, 'n:' .. generation2)
+  end
+  return value1 and #value1 == 16 and value1, value2 and #value2 == 16 and value2
 end
 
 -- What is stored begins with the mastership and the generations under which it was leased; nil if one of them is not

@@ -15,7 +15,7 @@ end
 -- N12: the epoch and the generations are those of the lease, and must still be those of now.
 local epoch = redis.call('INFO', 'replication'):match('master_replid:(%w+)')
 local leased_head = lease:sub(43)
-if not leased(lease, head(epoch, nonce(KEYS[2], ARGV[2]), nonce(KEYS[3], ARGV[3]))) then return refuse() end
+if not leased(lease, head(epoch, nonces(KEYS[2], ARGV[2], KEYS[3], ARGV[3]))) then return refuse() end
 
 local granted = tonumber(lease:sub(30, 42)) or 0
 local dies = granted + ARGV[5]
@@ -36,5 +36,5 @@ redis.call('HDEL', key, 'l:' .. name)
 local left = redis.call('PTTL', key)
 if #others == 0 or left < 0 or now + left > dies then redis.call('PEXPIREAT', key, dies) end
 outlive(KEYS[2], dies, day)
-outlive(KEYS[3], dies, day)
+if KEYS[3] ~= KEYS[2] then outlive(KEYS[3], dies, day) end
 return 1

@@ -14,14 +14,18 @@ if not epoch or #epoch ~= epochLen or not info:find('role:master', 1, true) then
 end
 
 -- The generations come first: one that is in quarantine stands for every key of its rule.
+local first = fields(hash1, 'q:' .. generation1, 'e', 'q:' .. generation2)
+local since = first[2]
+local sets = { first[1], first[3] }
+if hash1 ~= hash2 then sets[2] = field(hash2, 'q:' .. generation2) end
 for i, hash in ipairs({ hash1, hash2 }) do
-  local set = field(hash, 'q:' .. ARGV[1 + i])
-  if set then
-    if live(set) ~= '' then return bypass end
+  if sets[i] then
+    if live(sets[i]) ~= '' then return bypass end
     redis.call('HDEL', hash, 'q:' .. ARGV[1 + i])
   end
 end
-local set = field(key, 'q')
+local values = fields(key, 'q', 'v:' .. name, 'l:' .. name)
+local set, stored = values[1], values[2]
 if set and live(set) ~= '' then return bypass end
 
 -- No hash grows without end. To forget a generation is to end it; and not between the two that go together.
@@ -30,12 +34,11 @@ if redis.call('HLEN', hash1) > 1024 then
     if f:sub(1, 2) == 'n:' or f:sub(1, 2) == 'q:' and live(field(hash1, f)) == '' then redis.call('HDEL', hash1, f) end
   end
 end
-local nonce1, nonce2 = nonce(hash1, generation1), nonce(hash2, generation2)
+local nonce1, nonce2 = nonces(hash1, generation1, hash2, generation2)
 local now_head = head(epoch, nonce1, nonce2)
 
-local stored = field(key, 'v:' .. name)
 local good = stored and now_head and stored:sub(1, headLen) == now_head and (tonumber(stored:sub(87, 99)) or 0) > now
-local taken = leased(field(key, 'l:' .. name), now_head)
+local taken = leased(values[3], now_head)
 if good then
   if renew and taken then return wait end
   if not renew and (taken or (tonumber(stored:sub(74, 86)) or 0) > now) then return { value, stored } end
@@ -46,7 +49,6 @@ end
 -- After a failover writers that were at work before it may have lost their quarantines: until they have put them back
 -- nothing is leased. Who asks first notes since when this server is the master. A server that never was a replica has
 -- been it since it started; of one that was promoted nobody knows when, so it counts from now.
-local since = field(hash1, 'e')
 if not since or since:sub(1, #epoch) ~= epoch then
   local from = now
   if not since and info:find('master_replid2:0+\r') then
@@ -86,7 +88,7 @@ if not nonce2 and not (hash1 == hash2 and generation1 == generation2) then
   redis.call('HSET', hash2, 'n:' .. generation2, token)
 end
 outlive(hash1, till, day)
-outlive(hash2, till, day)
+if hash2 ~= hash1 then outlive(hash2, till, day) end
 redis.call('HSET', key, 'l:' .. name, token .. digits(till) .. digits(now) .. head(epoch, nonce1 or token, nonce2 or token))
 -- What is dead goes last: see keep.
 if set then redis.call('HDEL', key, 'q') end

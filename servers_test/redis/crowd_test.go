@@ -46,7 +46,8 @@ const crowded = 64
 func TestCrowd(t *testing.T) {
 	t.Parallel()
 	var w writes
-	s := patient(w.client(t, servers.Redis(t).Addr))
+	client := w.client(t, servers.Redis(t).Addr)
+	s := patient(client)
 	for i := range crowded {
 		put(t, s, slot(fmt.Sprint("crowd:", i)), int64(i))
 	}
@@ -58,6 +59,19 @@ func TestCrowd(t *testing.T) {
 		wantHit(t, s, slot(fmt.Sprint("crowd:", k%crowded)), int64(k%crowded))
 	}
 	const rounds = 200
+	eventually(t, "the connections are there", func() error {
+		dialed := int64(client.PoolStats().TotalConns)
+		var all sync.WaitGroup
+		for range 2 * crowded {
+			all.Go(func() { s.Get(t.Context(), slot("nobody")) })
+		}
+		all.Wait()
+		if int64(client.PoolStats().TotalConns) != dialed {
+			return errors.New("there are more")
+		}
+		_, err := s.Get(t.Context(), slot("nobody"))
+		return err
+	})
 	before := w.n.Load()
 	for k := range rounds {
 		look(k)

@@ -38,8 +38,7 @@ func (w *item) scan(row *sql.Row) error {
 // A floor is a driver that gives back one constant row and does nothing else: what is left is what database/sql costs.
 // Statements on the schema go to a real SQLite, so that a cache can be put above it.
 type floor struct {
-	base  driver.Connector
-	fresh bool // every row has memory of its own, as those of a network have
+	base driver.Connector
 }
 
 func (f *floor) Connect(ctx context.Context) (driver.Conn, error) {

@@ -1,6 +1,7 @@
 package moneyclip_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 )
@@ -10,17 +11,58 @@ func TestAllocs(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector allocates")
 	}
-	for i, task := range slices.Concat(hitTasks, passTasks) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	hits := append(slices.Clone(hitTasks), task{"cancellable", queryRow(ctx, selectWide)})
+	for i, task := range slices.Concat(hits, passTasks) {
 		t.Run(task.name, func(t *testing.T) {
 			db, cache := wideDB(t)
 			ours, floor := task.make(t, db), task.make(t, floorDB(t))
 			got, want := testing.AllocsPerRun(1000, ours), testing.AllocsPerRun(1000, floor)
+			if task.name == "cancellable" {
+				want++ // database/sql starts a goroutine that watches the context, with room of its own if the last has not ended
+			}
 			if got > want {
 				t.Errorf("got %v allocations, want the %v of database/sql", got, want)
 			}
-			if hits := cache.Stats().Hits; (hits > 0) != (i < len(hitTasks)) {
-				t.Errorf("got %d hits", hits)
+			if got := cache.Stats().Hits; (got > 0) != (i < len(hits)) {
+				t.Errorf("got %d hits", got)
 			}
 		})
+	}
+}
+
+// What goes through the cache takes hardly longer than what does not. The bounds are those of docs/performance.md with room for
+// a machine that does other things too: who passes them has become slower by more than that.
+func TestRatios(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector costs more than all else")
+	}
+	// Not parallel: it measures time.
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	tasks := append(slices.Clone(hitTasks), task{"cancellable", queryRow(ctx, selectWide)})
+	for _, test := range []struct {
+		tasks []task
+		most  float64
+	}{{tasks, 1.3}, {passTasks[:2], 1.1}, {passTasks[2:], 1.5}} {
+		const room, tries, rounds = 1.5, 3, 7
+		for _, task := range test.tasks {
+			t.Run(task.name, func(t *testing.T) {
+				db, _ := wideDB(t)
+				ours, floor := task.make(t, db), task.make(t, floorDB(t))
+				var got float64
+				for range tries {
+					c := newComparison(ours, floor, 200)
+					for range rounds {
+						c.round()
+					}
+					if got = median(c.ratios); got <= test.most*room {
+						return
+					}
+				}
+				t.Errorf("it takes %.2f times as long as the floor, want at most %.2f", got, test.most*room)
+			})
+		}
 	}
 }

@@ -54,46 +54,56 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
-// compare runs two things in turns and reports the ratio of their times: its median and its bounds. What slows down the
-// machine for a while slows down both.
+// compare runs two things in turns and reports the ratio of their times: its median and its bounds.
 func compare(b *testing.B, ours, floor func()) {
-	const (
-		atLeast = 7     // rounds
-		turns   = 10    // of each of the two in a round
-		slice   = 2_000 // calls in a turn: a few milliseconds
-	)
-	timed := func(run func()) time.Duration {
-		start := time.Now()
-		for range slice {
-			run()
-		}
-		return time.Since(start)
-	}
-	timed(ours)
-	timed(floor)
-	var ratios, oursTook, floorTook []float64
-	round := func() {
-		var a, f time.Duration
-		for range turns {
-			a += timed(ours)
-			f += timed(floor)
-		}
-		ratios = append(ratios, float64(a)/float64(f))
-		oursTook = append(oursTook, float64(a)/(turns*slice))
-		floorTook = append(floorTook, float64(f)/(turns*slice))
-	}
+	const atLeast = 7 // rounds
+	c := newComparison(ours, floor, 2_000)
 	for b.Loop() {
-		round()
+		c.round()
 	}
-	for len(ratios) < atLeast {
-		round()
+	for len(c.ratios) < atLeast {
+		c.round()
 	}
 	b.ReportMetric(0, "ns/op") // that of a round, of no interest
-	b.ReportMetric(median(oursTook), "ns/ours")
-	b.ReportMetric(median(floorTook), "ns/floor")
-	b.ReportMetric(median(ratios), "ratio")
-	b.ReportMetric(slices.Min(ratios), "ratio-min")
-	b.ReportMetric(slices.Max(ratios), "ratio-max")
+	b.ReportMetric(median(c.ours), "ns/ours")
+	b.ReportMetric(median(c.floor), "ns/floor")
+	b.ReportMetric(median(c.ratios), "ratio")
+	b.ReportMetric(slices.Min(c.ratios), "ratio-min")
+	b.ReportMetric(slices.Max(c.ratios), "ratio-max")
+}
+
+// A comparison has two things take turns: what slows down the machine for a while slows down both.
+type comparison struct {
+	runOurs, runFloor   func()
+	slice               int       // calls in a turn: a few milliseconds
+	ratios, ours, floor []float64 // of each round, the times of a call in nanoseconds
+}
+
+func newComparison(ours, floor func(), slice int) *comparison {
+	c := &comparison{runOurs: ours, runFloor: floor, slice: slice}
+	c.timed(ours)
+	c.timed(floor)
+	return c
+}
+
+func (c *comparison) timed(run func()) time.Duration {
+	start := time.Now()
+	for range c.slice {
+		run()
+	}
+	return time.Since(start)
+}
+
+func (c *comparison) round() {
+	const turns = 10
+	var a, f time.Duration
+	for range turns {
+		a += c.timed(c.runOurs)
+		f += c.timed(c.runFloor)
+	}
+	c.ratios = append(c.ratios, float64(a)/float64(f))
+	c.ours = append(c.ours, float64(a)/float64(turns*c.slice))
+	c.floor = append(c.floor, float64(f)/float64(turns*c.slice))
 }
 
 func median(values []float64) float64 {

@@ -168,3 +168,17 @@ func TestCrowdHangs(t *testing.T) {
 	server.Resume(t)
 	eventually(t, "it answers again", func() error { _, err := s.Get(t.Context(), slot("one")); return err })
 }
+
+// A look-up of a row allocates little of its own, whether it goes alone or not.
+func TestGetAllocates(t *testing.T) {
+	// Not parallel: it measures the allocations of the whole process.
+	client := redis.NewClient(&redis.Options{Addr: servers.Redis(t).Addr})
+	t.Cleanup(func() { client.Close() })
+	s := patient(client)
+	put(t, s, slot("one"), 1)
+	one, ctx := slot("one"), t.Context()
+	const most = 24 // with those of go-redis, about ten
+	if got := testing.AllocsPerRun(500, func() { must1(s.Get(ctx, one)) }); got > most {
+		t.Errorf("got %v allocations, want at most %d", got, most)
+	}
+}

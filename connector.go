@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 )
 
@@ -66,9 +67,11 @@ func (h *habit) ran(args []driver.NamedValue, err error) {
 }
 
 // prepares reports whether database/sql has to prepare a text with these arguments. To know it before spares a transaction
-// of our own, or a lease, that would find it out each time; and a read finds the row of the prepared statement.
+// of our own, or a lease, that would find it out each time; and a read finds the row of the prepared statement. A driver that
+// refuses names does so before it skips.
 func (h *habit) prepares(args []driver.NamedValue) bool {
-	return len(args) > 0 && h.skips.Load() && !h.atOnce.Load()
+	return len(args) > 0 && h.skips.Load() && !h.atOnce.Load() &&
+		!slices.ContainsFunc(args, func(arg driver.NamedValue) bool { return arg.Name != "" })
 }
 
 // kept notes what the base has left as it is.

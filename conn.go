@@ -151,7 +151,7 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 	if c.base == nil {
 		s = c.connector.home.Load()
 	}
-	if s == nil || !c.mayServe(s) || modeOf(ctx) != normal {
+	if s == nil || !c.mayServe(s) || modeOf(ctx) != normal || ctx.Err() != nil { // what becomes of a ctx that is done is the base's affair
 		return nil
 	}
 	r := c.recall(s.database.knowledge(), query).read(c.cache)
@@ -229,7 +229,7 @@ func (c *conn) read(ctx context.Context, r *readPlan, args []driver.NamedValue, 
 
 func (c *conn) missed(ctx context.Context, r *readPlan, args []driver.NamedValue, prepared bool, run runner) (driver.Rows, error) {
 	m := modeOf(ctx)
-	if m == bypass || r.unfit.Load() || c.failed || c.looksBack() || !c.mayServe(c.session) {
+	if m == bypass || ctx.Err() != nil || r.unfit.Load() || c.failed || c.looksBack() || !c.mayServe(c.session) {
 		return r.bypass(ctx, run)
 	}
 	if c.connector.keeps.Load() && hasKept(args) || !r.slot(&c.room, c.session, args, prepared) {

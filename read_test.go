@@ -836,3 +836,31 @@ func TestReadConcurrently(t *testing.T) {
 	}
 	readers.Wait()
 }
+
+// What becomes of a ctx that is done is the driver's affair, also where the cache could answer.
+func TestReadDoneContext(t *testing.T) {
+	t.Parallel()
+	f := openSocial(t, userRule)
+	f.warm(t, selectUser, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	outcome := func(db *sql.DB) string {
+		conn, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		rows, err := conn.QueryContext(ctx, selectUser, 1)
+		if err == nil {
+			rows.Close()
+		}
+		return fmt.Sprintf("%T %v", err, err)
+	}
+	before := f.cache.Stats().Hits
+	if got, want := outcome(f.DB), outcome(f.bare); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := f.cache.Stats().Hits - before; got != 0 {
+		t.Errorf("got %d hits", got)
+	}
+}

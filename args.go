@@ -4,6 +4,7 @@ package moneyclip
 
 import (
 	"database/sql/driver"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"reflect"
@@ -97,18 +98,29 @@ func given(args []driver.NamedValue, param int, names []string) *driver.NamedVal
 	return found
 }
 
-// ownType is the name of a type that the program has defined. A base driver may make something else of its values
-// than of those of the type below: a time.Duration need not be an integer to it.
-func ownType(value any) string {
+// ownType is the type of an argument of which a base driver may make something else than of the driver.Value that it
+// resolves to: pgx sends an int32 as an int4, a time.Duration as an interval, and a driver.Valuer may be more to it than its
+// value. It is nil for values that are what they resolve to.
+func ownType(value any) reflect.Type {
 	switch value.(type) {
-	case nil, int64, string, []byte, bool, float64, time.Time, int, int32, driver.Valuer:
-		return ""
+	case nil, int64, string, []byte, bool, float64, time.Time, int:
+		return nil
 	}
-	t := reflect.TypeOf(value)
-	if t.PkgPath() == "" && t.Kind() != reflect.Pointer {
-		return ""
+	return reflect.TypeOf(value)
+}
+
+// appendType appends a type in a form that tells it from every other type whose values can be resolved, and that says where it
+// ends.
+func appendType(b []byte, t reflect.Type) []byte {
+	b = append(b, 'T')
+	for t.Kind() == reflect.Pointer && t.PkgPath() == "" {
+		b, t = append(b, '*'), t.Elem()
 	}
-	return t.String()
+	for _, text := range [...]string{t.PkgPath(), t.String()} { // the String has no more than the end of the path
+		b = binary.AppendUvarint(b, uint64(len(text)))
+		b = append(b, text...)
+	}
+	return b
 }
 
 // resolve turns an argument into one of the types of driver.Value.

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -291,7 +292,7 @@ func (r *readPlan) slot(l *lookup, s *session, args []driver.NamedValue, prepare
 			return false
 		}
 		// One key, but perhaps not one result: the SELECT may hand its argument back, or look at it otherwise.
-		if own := ownType(arg.Value); own == "" && isPlain(value, d) {
+		if own := ownType(arg.Value); own == nil && isPlain(value, d) {
 			field = append(field, 0)
 		} else if field, ok = appendArgument(field, own, value); !ok {
 			return false
@@ -361,10 +362,9 @@ func isPlain(value driver.Value, d Datum) bool {
 
 // appendArgument appends a value in a form that tells it from every other value, of whatever type, and that says where
 // it ends. It reports false for a value that is too long.
-func appendArgument(b []byte, own string, value driver.Value) ([]byte, bool) {
-	if own != "" {
-		b = binary.AppendUvarint(append(b, 'T'), uint64(len(own)))
-		b = append(b, own...)
+func appendArgument(b []byte, own reflect.Type, value driver.Value) ([]byte, bool) {
+	if own != nil {
+		b = appendType(b, own)
 	}
 	switch v := value.(type) {
 	case nil:
@@ -389,8 +389,12 @@ func appendArgument(b []byte, own string, value driver.Value) ([]byte, bool) {
 		b = binary.AppendUvarint(append(b, tag), uint64(len(v)))
 		return append(b, v...), len(v) <= maxArgument
 	case time.Time:
-		// The zone too: drivers that send times as text send it along.
-		return appendArgument(append(b, 'm'), "", v.Format(time.RFC3339Nano)+" "+v.Location().String())
+		// The zone too: drivers that send times as text send it along. modernc's even sends the monotonic clock.
+		_, offset := v.Zone()
+		b = binary.BigEndian.AppendUint64(append(b, 'm'), uint64(v.Unix()))
+		b = binary.BigEndian.AppendUint32(b, uint32(v.Nanosecond()))
+		b = binary.BigEndian.AppendUint32(b, uint32(offset)) // of which texts show no seconds
+		return appendArgument(b, nil, v.String()+" "+v.Location().String())
 	}
 	return b, false
 }

@@ -1,7 +1,9 @@
 package moneyclip
 
 import (
+	"database/sql"
 	"database/sql/driver"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,20 +14,27 @@ import (
 // Arguments that are not the same have not the same field, also one after the other.
 func TestAppendArgument(t *testing.T) {
 	t.Parallel()
+	type named string
+	type flag bool
 	at := time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
+	now := time.Now()
+	second := time.Second
 	seen := map[string]int{}
-	for i, list := range [][]struct {
-		own   string
-		value driver.Value
-	}{
-		{{"", nil}}, {{"", int64(1)}}, {{"", 1.0}}, {{"", true}}, {{"", false}}, {{"", "1"}}, {{"", ""}}, {{"", []byte("1")}}, {{"", []byte{}}}, {{"", []byte(nil)}},
-		{{"", at}}, {{"", at.In(time.FixedZone("here", 0))}}, {{"", at.Add(time.Nanosecond)}}, {{"a", "1"}}, {{"b", "1"}}, {{"as", ""}}, {{"", "a"}, {"", "bc"}},
-		{{"", "ab"}, {"", "c"}}, {{"a", nil}, {"", nil}}, {{"", nil}, {"a", nil}}, {{"", nil}, {"", nil}}, {{"", []byte("a")}, {"", []byte("bc")}}, {{"", []byte("ab")}, {"", []byte("c")}},
+	for i, list := range [][]any{
+		{nil}, {int64(1)}, {1.0}, {true}, {false}, {"1"}, {""}, {[]byte("1")}, {[]byte{}}, {[]byte(nil)},
+		{at}, {at.In(time.FixedZone("here", 0))}, {at.Add(time.Nanosecond)}, {at.In(time.FixedZone("", 3600))}, {at.Add(-time.Second).In(time.FixedZone("", 3601))},
+		{now}, {now.Round(0)},
+		{"a", "bc"}, {"ab", "c"}, {nil, nil}, {[]byte("a"), []byte("bc")}, {[]byte("ab"), []byte("c")},
+		// pgx makes an int4 of an int32 in some modes, and an interval of a Duration; and to none a Valuer need be its value.
+		{int8(1)}, {int16(1)}, {int32(1)}, {uint8(1)}, {uint16(1)}, {uint32(1)}, {uint64(1)}, {float32(1)}, {time.Duration(1)}, {named("1")}, {named("")}, {flag(true)},
+		{json.RawMessage("1")}, {new(int64)}, {(*int64)(nil)}, {(*string)(nil)}, {(*named)(nil)}, {&second}, {named("a"), "bc"}, {sql.NullString{String: "1", Valid: true}},
+		{sql.NullString{}}, {sql.NullInt64{}},
 	} {
 		var b []byte
 		for _, arg := range list {
 			var ok bool
-			if b, ok = appendArgument(b, arg.own, arg.value); !ok {
+			value, _ := resolve(arg)
+			if b, ok = appendArgument(b, ownType(arg), value); !ok {
 				t.Errorf("%v is not understood", list)
 			}
 		}
@@ -36,7 +45,7 @@ func TestAppendArgument(t *testing.T) {
 	}
 	long := strings.Repeat("x", maxArgument+1)
 	for _, v := range []driver.Value{long, []byte(long), struct{}{}} {
-		if _, ok := appendArgument(nil, "", v); ok {
+		if _, ok := appendArgument(nil, nil, v); ok {
 			t.Errorf("a %T that is too long, or not understood, is taken", v)
 		}
 	}

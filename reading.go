@@ -306,7 +306,7 @@ func (one *rowsOf) identity(row []driver.Value) (string, bool) {
 	var id []byte
 	for _, v := range row[max(0, len(row)-one.reading.Ident):] {
 		var ok bool
-		if id, ok = appendArgument(id, "", v); !ok {
+		if id, ok = appendArgument(id, nil, v); !ok {
 			return "", false
 		}
 	}

@@ -257,6 +257,7 @@ var families = []struct {
 	run  func(t *testing.T, b *base)
 }{
 	{"values", testValues},
+	{"arguments", testArguments},
 }
 
 // Each driver shows the same, bare or wrapped.

@@ -206,7 +206,7 @@ func (c *conn) mayServe(s *session) bool {
 // read answers a SELECT that a rule caches and that was no hit.
 func (c *conn) read(ctx context.Context, r *readPlan, args []driver.NamedValue, st *stmt, run runner) (driver.Rows, error) {
 	prepared := st != nil
-	r.ran[how(prepared)].Store(true)
+	r.forms.note(prepared, args)
 	rows, err := c.missed(ctx, r, args, prepared, run)
 	if err != nil {
 		return nil, err

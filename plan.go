@@ -188,12 +188,12 @@ type readPlan struct {
 	query     string
 	statement *Statement
 	verbs     []verb
-	extras    []int          // parameters that fill no verb
-	head      string         // of every key
-	digests   [2][16]byte    // of the text, by how it is run
-	ran       [2]atomic.Bool // which of them were asked for, by how
-	notice    string         // for the writers of other processes; empty: there are none
-	unfit     atomic.Bool    // it is scanned into what only the driver can fill, and left to the database
+	extras    []int       // parameters that fill no verb
+	head      string      // of every key
+	digests   [2][16]byte // of the text, by how it is run
+	forms     forms       // in which it was asked for
+	notice    string      // for the writers of other processes; empty: there are none
+	unfit     atomic.Bool // it is scanned into what only the driver can fill, and left to the database
 
 	// columns are those of the last row that was recorded, shared by all rows that have the same.
 	columns shape

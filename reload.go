@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"slices"
 	"sync"
 
 	"github.com/moneyclip/moneyclip/internal/times"
@@ -49,9 +48,9 @@ func (c *conn) reload(ctx context.Context, w *work) {
 			if !ok {
 				continue
 			}
-			for _, prepared := range []bool{false, true} {
-				if r.ran[how(prepared)].Load() {
-					c.enqueue(ctx, job{session: c.session, read: r, args: slices.Clone(args), prepared: prepared})
+			for _, f := range r.forms.all() {
+				if typed, ok := f.typed(args); ok {
+					c.enqueue(ctx, job{session: c.session, read: r, args: typed, prepared: f.prepared})
 				}
 			}
 		}

@@ -250,7 +250,7 @@ func how(prepared bool) int {
 type lookup struct {
 	slot  Slot
 	key   [128]byte // for a slot's key, if it is no longer
-	field [64]byte  // for its field
+	field [128]byte // for its field, with the types of arguments that have one of their own
 }
 
 // maxArgument bounds an argument that becomes part of a key or a field, in bytes. Longer ones are not worth a cache.

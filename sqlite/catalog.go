@@ -38,10 +38,16 @@ func (dialect) Catalog(ctx context.Context, ask moneyclip.Asker) (*moneyclip.Cat
 	return b.catalog, nil
 }
 
-// object is one row of the schema.
-type object struct{ kind, name, table, sql string }
+// object is one row of the schema. Where there is no database to have one, it has a tree instead of the text.
+type object struct {
+	kind, name, table, sql string
+	stmt                   ast.Stmt
+}
 
 func (o object) parse() ast.Stmt {
+	if o.stmt != nil {
+		return o.stmt
+	}
 	stmts, ok := parse(o.sql)
 	if !ok || len(stmts) != 1 {
 		return nil
@@ -282,7 +288,7 @@ func collationOf(column *moneyclip.Column) string {
 
 func (b *builder) index(o object) {
 	t := b.catalog.Tables[o.table]
-	if t == nil || o.sql == "" {
+	if t == nil || o.sql == "" && o.stmt == nil {
 		return
 	}
 	stmt, ok := protect(o.parse).(*ast.CreateIndexStmt)

@@ -2,6 +2,7 @@
 package ddl
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -257,4 +258,49 @@ func (p *splitter) opens() bool {
 		return true
 	}
 	return false
+}
+
+// Each applies every statement of the up parts of some texts in order, and returns a [Fault] for each that could not be.
+func (s Syntax) Each(texts []string, apply func(statement string) error) error {
+	var faults []error
+	for i, text := range texts {
+		for _, stmt := range s.Split(Up(text)) {
+			if err := apply(stmt.Text); err != nil {
+				faults = append(faults, &Fault{i + 1, stmt.Number, stmt.Line, err})
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+const namePattern = "(?:[\\w$\u0080-\U0010ffff]+|\"(?:[^\"]|\"\")+\"|`(?:[^`]|``)+`|\\[[^\\]]+\\])"
+
+var (
+	tablePattern = regexp.MustCompile(`(?is)^(?:create|alter|drop)\s+(?:or\s+replace\s+|unlogged\s+|foreign\s+|virtual\s+)*(?:table|view|materialized\s+view)\s+` +
+		`(?:if\s+(?:not\s+)?exists\s+)?(?:only\s+)?(` + namePattern + `(?:\s*\.\s*` + namePattern + `)*)`)
+	onPattern = regexp.MustCompile(`(?is)^create\s+.*?(?:index|trigger|policy|rule)\s.*?\son\s+(?:only\s+)?(` +
+		namePattern + `(?:\s*\.\s*` + namePattern + `)*)`)
+	partPattern = regexp.MustCompile(namePattern)
+)
+
+// Subject is the name of the table or view that a statement is about which no parser understands, in its parts, as they are
+// written. Nil: it is not about one.
+func Subject(statement string) []string {
+	m := tablePattern.FindStringSubmatch(statement)
+	if m == nil {
+		m = onPattern.FindStringSubmatch(statement)
+	}
+	if m == nil {
+		return nil
+	}
+	return partPattern.FindAllString(m[1], -1)
+}
+
+// Unquote is a name without its quotes, and whether it had some.
+func Unquote(name string) (string, bool) {
+	closing := map[byte]string{'"': `"`, '`': "`", '[': "]"}[name[0]]
+	if closing == "" || len(name) < 2 {
+		return name, false
+	}
+	return strings.ReplaceAll(name[1:len(name)-1], closing+closing, closing), true
 }

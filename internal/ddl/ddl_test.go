@@ -83,6 +83,24 @@ func TestUp(t *testing.T) {
 	}
 }
 
+func TestSubject(t *testing.T) {
+	t.Parallel()
+	for statement, want := range map[string]string{
+		"CREATE TABLE IF NOT EXISTS a (b nonsense":  "a",
+		"ALTER TABLE ONLY \"a b\".`c` x":            "\"a b\" `c`",
+		"create unique index i on [t] (x)":          "[t]",
+		"CREATE TRIGGER x AFTER UPDATE OF a ON s.t": "s t",
+		"GRANT ALL": "",
+	} {
+		if got := strings.Join(Subject(statement), " "); got != want {
+			t.Errorf("Subject(%q) = %q, want %q", statement, got, want)
+		}
+	}
+	if name, quoted := Unquote(`"a""b"`); name != `a"b` || !quoted {
+		t.Errorf("got %q", name)
+	}
+}
+
 // No text makes Split fall over, and no statement is one that the text does not have.
 func FuzzSplit(f *testing.F) {
 	f.Add("CREATE TRIGGER x BEGIN a; END; $$ ' \" [ /*")

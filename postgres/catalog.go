@@ -123,13 +123,18 @@ func (dialect) Catalog(ctx context.Context, ask moneyclip.Asker) (*moneyclip.Cat
 		kind := asText(row[0])
 		b.things[kind] = append(b.things[kind], thing{fields, asText(row[1])})
 	}
+	return b.finish(), nil
+}
+
+// finish makes a catalog of all things.
+func (b *builder) finish() *moneyclip.Catalog {
 	for _, list := range b.things {
 		slices.SortFunc(list, func(x, y thing) int { return strings.Compare(x.text, y.text) })
 	}
 	b.catalog.Path = b.path()
 	b.build()
 	b.catalog.Digest = b.digest()
-	return b.catalog, nil
+	return b.catalog
 }
 
 // A thing is one row of the schema.

@@ -1,0 +1,400 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/internal/ddl"
+	pg "github.com/sqlc-dev/oliphant"
+)
+
+var syntax = ddl.Syntax{Dollars: true, Atomic: true}
+
+// Schema is the catalog that a new database would have after these texts, for tools that have the schema files of a program
+// and no database. Each text is a script or a migration, of which the part that undoes it is left out. A statement that is
+// not understood makes its table opaque, or is part of the error where it is not about one table: what the catalog says of
+// the rest holds all the same.
+//
+// The functions that PostgreSQL has of its own are those of PostgreSQL 15 and some later ones. A type that no text creates
+// is taken for one of an extension.
+func Schema(texts ...string) (*moneyclip.Catalog, error) {
+	s := &script{spaces: []string{"public"}, path: []string{"public"}, oid: 100000}
+	err := syntax.Each(texts, s.apply)
+	return s.catalog(), err
+}
+
+// A script is a database in the making.
+type script struct {
+	text       string   // the statement that is applied
+	spaces     []string // the schemas
+	path       []string
+	relations  []*relation
+	types      []*userType
+	routines   []*routine
+	collations []collation
+	operators  []operator
+	extensions []string
+	oid        int // the last one
+}
+
+// A relation is a table, a view, or what else has columns.
+type relation struct {
+	oid, schema, name string
+	kind              string // pg_class.relkind
+	temporary         bool
+	guarded           bool
+	opaque            string
+	columns           []*attribute
+	indexes           []*index
+	constraints       []*constraint
+	triggers          []*trigger
+	rules             []*rule
+	above             []*relation // it inherits of, or whose partition it is
+	isPartition       bool
+	parted            *pg.PartitionSpec
+	query             *pg.SelectStmt             // of a view
+	reads             map[*pg.RangeVar]*relation // by its query
+}
+
+// An attribute is a column.
+type attribute struct {
+	name      string
+	typ       typeRef
+	collation collation
+	notNull   bool
+	generated bool
+	identity  bool
+	value     *pg.Node // DEFAULT
+	inherited bool
+}
+
+// A typeRef is a type of a column: one of PostgreSQL's own by its text, or another.
+type typeRef struct {
+	text    string
+	own     *userType
+	isArray bool
+}
+
+// A userType is a type that the scripts create.
+type userType struct {
+	oid, array   string // array: the oid of the type of arrays of it
+	schema, name string
+	kind         string // pg_type.typtype
+	base         typeRef
+	notNull      bool
+	defaulted    bool
+	collation    collation
+	checks       []*constraint
+	relation     *relation // whose rows it is the type of
+}
+
+// A collation is one by its name; empty: the database's.
+type collation struct {
+	schema, name string
+	isOdd        bool // not deterministic
+}
+
+// An index is one, unique or not.
+type index struct {
+	name    string
+	columns []string // empty: an expression
+	exprs   []*pg.Node
+	unique  bool
+	primary bool
+	odd     bool
+	parent  *index // of the table whose partition this one's is
+}
+
+// A constraint is a condition or a foreign key. Unique ones are indexes.
+type constraint struct {
+	name             string
+	check            *pg.Node
+	columns, parents []string
+	parent           *relation // of a foreign key
+	onDelete         string
+	onUpdate         string
+	setsSome         bool // ON DELETE SET NULL (column)
+	inherited        bool
+}
+
+type trigger struct {
+	name       string
+	bits       int
+	columns    []string
+	routine    *routine
+	deferrable bool
+	args       []string
+	off        bool
+	inherited  bool // of the table whose partition this is
+}
+
+type rule struct {
+	name    string
+	event   string
+	instead bool
+	off     bool
+}
+
+// A routine is a function or a procedure.
+type routine struct {
+	schema, name, volatility, language string
+	source, settings, definition       string
+	args                               string // their types
+	returns                            string
+	aggregate                          bool
+	row                                *userType // of its only argument
+	extension                          string
+}
+
+type operator struct {
+	name     string
+	function *routine
+	fault    bool
+}
+
+func (s *script) next() string {
+	s.oid++
+	return fmt.Sprint(s.oid)
+}
+
+// home is the schema in which something is created.
+func (s *script) home(schema string) (string, error) {
+	switch {
+	case schema != "" && !slices.Contains(s.spaces, schema) && schema != "pg_temp":
+		return "", fmt.Errorf("there is no schema %s", schema)
+	case schema != "":
+		return schema, nil
+	case len(s.path) == 0:
+		return "", errors.New("the search path is empty")
+	}
+	return s.path[0], nil
+}
+
+// find is the relation that a name means, or nil.
+func (s *script) find(schema, name string) *relation {
+	for _, space := range s.lookIn(schema) {
+		for _, r := range s.relations {
+			if r.schema == space && r.name == name {
+				return r
+			}
+		}
+	}
+	return nil
+}
+
+// lookIn are the schemas in which a name is looked up.
+func (s *script) lookIn(schema string) []string {
+	if schema != "" {
+		return []string{schema}
+	}
+	return append([]string{"pg_temp"}, s.path...)
+}
+
+func (s *script) findType(schema, name string) *userType {
+	for _, space := range s.lookIn(schema) {
+		for _, t := range s.types {
+			if t.schema == space && t.name == name {
+				return t
+			}
+		}
+	}
+	return nil
+}
+
+// findRoutine is a function by its name alone.
+func (s *script) findRoutine(names []string) *routine {
+	schema, name := lastOf(names)
+	for _, space := range s.lookIn(schema) {
+		for _, r := range s.routines {
+			if r.schema == space && r.name == name {
+				return r
+			}
+		}
+	}
+	return nil
+}
+
+// relation is the one that a statement is about.
+func (s *script) relation(v *pg.RangeVar) (*relation, error) {
+	r := s.find(v.GetSchemaname(), v.GetRelname())
+	if r == nil {
+		return nil, fmt.Errorf("there is no table %s", dotted(v.GetSchemaname(), v.GetRelname()))
+	}
+	return r, nil
+}
+
+// doubt makes a table opaque of which a statement is not understood, also one that the scripts do not create.
+func (s *script) doubt(subject []string) {
+	var names []string
+	for _, part := range subject {
+		name, quoted := ddl.Unquote(part)
+		if !quoted {
+			name = strings.ToLower(name)
+		}
+		names = append(names, name)
+	}
+	schema, name := lastOf(names)
+	r := s.find(schema, name)
+	if r == nil {
+		schema, err := s.home(schema)
+		if err != nil {
+			return
+		}
+		r = &relation{oid: s.next(), schema: schema, name: name, kind: "r"}
+		s.relations = append(s.relations, r)
+	}
+	r.opaque = "a statement about it is not understood"
+}
+
+// apply takes one statement into account.
+func (s *script) apply(text string) (err error) {
+	defer func() {
+		// As in Analyze.
+		if recover() != nil {
+			err = errors.New("it is not understood")
+		}
+	}()
+	s.text = text
+	stmt := oneStatement(text)
+	if stmt == nil {
+		subject := ddl.Subject(text)
+		if subject == nil {
+			return errors.New("it is not understood")
+		}
+		s.doubt(subject)
+		return nil
+	}
+	return s.statement(stmt)
+}
+
+func (s *script) statement(stmt *pg.Node) error {
+	switch n := stmt.GetNode().(type) {
+	case *pg.Node_CreateStmt:
+		return s.createTable(n.CreateStmt, "r")
+	case *pg.Node_CreateForeignTableStmt:
+		return s.createTable(n.CreateForeignTableStmt.BaseStmt, "f")
+	case *pg.Node_CreateTableAsStmt:
+		return s.createAs(n.CreateTableAsStmt)
+	case *pg.Node_ViewStmt:
+		return s.createView(n.ViewStmt)
+	case *pg.Node_IndexStmt:
+		return s.createIndex(n.IndexStmt)
+	case *pg.Node_CreateTrigStmt:
+		return s.createTrigger(n.CreateTrigStmt)
+	case *pg.Node_RuleStmt:
+		return s.createRule(n.RuleStmt)
+	case *pg.Node_CreateFunctionStmt:
+		return s.createFunction(n.CreateFunctionStmt)
+	case *pg.Node_DefineStmt:
+		return s.define(n.DefineStmt)
+	case *pg.Node_CreateEnumStmt:
+		_, err := s.createType(texts(n.CreateEnumStmt.TypeName), "e")
+		return err
+	case *pg.Node_CreateRangeStmt:
+		_, err := s.createType(texts(n.CreateRangeStmt.TypeName), "r")
+		return err
+	case *pg.Node_CompositeTypeStmt:
+		v := n.CompositeTypeStmt.Typevar
+		_, err := s.createType([]string{v.Schemaname, v.Relname}, "c")
+		return err
+	case *pg.Node_CreateDomainStmt:
+		return s.createDomain(n.CreateDomainStmt)
+	case *pg.Node_CreateSchemaStmt:
+		return s.createSchema(n.CreateSchemaStmt)
+	case *pg.Node_CreateExtensionStmt:
+		return s.createExtension(n.CreateExtensionStmt)
+	case *pg.Node_AlterTableStmt:
+		return s.alterTable(n.AlterTableStmt)
+	case *pg.Node_AlterDomainStmt:
+		return s.alterDomain(n.AlterDomainStmt)
+	case *pg.Node_AlterFunctionStmt:
+		return s.alterFunction(n.AlterFunctionStmt)
+	case *pg.Node_AlterObjectSchemaStmt:
+		return s.move(n.AlterObjectSchemaStmt)
+	case *pg.Node_RenameStmt:
+		return s.rename(n.RenameStmt)
+	case *pg.Node_DropStmt:
+		return s.drop(n.DropStmt)
+	case *pg.Node_VariableSetStmt:
+		return s.set(n.VariableSetStmt)
+	case *pg.Node_SelectStmt:
+		return s.selects(n.SelectStmt)
+	case *pg.Node_DoStmt:
+		return errors.New("it runs code, of which it is not known what it does to the schema")
+	case *pg.Node_CallStmt:
+		return errors.New("it calls a procedure, of which it is not known what it does to the schema")
+	case *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt, *pg.Node_MergeStmt, *pg.Node_TruncateStmt, *pg.Node_CopyStmt,
+		*pg.Node_CreateSeqStmt, *pg.Node_AlterSeqStmt, *pg.Node_AlterEnumStmt, *pg.Node_AlterOwnerStmt, *pg.Node_CommentStmt,
+		*pg.Node_GrantStmt, *pg.Node_GrantRoleStmt, *pg.Node_CreateRoleStmt, *pg.Node_AlterRoleStmt, *pg.Node_AlterRoleSetStmt,
+		*pg.Node_DropRoleStmt, *pg.Node_AlterDefaultPrivilegesStmt, *pg.Node_AlterDatabaseSetStmt, *pg.Node_AlterDatabaseStmt,
+		*pg.Node_CreatedbStmt, *pg.Node_TransactionStmt, *pg.Node_LockStmt, *pg.Node_VacuumStmt, *pg.Node_ClusterStmt,
+		*pg.Node_ReindexStmt, *pg.Node_NotifyStmt, *pg.Node_RefreshMatViewStmt, *pg.Node_ConstraintsSetStmt, *pg.Node_DiscardStmt,
+		*pg.Node_CreatePolicyStmt, *pg.Node_AlterPolicyStmt, // which do nothing unless the table says so
+		*pg.Node_CreateStatsStmt, *pg.Node_AlterStatsStmt, *pg.Node_CreateCastStmt, *pg.Node_CreateOpClassStmt,
+		*pg.Node_CreateOpFamilyStmt, *pg.Node_AlterOpFamilyStmt, *pg.Node_CreatePublicationStmt, *pg.Node_AlterPublicationStmt,
+		*pg.Node_CreateSubscriptionStmt, *pg.Node_CreateFdwStmt, *pg.Node_CreateForeignServerStmt, *pg.Node_CreateUserMappingStmt,
+		*pg.Node_CreatePlangStmt, *pg.Node_AlterCollationStmt, *pg.Node_AlterTsdictionaryStmt, *pg.Node_AlterTsconfigurationStmt,
+		*pg.Node_AlterTypeStmt, *pg.Node_SecLabelStmt, *pg.Node_CheckPointStmt, *pg.Node_AlterExtensionStmt,
+		*pg.Node_CreateEventTrigStmt, *pg.Node_AlterEventTrigStmt, *pg.Node_VariableShowStmt, *pg.Node_AlterObjectDependsStmt:
+		return nil // the catalog has nothing of it
+	}
+	return errors.New("it is of a kind that is not understood")
+}
+
+// set follows the search path.
+func (s *script) set(n *pg.VariableSetStmt) error {
+	if n.Name != "search_path" {
+		return nil
+	}
+	var names []string
+	for _, arg := range n.Args {
+		names = append(names, arg.GetAConst().GetSval().GetSval())
+	}
+	if n.Kind != pg.VariableSetKind_VAR_SET_VALUE {
+		names = []string{"public"}
+	}
+	s.setPath(names)
+	return nil
+}
+
+func (s *script) setPath(names []string) {
+	s.path = nil
+	for _, name := range names {
+		if name != "pg_catalog" && name != "$user" && name != "" {
+			s.path = append(s.path, name)
+		}
+	}
+}
+
+// selects looks at the functions that a SELECT calls: of PostgreSQL's own only set_config changes what the next statements mean.
+func (s *script) selects(n *pg.SelectStmt) error {
+	if n.IntoClause != nil {
+		return s.createAs(&pg.CreateTableAsStmt{
+			Query: &pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: n}}, Into: n.IntoClause, Objtype: pg.ObjectType_OBJECT_TABLE,
+		})
+	}
+	own := map[string]bool{}
+	for _, v := range []string{"i", "s", "v"} {
+		for _, name := range builtins()[v] {
+			own[name] = true
+		}
+	}
+	var err error
+	walk(n, func(m any) bool {
+		f, ok := m.(*pg.FuncCall)
+		if !ok {
+			return true
+		}
+		switch schema, name := lastOf(texts(f.Funcname)); {
+		case name == "set_config" && len(f.Args) == 3 && f.Args[0].GetAConst().GetSval().GetSval() == "search_path":
+			s.setPath(strings.Split(strings.ReplaceAll(f.Args[1].GetAConst().GetSval().GetSval(), " ", ""), ","))
+		case schema != "" && schema != "pg_catalog" || !own[name]:
+			err = fmt.Errorf("it calls %s(), of which it is not known what it does to the schema", name)
+		}
+		return true
+	})
+	return err
+}

@@ -1,123 +1,408 @@
 package mysql
 
 import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/internal/ddl"
+	"github.com/sqlc-dev/marino/ast"
 )
 
-// schema is what a catalog of this dialect knows besides its tables.
-type schema struct {
-	database string // the default database, folded
-	folds    bool   // names of tables and databases have no case
+var syntax = ddl.Syntax{Backslashes: true, Hashes: true, Delimiters: true, Blocks: true}
 
-	routines map[string]bool     // stored functions
-	callers  map[string]string   // :: view → why selecting from it may write anything
-	mappings map[string]*mapping // :: view → how its columns are those of one table
-	times    map[string]bool     // names of columns that hold a time of day
-}
-
-// A mapping says that each row of a view is one of a table.
-type mapping struct {
-	table   string
-	columns map[string]string // :: the view's → the table's
-}
-
-// schemaOf is what a catalog knows besides its tables. A catalog of another make knows nothing.
-func schemaOf(catalog *moneyclip.Catalog) *schema {
-	if catalog != nil {
-		if own, ok := catalog.Own.(*schema); ok {
-			return own
+// Schema is the catalog that a new database would have after these texts, for tools that have the schema files of a program
+// and no database. Each text is a script or a migration, of which the part that undoes it is left out. A statement that is
+// not understood makes its table opaque, or is part of the error where it is not about one table: what the catalog says of
+// the rest holds all the same.
+//
+// The database is one of MySQL 8 whose default collation is utf8mb4_0900_ai_ci, unless ALTER DATABASE or CREATE DATABASE
+// says otherwise. Foreign keys that are written with a column count too, as they do on MariaDB.
+func Schema(texts ...string) (*moneyclip.Catalog, error) {
+	s := &draft{collation: "utf8mb4_0900_ai_ci", routines: map[string]bool{}}
+	err := syntax.Each(texts, s.apply)
+	s.settleViews()
+	catalog, fault := dialect{}.Catalog(context.Background(), s.ask)
+	if fault != nil {
+		return nil, errors.Join(err, fault)
+	}
+	for _, t := range s.tables {
+		if def := catalog.Tables[t.name]; def != nil && t.opaque != "" {
+			def.Opaque = t.opaque
 		}
 	}
-	return &schema{}
+	return catalog, err
 }
 
-// table folds the name of a table, a database or an alias.
-func (o *schema) table(name string) string {
-	if o.folds {
-		return strings.ToLower(name)
-	}
-	return name
+// A draft is a database in the making.
+type draft struct {
+	text      string // the statement that is applied
+	replaces  bool   // it replaces what it creates
+	database  string // the default one, if a statement has said which
+	collation string
+	tables    []*relation
+	triggers  []*trigger
+	routines  map[string]bool
 }
 
-// throughViews turns writes to views into writes to the tables below them.
-func (a *analysis) throughViews(writes []moneyclip.Write) []moneyclip.Write {
-	var all []moneyclip.Write
-	for _, w := range writes {
-		all = append(all, a.below(w, 0)...)
-	}
-	return all
+// A relation is a table or a view.
+type relation struct {
+	name       string
+	engine     string
+	collation  string
+	columns    []*attribute
+	indexes    []*index
+	keys       []*foreignKey
+	numbers    int // of foreign keys that have got a name
+	definition string
+	view       *ast.SelectStmt // that it is; nil for a UNION
+	aliases    []ast.CIStr
+	opaque     string
 }
 
-func (a *analysis) below(w moneyclip.Write, depth int) []moneyclip.Write {
-	var def *moneyclip.Table
-	if a.catalog != nil {
-		def = a.catalog.Tables[w.Table]
-	}
-	switch {
-	case def == nil || !def.View:
-		return []moneyclip.Write{w}
-	case depth > maxViews:
-		return []moneyclip.Write{{Op: moneyclip.AnyOp}}
-	}
-	if m := a.own.mappings[w.Table]; m != nil {
-		return a.below(m.write(w), depth+1)
-	}
-	if def.Opaque != "" || w.Op == moneyclip.Insert || len(def.Reads) == 0 {
-		return []moneyclip.Write{{Op: moneyclip.AnyOp}}
-	}
-	// A view of several tables: which of them has the column is not known.
-	var all []moneyclip.Write
-	for _, read := range def.Reads {
-		all = append(all, moneyclip.Write{Op: w.Op, Table: read.Table, SetAll: true})
-	}
-	return all
+type attribute struct {
+	name, typ, collation string
+	notNull              bool
+	value                driver.Value // DEFAULT, as it is shown
+	extra                string
 }
 
-const maxViews = 16 // views of views
+type index struct {
+	name    string
+	unique  bool
+	columns []string // empty: an expression
+	parts   []bool   // only the beginning counts
+}
 
-// write is a write to the view as one to the table. What the statement's text says are names of the view, so that nothing
-// is read by it.
-func (m *mapping) write(w moneyclip.Write) moneyclip.Write {
-	below := moneyclip.Write{Op: w.Op, Table: m.table, SetAll: w.SetAll, Replace: w.Replace}
-	for _, p := range w.Pins {
-		if column := m.columns[p.Column]; column != "" && len(p.Via) == 0 {
-			below.Pins = append(below.Pins, moneyclip.Pin{Column: column, Values: p.Values})
+type foreignKey struct {
+	name               string
+	columns, parents   []string
+	parent             string
+	onDelete, onUpdate string
+}
+
+type trigger struct{ name, table, event, timing, body string }
+
+// ask answers the queries of the catalog.
+func (s *draft) ask(_ context.Context, query string, _ ...driver.Value) ([][]driver.Value, error) {
+	const database = "moneyclip"
+	var rows [][]driver.Value
+	add := func(values ...driver.Value) { rows = append(rows, values) }
+	switch query {
+	case databaseQuery:
+		add(database, "1", "8.0")
+	case grantsQuery:
+		add("GRANT ALL PRIVILEGES ON *.* TO `schema`")
+	case routinesQuery:
+		for _, name := range slices.Sorted(maps.Keys(s.routines)) {
+			add(name)
+		}
+	case triggersQuery:
+		slices.SortFunc(s.triggers, func(a, b *trigger) int { return strings.Compare(a.name, b.name) })
+		for _, t := range s.triggers {
+			add(t.table, t.event, t.timing, t.body, "", database)
 		}
 	}
-	set, whole := m.set(w.Set)
-	below.Set, below.SetAll = set, below.SetAll || !whole
-	if w.Columns != nil && !slices.ContainsFunc(w.Columns, func(c string) bool { return m.columns[c] == "" }) {
-		below.Columns, below.Rows = make([]string, len(w.Columns)), w.Rows
-		for i, c := range w.Columns {
-			below.Columns[i] = m.columns[c]
-		}
-	}
-	if w.Conflict != nil {
-		set, whole := m.set(w.Conflict.Set)
-		if !whole {
-			return moneyclip.Write{Op: moneyclip.AnyOp}
-		}
-		below.Conflict = &moneyclip.Conflict{Set: set}
-	}
-	return below
-}
-
-// set are the assignments to the table, and whether these are all.
-func (m *mapping) set(assignments []moneyclip.Assignment) (set []moneyclip.Assignment, whole bool) {
-	whole = true
-	for _, as := range assignments {
-		column := m.columns[as.Column]
-		if as.Value.Kind == moneyclip.ValueExcluded {
-			as.Value.Column = m.columns[as.Value.Column]
-			if as.Value.Column == "" {
-				as.Value = moneyclip.Value{}
+	slices.SortFunc(s.tables, func(a, b *relation) int { return strings.Compare(a.name, b.name) })
+	for _, t := range s.tables {
+		switch query {
+		case tablesQuery:
+			kind := "BASE TABLE"
+			if t.definition != "" {
+				kind = "VIEW"
+			}
+			add(t.name, kind, t.engine)
+		case columnsQuery:
+			for _, c := range t.columns {
+				var collation driver.Value
+				if c.collation != "" {
+					collation = c.collation
+				}
+				null := "YES"
+				if c.notNull {
+					null = "NO"
+				}
+				add(t.name, c.name, c.typ, collation, null, c.value, c.extra)
+			}
+		case keysQuery:
+			rows = append(rows, t.uniqueKeys()...)
+		case foreignKeysQuery:
+			slices.SortFunc(t.keys, func(a, b *foreignKey) int { return strings.Compare(a.name, b.name) })
+			for _, k := range t.keys {
+				for i := range k.columns {
+					add(database, t.name, k.name, k.columns[i], k.parent, k.parents[i], k.onDelete, k.onUpdate)
+				}
+			}
+		case viewsQuery:
+			if t.definition != "" {
+				add(t.name, t.definition)
 			}
 		}
-		whole = whole && column != ""
-		set = append(set, moneyclip.Assignment{Column: column, Value: as.Value})
 	}
-	return set, whole
+	return rows, nil
+}
+
+func (t *relation) uniqueKeys() (rows [][]driver.Value) {
+	slices.SortStableFunc(t.indexes, func(a, b *index) int {
+		if primary := a.name == "primary"; primary != (b.name == "primary") {
+			if primary {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	for _, i := range t.indexes {
+		for n, name := range i.columns {
+			var column, part driver.Value
+			if name != "" {
+				column = name
+			}
+			if i.parts[n] {
+				part = "1"
+			}
+			if i.unique {
+				rows = append(rows, []driver.Value{t.name, i.name, column, part})
+			}
+		}
+	}
+	return rows
+}
+
+func (s *draft) find(name string) *relation {
+	for _, t := range s.tables {
+		if t.name == name {
+			return t
+		}
+	}
+	return nil
+}
+
+// table is the one that a name means, as a name and, if there is one, as a table.
+func (s *draft) table(n *ast.TableName) (string, *relation, error) {
+	if schema := n.Schema.L; schema != "" && s.database != "" && schema != s.database {
+		return "", nil, fmt.Errorf("it is about the database %s", schema)
+	}
+	return n.Name.L, s.find(n.Name.L), nil
+}
+
+// existing is the table that a statement is about.
+func (s *draft) existing(n *ast.TableName) (*relation, error) {
+	name, t, err := s.table(n)
+	if err == nil && t == nil {
+		err = fmt.Errorf("there is no table %s", name)
+	}
+	return t, err
+}
+
+// doubt makes a table opaque.
+func (s *draft) doubt(name, why string) {
+	t := s.find(name)
+	if t == nil {
+		t = &relation{name: name, engine: "InnoDB"}
+		s.tables = append(s.tables, t)
+	}
+	t.opaque = why
+}
+
+// forVersions are comments that are none for a server which is not older.
+var forVersions = regexp.MustCompile(`(?s)/\*M?!\d*(.*?)\*/`)
+
+var (
+	forEachRow = regexp.MustCompile(`(?is)\bfor\s+each\s+row\s+(?:(?:follows|precedes)\s+\S+\s+)?(.*)$`)
+	// orReplace is MariaDB's way to create what there may be already, but for views, where the parser knows it.
+	orReplace = regexp.MustCompile(`(?is)^create\s+or\s+replace\s+((?:definer\s*=\s*\S+\s+)?(?:table|trigger|function|procedure)\s)`)
+	generated = regexp.MustCompile(`(?i)\bPERSISTENT\b`)
+)
+
+// apply takes one statement into account.
+func (s *draft) apply(text string) (err error) {
+	defer func() {
+		// As in Analyze.
+		if recover() != nil {
+			err = errors.New("it is not understood")
+		}
+	}()
+	s.text = strings.TrimSpace(forVersions.ReplaceAllString(text, "$1"))
+	if s.text == "" {
+		return nil
+	}
+	s.replaces = orReplace.MatchString(s.text)
+	s.text = orReplace.ReplaceAllString(s.text, "CREATE $1")
+	stmts, ok := parse(s.text)
+	if !ok {
+		// MariaDB's own word.
+		stmts, ok = parse(generated.ReplaceAllString(s.text, "STORED"))
+	}
+	if !ok || len(stmts) != 1 {
+		subject := ddl.Subject(s.text)
+		if subject == nil {
+			return errors.New("it is not understood")
+		}
+		name, _ := ddl.Unquote(subject[len(subject)-1])
+		s.doubt(strings.ToLower(name), "a statement about it is not understood")
+		return nil
+	}
+	return s.statement(stmts[0])
+}
+
+func (s *draft) statement(stmt ast.StmtNode) error {
+	switch n := stmt.(type) {
+	case *ast.CreateTableStmt:
+		return s.createTable(n)
+	case *ast.CreateViewStmt:
+		return s.createView(n)
+	case *ast.CreateIndexStmt:
+		return s.createIndex(n)
+	case *ast.CreateTriggerStmt:
+		return s.createTrigger(n)
+	case *ast.CreateFunctionStmt:
+		s.routines[n.FunctionName.Name.L] = true
+	case *ast.AlterTableStmt:
+		return s.alterTable(n)
+	case *ast.DropTableStmt:
+		return s.dropTables(n)
+	case *ast.DropIndexStmt:
+		t, err := s.existing(n.Table)
+		if err != nil {
+			return err
+		}
+		return t.dropIndex(n.IndexName, n.IfExists)
+	case *ast.DropTriggerStmt:
+		s.triggers = slices.DeleteFunc(s.triggers, func(t *trigger) bool { return t.name == n.TriggerName.Name.L })
+	case *ast.DropFunctionStmt:
+		delete(s.routines, n.FunctionName.Name.L)
+	case *ast.RenameTableStmt:
+		for _, pair := range n.TableToTables {
+			if err := s.rename(pair.OldTable, pair.NewTable); err != nil {
+				return err
+			}
+		}
+	case *ast.CreateDatabaseStmt:
+		s.options(n.Options)
+	case *ast.AlterDatabaseStmt:
+		s.options(n.Options)
+	case *ast.UseStmt:
+		s.database = strings.ToLower(n.DBName)
+	case *ast.DropDatabaseStmt:
+		s.tables, s.triggers, s.routines = nil, nil, map[string]bool{}
+	case *ast.CallStmt:
+		return errors.New("it calls a procedure, of which it is not known what it does to the schema")
+	case *ast.ExecuteStmt:
+		return errors.New("it runs what is not in its text")
+	}
+	return nil // the catalog has nothing of it
+}
+
+func (s *draft) options(options []*ast.DatabaseOption) {
+	for _, o := range options {
+		switch o.Tp {
+		case ast.DatabaseOptionCharset:
+			s.collation = s.defaultCollation(o.Value)
+		case ast.DatabaseOptionCollate:
+			s.collation = o.Value
+		}
+	}
+}
+
+// defaultCollation is the one that a character set has unless one is named.
+func (s *draft) defaultCollation(charset string) string {
+	switch charset = strings.ToLower(charset); charset {
+	case "utf8":
+		charset = "utf8mb3"
+	case "binary":
+		return ""
+	case "latin1":
+		return "latin1_swedish_ci"
+	}
+	if strings.HasPrefix(s.collation, charset+"_") {
+		return s.collation
+	} else if charset == "utf8mb4" {
+		return "utf8mb4_0900_ai_ci"
+	}
+	return charset + "_general_ci"
+}
+
+func (s *draft) createTrigger(n *ast.CreateTriggerStmt) error {
+	t, err := s.existing(n.Table)
+	if err != nil {
+		return err
+	}
+	name := n.TriggerName.Name.L
+	isNamesake := func(t *trigger) bool { return t.name == name }
+	if s.replaces {
+		s.triggers = slices.DeleteFunc(s.triggers, isNamesake)
+	}
+	if slices.ContainsFunc(s.triggers, isNamesake) {
+		if n.IfNotExists {
+			return nil
+		}
+		return fmt.Errorf("there is already a trigger %s", name)
+	}
+	own := &trigger{name: name, table: t.name, timing: "AFTER"}
+	if n.TriggerTime == ast.TriggerTimeBefore {
+		own.timing = "BEFORE"
+	}
+	own.event = []string{"INSERT", "UPDATE", "DELETE"}[n.TriggerEvent]
+	if m := forEachRow.FindStringSubmatch(s.text); m != nil {
+		own.body = m[1]
+	}
+	s.triggers = append(s.triggers, own)
+	return nil
+}
+
+func (s *draft) dropTables(n *ast.DropTableStmt) error {
+	if n.TemporaryKeyword != ast.TemporaryNone {
+		return nil
+	}
+	for _, table := range n.Tables {
+		name, t, err := s.table(table)
+		if err != nil {
+			return err
+		}
+		if t == nil && !n.IfExists {
+			return fmt.Errorf("there is no table %s", name)
+		}
+		s.drop(name)
+	}
+	return nil
+}
+
+func (s *draft) drop(name string) {
+	s.tables = slices.DeleteFunc(s.tables, func(t *relation) bool { return t.name == name })
+	s.triggers = slices.DeleteFunc(s.triggers, func(t *trigger) bool { return t.table == name })
+}
+
+// rename gives a table another name, also where foreign keys and triggers speak of it. Views do not follow.
+func (s *draft) rename(from, to *ast.TableName) error {
+	t, err := s.existing(from)
+	if err != nil {
+		return err
+	}
+	name := to.Name.L
+	for _, other := range s.tables {
+		for _, k := range other.keys {
+			if k.parent == t.name {
+				k.parent = name
+			}
+		}
+	}
+	for _, other := range s.triggers {
+		if other.table == t.name {
+			other.table = name
+		}
+	}
+	for _, k := range t.keys {
+		if rest, ok := strings.CutPrefix(k.name, t.name+"_ibfk_"); ok {
+			k.name = name + "_ibfk_" + rest
+		}
+	}
+	t.name = name
+	return nil
 }

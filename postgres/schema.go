@@ -21,13 +21,13 @@ var syntax = ddl.Syntax{Dollars: true, Atomic: true}
 // The functions that PostgreSQL has of its own are those of PostgreSQL 15 and some later ones. A type that no text creates
 // is taken for one of an extension.
 func Schema(texts ...string) (*moneyclip.Catalog, error) {
-	s := &script{spaces: []string{"public"}, path: []string{"public"}, oid: 100000}
+	s := &draft{spaces: []string{"public"}, path: []string{"public"}, oid: 100000}
 	err := syntax.Each(texts, s.apply)
 	return s.catalog(), err
 }
 
-// A script is a database in the making.
-type script struct {
+// A draft is a database in the making.
+type draft struct {
 	text       string   // the statement that is applied
 	spaces     []string // the schemas
 	path       []string
@@ -155,13 +155,13 @@ type operator struct {
 	fault    bool
 }
 
-func (s *script) next() string {
+func (s *draft) next() string {
 	s.oid++
 	return fmt.Sprint(s.oid)
 }
 
 // home is the schema in which something is created.
-func (s *script) home(schema string) (string, error) {
+func (s *draft) home(schema string) (string, error) {
 	switch {
 	case schema != "" && !slices.Contains(s.spaces, schema) && schema != "pg_temp":
 		return "", fmt.Errorf("there is no schema %s", schema)
@@ -174,7 +174,7 @@ func (s *script) home(schema string) (string, error) {
 }
 
 // find is the relation that a name means, or nil.
-func (s *script) find(schema, name string) *relation {
+func (s *draft) find(schema, name string) *relation {
 	for _, space := range s.lookIn(schema) {
 		for _, r := range s.relations {
 			if r.schema == space && r.name == name {
@@ -186,14 +186,14 @@ func (s *script) find(schema, name string) *relation {
 }
 
 // lookIn are the schemas in which a name is looked up.
-func (s *script) lookIn(schema string) []string {
+func (s *draft) lookIn(schema string) []string {
 	if schema != "" {
 		return []string{schema}
 	}
 	return append([]string{"pg_temp"}, s.path...)
 }
 
-func (s *script) findType(schema, name string) *userType {
+func (s *draft) findType(schema, name string) *userType {
 	for _, space := range s.lookIn(schema) {
 		for _, t := range s.types {
 			if t.schema == space && t.name == name {
@@ -205,7 +205,7 @@ func (s *script) findType(schema, name string) *userType {
 }
 
 // findRoutine is a function by its name alone.
-func (s *script) findRoutine(names []string) *routine {
+func (s *draft) findRoutine(names []string) *routine {
 	schema, name := lastOf(names)
 	for _, space := range s.lookIn(schema) {
 		for _, r := range s.routines {
@@ -218,7 +218,7 @@ func (s *script) findRoutine(names []string) *routine {
 }
 
 // relation is the one that a statement is about.
-func (s *script) relation(v *pg.RangeVar) (*relation, error) {
+func (s *draft) relation(v *pg.RangeVar) (*relation, error) {
 	r := s.find(v.GetSchemaname(), v.GetRelname())
 	if r == nil {
 		return nil, fmt.Errorf("there is no table %s", dotted(v.GetSchemaname(), v.GetRelname()))
@@ -227,7 +227,7 @@ func (s *script) relation(v *pg.RangeVar) (*relation, error) {
 }
 
 // doubt makes a table opaque of which a statement is not understood, also one that the scripts do not create.
-func (s *script) doubt(subject []string) {
+func (s *draft) doubt(subject []string) {
 	var names []string
 	for _, part := range subject {
 		name, quoted := ddl.Unquote(part)
@@ -250,7 +250,7 @@ func (s *script) doubt(subject []string) {
 }
 
 // apply takes one statement into account.
-func (s *script) apply(text string) (err error) {
+func (s *draft) apply(text string) (err error) {
 	defer func() {
 		// As in Analyze.
 		if recover() != nil {
@@ -270,7 +270,7 @@ func (s *script) apply(text string) (err error) {
 	return s.statement(stmt)
 }
 
-func (s *script) statement(stmt *pg.Node) error {
+func (s *draft) statement(stmt *pg.Node) error {
 	switch n := stmt.GetNode().(type) {
 	case *pg.Node_CreateStmt:
 		return s.createTable(n.CreateStmt, "r")
@@ -345,7 +345,7 @@ func (s *script) statement(stmt *pg.Node) error {
 }
 
 // set follows the search path.
-func (s *script) set(n *pg.VariableSetStmt) error {
+func (s *draft) set(n *pg.VariableSetStmt) error {
 	if n.Name != "search_path" {
 		return nil
 	}
@@ -360,7 +360,7 @@ func (s *script) set(n *pg.VariableSetStmt) error {
 	return nil
 }
 
-func (s *script) setPath(names []string) {
+func (s *draft) setPath(names []string) {
 	s.path = nil
 	for _, name := range names {
 		if name != "pg_catalog" && name != "$user" && name != "" {
@@ -370,7 +370,7 @@ func (s *script) setPath(names []string) {
 }
 
 // selects looks at the functions that a SELECT calls: of PostgreSQL's own only set_config changes what the next statements mean.
-func (s *script) selects(n *pg.SelectStmt) error {
+func (s *draft) selects(n *pg.SelectStmt) error {
 	if n.IntoClause != nil {
 		return s.createAs(&pg.CreateTableAsStmt{
 			Query: &pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: n}}, Into: n.IntoClause, Objtype: pg.ObjectType_OBJECT_TABLE,

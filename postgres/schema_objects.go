@@ -9,7 +9,7 @@ import (
 )
 
 // typeOf is the type that a name means. One that is not known is taken for an extension's.
-func (s *script) typeOf(n *pg.TypeName) (typeRef, error) {
+func (s *draft) typeOf(n *pg.TypeName) (typeRef, error) {
 	schema, name := lastOf(texts(n.GetNames()))
 	ref := typeRef{isArray: len(n.GetArrayBounds()) > 0}
 	if ref.own = s.findType(schema, name); ref.own != nil {
@@ -43,7 +43,7 @@ func (s *script) typeOf(n *pg.TypeName) (typeRef, error) {
 }
 
 // createType makes a type; the last of its names is its own.
-func (s *script) createType(names []string, kind string) (*userType, error) {
+func (s *draft) createType(names []string, kind string) (*userType, error) {
 	schema, name := lastOf(names)
 	schema, err := s.home(schema)
 	if err != nil {
@@ -60,7 +60,7 @@ func (s *script) createType(names []string, kind string) (*userType, error) {
 	return t, nil
 }
 
-func (s *script) createDomain(n *pg.CreateDomainStmt) error {
+func (s *draft) createDomain(n *pg.CreateDomainStmt) error {
 	base, err := s.typeOf(n.TypeName)
 	if err != nil {
 		return err
@@ -94,7 +94,7 @@ func (t *userType) constrain(n *pg.Constraint) {
 	}
 }
 
-func (s *script) alterDomain(n *pg.AlterDomainStmt) error {
+func (s *draft) alterDomain(n *pg.AlterDomainStmt) error {
 	t := s.findType(lastOf(texts(n.TypeName)))
 	if t == nil {
 		return fmt.Errorf("there is no domain %s", strings.Join(texts(n.TypeName), "."))
@@ -112,7 +112,7 @@ func (s *script) alterDomain(n *pg.AlterDomainStmt) error {
 	return nil
 }
 
-func (s *script) createSchema(n *pg.CreateSchemaStmt) error {
+func (s *draft) createSchema(n *pg.CreateSchemaStmt) error {
 	name := n.Schemaname
 	if name == "" {
 		name = n.Authrole.GetRolename()
@@ -135,7 +135,7 @@ func (s *script) createSchema(n *pg.CreateSchemaStmt) error {
 	return nil
 }
 
-func (s *script) createExtension(n *pg.CreateExtensionStmt) error {
+func (s *draft) createExtension(n *pg.CreateExtensionStmt) error {
 	if slices.Contains(s.extensions, n.Extname) {
 		if n.IfNotExists {
 			return nil
@@ -168,7 +168,7 @@ func (s *script) createExtension(n *pg.CreateExtensionStmt) error {
 	return nil
 }
 
-func (s *script) createFunction(n *pg.CreateFunctionStmt) error {
+func (s *draft) createFunction(n *pg.CreateFunctionStmt) error {
 	names := texts(n.Funcname)
 	schema, name := lastOf(names)
 	schema, err := s.home(schema)
@@ -245,7 +245,7 @@ func (f *routine) options(list []*pg.Node) {
 }
 
 // matching are the functions that a name with types of arguments, or without, means.
-func (s *script) matching(n *pg.ObjectWithArgs) []*routine {
+func (s *draft) matching(n *pg.ObjectWithArgs) []*routine {
 	var types []string
 	for _, arg := range n.Objargs {
 		ref, err := s.typeOf(arg.GetTypeName())
@@ -264,7 +264,7 @@ func (s *script) matching(n *pg.ObjectWithArgs) []*routine {
 	return found
 }
 
-func (s *script) alterFunction(n *pg.AlterFunctionStmt) error {
+func (s *draft) alterFunction(n *pg.AlterFunctionStmt) error {
 	for _, f := range s.matching(n.Func) {
 		f.options(n.Actions)
 	}
@@ -272,7 +272,7 @@ func (s *script) alterFunction(n *pg.AlterFunctionStmt) error {
 }
 
 // define is CREATE AGGREGATE, OPERATOR, COLLATION and the like.
-func (s *script) define(n *pg.DefineStmt) error {
+func (s *draft) define(n *pg.DefineStmt) error {
 	schema, name := lastOf(texts(n.Defnames))
 	schema, err := s.home(schema)
 	if err != nil {
@@ -304,7 +304,7 @@ func (s *script) define(n *pg.DefineStmt) error {
 	return err
 }
 
-func (s *script) createTrigger(n *pg.CreateTrigStmt) error {
+func (s *draft) createTrigger(n *pg.CreateTrigStmt) error {
 	r, err := s.relation(n.Relation)
 	if err != nil {
 		return err
@@ -343,7 +343,7 @@ var events = map[pg.CmdType]string{
 	pg.CmdType_CMD_SELECT: "1", pg.CmdType_CMD_UPDATE: "2", pg.CmdType_CMD_INSERT: "3", pg.CmdType_CMD_DELETE: "4",
 }
 
-func (s *script) createRule(n *pg.RuleStmt) error {
+func (s *draft) createRule(n *pg.RuleStmt) error {
 	r, err := s.relation(n.Relation)
 	if err != nil {
 		return err
@@ -354,7 +354,10 @@ func (s *script) createRule(n *pg.RuleStmt) error {
 }
 
 // move is ALTER ... SET SCHEMA.
-func (s *script) move(n *pg.AlterObjectSchemaStmt) error {
+func (s *draft) move(n *pg.AlterObjectSchemaStmt) error {
+	if n.MissingOk && s.find(n.Relation.GetSchemaname(), n.Relation.GetRelname()) == nil {
+		return nil
+	}
 	if _, err := s.home(n.Newschema); err != nil {
 		return err
 	}
@@ -362,9 +365,6 @@ func (s *script) move(n *pg.AlterObjectSchemaStmt) error {
 	case pg.ObjectType_OBJECT_TABLE, pg.ObjectType_OBJECT_VIEW, pg.ObjectType_OBJECT_MATVIEW:
 		r, err := s.relation(n.Relation)
 		if err != nil {
-			if n.MissingOk {
-				return nil
-			}
 			return err
 		}
 		s.rowType(r).schema = n.Newschema
@@ -389,7 +389,7 @@ func (s *script) move(n *pg.AlterObjectSchemaStmt) error {
 }
 
 // rowType is the type of a relation's rows.
-func (s *script) rowType(r *relation) *userType {
+func (s *draft) rowType(r *relation) *userType {
 	for _, t := range s.types {
 		if t.relation == r {
 			return t
@@ -398,11 +398,14 @@ func (s *script) rowType(r *relation) *userType {
 	return &userType{}
 }
 
-func (s *script) rename(n *pg.RenameStmt) error {
+func (s *draft) rename(n *pg.RenameStmt) error {
+	if n.MissingOk && s.find(n.Relation.GetSchemaname(), n.Relation.GetRelname()) == nil {
+		return nil
+	}
 	switch n.RenameType {
 	case pg.ObjectType_OBJECT_TABLE, pg.ObjectType_OBJECT_VIEW, pg.ObjectType_OBJECT_MATVIEW, pg.ObjectType_OBJECT_FOREIGN_TABLE:
 		r := s.find(n.Relation.Schemaname, n.Relation.Relname)
-		if r == nil && (n.MissingOk || s.renameIndex(n)) {
+		if r == nil && s.renameIndex(n) {
 			return nil
 		} else if r == nil {
 			_, err := s.relation(n.Relation)
@@ -414,9 +417,6 @@ func (s *script) rename(n *pg.RenameStmt) error {
 	case pg.ObjectType_OBJECT_COLUMN:
 		r := s.find(n.Relation.Schemaname, n.Relation.Relname)
 		if r == nil || r.column(n.Subname) == nil {
-			if n.MissingOk {
-				return nil
-			}
 			return fmt.Errorf("there is no column %s", n.Subname)
 		}
 		for _, one := range s.family(r) {
@@ -478,7 +478,7 @@ func (s *script) rename(n *pg.RenameStmt) error {
 	return nil
 }
 
-func (s *script) renameSchema(old, name string) error {
+func (s *draft) renameSchema(old, name string) error {
 	at := slices.Index(s.spaces, old)
 	if at < 0 {
 		return fmt.Errorf("there is no schema %s", old)
@@ -502,7 +502,7 @@ func (s *script) renameSchema(old, name string) error {
 	return nil
 }
 
-func (s *script) renameIndex(n *pg.RenameStmt) (found bool) {
+func (s *draft) renameIndex(n *pg.RenameStmt) (found bool) {
 	for _, r := range s.relations {
 		for _, i := range r.indexes {
 			if i.name == n.Relation.Relname && slices.Contains(s.lookIn(n.Relation.Schemaname), r.schema) {
@@ -514,7 +514,7 @@ func (s *script) renameIndex(n *pg.RenameStmt) (found bool) {
 }
 
 // renameColumn gives a column another name. A view that stands on the table keeps the name that it shows.
-func (s *script) renameColumn(r *relation, old, name string) {
+func (s *draft) renameColumn(r *relation, old, name string) {
 	change := func(list []string) []string {
 		list = slices.Clone(list)
 		for i := range list {
@@ -622,7 +622,7 @@ func changeColumns(root any, old, name string) {
 	})
 }
 
-func (s *script) drop(n *pg.DropStmt) error {
+func (s *draft) drop(n *pg.DropStmt) error {
 	for _, object := range n.Objects {
 		if err := s.dropOne(n, object); err != nil {
 			return err
@@ -631,7 +631,7 @@ func (s *script) drop(n *pg.DropStmt) error {
 	return nil
 }
 
-func (s *script) dropOne(n *pg.DropStmt, object *pg.Node) error {
+func (s *draft) dropOne(n *pg.DropStmt, object *pg.Node) error {
 	path := texts(object.GetList().GetItems())
 	schema, name := lastOf(path)
 	missing := func(kind string) error {
@@ -706,14 +706,14 @@ func (s *script) dropOne(n *pg.DropStmt, object *pg.Node) error {
 	return nil
 }
 
-func (s *script) dropRelation(r *relation) {
+func (s *draft) dropRelation(r *relation) {
 	for _, below := range s.family(r)[1:] {
 		s.remove(below)
 	}
 	s.remove(r)
 }
 
-func (s *script) remove(r *relation) {
+func (s *draft) remove(r *relation) {
 	s.relations = slices.DeleteFunc(s.relations, func(o *relation) bool { return o == r })
 	s.types = slices.DeleteFunc(s.types, func(t *userType) bool { return t.relation == r })
 	for _, other := range s.relations {
@@ -723,7 +723,7 @@ func (s *script) remove(r *relation) {
 }
 
 // dropReaders drops views that can not be without what has been dropped.
-func (s *script) dropReaders(reading func(view *relation) bool) {
+func (s *draft) dropReaders(reading func(view *relation) bool) {
 	for _, view := range slices.Clone(s.relations) {
 		if reading(view) && slices.Contains(s.relations, view) {
 			s.remove(view)
@@ -741,7 +741,7 @@ func reads(view, r *relation) bool {
 	return false
 }
 
-func (s *script) dropType(t *userType) {
+func (s *draft) dropType(t *userType) {
 	s.types = slices.DeleteFunc(s.types, func(o *userType) bool { return o == t })
 	for _, r := range slices.Clone(s.relations) {
 		for _, c := range slices.Clone(r.columns) {
@@ -752,7 +752,7 @@ func (s *script) dropType(t *userType) {
 	}
 }
 
-func (s *script) dropRoutines(found []*routine) {
+func (s *draft) dropRoutines(found []*routine) {
 	s.routines = slices.DeleteFunc(s.routines, func(f *routine) bool { return slices.Contains(found, f) })
 	for _, r := range s.relations {
 		r.triggers = slices.DeleteFunc(r.triggers, func(t *trigger) bool { return slices.Contains(found, t.routine) })
@@ -772,7 +772,7 @@ func (s *script) dropRoutines(found []*routine) {
 	}
 }
 
-func (s *script) dropSchema(name string) {
+func (s *draft) dropSchema(name string) {
 	for _, r := range slices.Clone(s.relations) {
 		if r.schema == name && slices.Contains(s.relations, r) {
 			s.dropRelation(r)

@@ -11,7 +11,7 @@ import (
 )
 
 // add makes a relation, and the type of its rows. Nil: there is one, which is no fault.
-func (s *script) add(v *pg.RangeVar, kind string, ifNotExists bool) (*relation, error) {
+func (s *draft) add(v *pg.RangeVar, kind string, ifNotExists bool) (*relation, error) {
 	schema, err := s.home(v.Schemaname)
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (r *relation) primary() []string {
 	return nil
 }
 
-func (s *script) createTable(n *pg.CreateStmt, kind string) error {
+func (s *draft) createTable(n *pg.CreateStmt, kind string) error {
 	if n.Partspec != nil {
 		kind = "p"
 	}
@@ -101,7 +101,7 @@ func (s *script) createTable(n *pg.CreateStmt, kind string) error {
 }
 
 // inherit gives a table the columns and conditions of another.
-func (s *script) inherit(r, above *relation) {
+func (s *draft) inherit(r, above *relation) {
 	r.above = append(r.above, above)
 	for _, c := range above.columns {
 		own := r.column(c.name)
@@ -131,7 +131,7 @@ func (r *relation) takeTriggers(above *relation) {
 }
 
 // partIndex gives a partition an index of the whole table.
-func (s *script) partIndex(r *relation, above *index) {
+func (s *draft) partIndex(r *relation, above *index) {
 	i := new(*above)
 	i.parent = above
 	i.name = s.freeName(r, append(slices.Clone(above.columns), "idx")...)
@@ -139,7 +139,7 @@ func (s *script) partIndex(r *relation, above *index) {
 	s.partBelow(r, i)
 }
 
-func (s *script) partBelow(r *relation, i *index) {
+func (s *draft) partBelow(r *relation, i *index) {
 	for _, below := range s.relations {
 		if below.isPartition && slices.Contains(below.above, r) {
 			s.partIndex(below, i)
@@ -156,7 +156,7 @@ const (
 	likeIndexes     = 1 << 6
 )
 
-func (s *script) like(r *relation, n *pg.TableLikeClause) error {
+func (s *draft) like(r *relation, n *pg.TableLikeClause) error {
 	from, err := s.relation(n.Relation)
 	if err != nil {
 		return err
@@ -192,7 +192,7 @@ var serials = map[string]string{
 }
 
 // addColumn adds a column, without its constraints but for those that are part of it.
-func (s *script) addColumn(r *relation, def *pg.ColumnDef) error {
+func (s *draft) addColumn(r *relation, def *pg.ColumnDef) error {
 	if own := r.column(def.Colname); own != nil {
 		if own.inherited {
 			return nil // its constraints add to those of the table above
@@ -213,7 +213,7 @@ func (s *script) addColumn(r *relation, def *pg.ColumnDef) error {
 }
 
 // collationOf is what COLLATE says, or else the type.
-func (s *script) collationOf(n *pg.CollateClause, typ typeRef) (collation, error) {
+func (s *draft) collationOf(n *pg.CollateClause, typ typeRef) (collation, error) {
 	if n == nil {
 		if typ.own != nil && !typ.isArray {
 			return typ.own.collation, nil
@@ -241,7 +241,7 @@ func (s *script) collationOf(n *pg.CollateClause, typ typeRef) (collation, error
 }
 
 // columnConstraints are those that stand with a column.
-func (s *script) columnConstraints(r *relation, def *pg.ColumnDef) error {
+func (s *draft) columnConstraints(r *relation, def *pg.ColumnDef) error {
 	var faults []error
 	for i, node := range def.Constraints {
 		n := node.GetConstraint()
@@ -255,7 +255,7 @@ func (s *script) columnConstraints(r *relation, def *pg.ColumnDef) error {
 }
 
 // constrain adds a constraint, of a column or of the whole table.
-func (s *script) constrain(r *relation, n *pg.Constraint, c *attribute) error {
+func (s *draft) constrain(r *relation, n *pg.Constraint, c *attribute) error {
 	columns, refers := texts(n.Keys), texts(n.FkAttrs)
 	if c != nil {
 		columns, refers = []string{c.name}, []string{c.name}
@@ -288,7 +288,7 @@ func (s *script) constrain(r *relation, n *pg.Constraint, c *attribute) error {
 	return nil
 }
 
-func (s *script) addCheck(r *relation, n *pg.Constraint) {
+func (s *draft) addCheck(r *relation, n *pg.Constraint) {
 	name := n.Conname
 	if name == "" {
 		var columns []string
@@ -311,7 +311,7 @@ func (s *script) addCheck(r *relation, n *pg.Constraint) {
 	}
 }
 
-func (s *script) addUnique(r *relation, n *pg.Constraint, columns []string) error {
+func (s *draft) addUnique(r *relation, n *pg.Constraint, columns []string) error {
 	i := &index{name: n.Conname, columns: columns, unique: true}
 	if n.Indexname != "" {
 		at := slices.IndexFunc(r.indexes, func(i *index) bool { return i.name == n.Indexname })
@@ -346,11 +346,11 @@ func (s *script) addUnique(r *relation, n *pg.Constraint, columns []string) erro
 }
 
 // isOdd reports whether a column has a collation that calls texts equal that differ.
-func (s *script) isOdd(r *relation, columns []string) bool {
+func (s *draft) isOdd(r *relation, columns []string) bool {
 	return slices.ContainsFunc(columns, func(name string) bool { c := r.column(name); return c != nil && c.collation.isOdd })
 }
 
-func (s *script) addForeignKey(r *relation, n *pg.Constraint, columns []string) error {
+func (s *draft) addForeignKey(r *relation, n *pg.Constraint, columns []string) error {
 	parent, err := s.relation(n.Pktable)
 	if err != nil {
 		return err
@@ -373,7 +373,7 @@ func (s *script) addForeignKey(r *relation, n *pg.Constraint, columns []string) 
 }
 
 // family are a table and all that inherit from it.
-func (s *script) family(r *relation) []*relation {
+func (s *draft) family(r *relation) []*relation {
 	all := []*relation{r}
 	for i := 0; i < len(all); i++ {
 		for _, below := range s.relations {
@@ -388,7 +388,7 @@ func (s *script) family(r *relation) []*relation {
 const maxName = 63 // bytes
 
 // freeName is the name that PostgreSQL gives to an index or a constraint.
-func (s *script) freeName(r *relation, parts ...string) string {
+func (s *draft) freeName(r *relation, parts ...string) string {
 	label := parts[len(parts)-1]
 	middle := strings.Join(parts[:len(parts)-1], "_")
 	for n := 0; ; n++ {
@@ -420,7 +420,7 @@ func (s *script) freeName(r *relation, parts ...string) string {
 	}
 }
 
-func (s *script) isTaken(r *relation, name string) bool {
+func (s *draft) isTaken(r *relation, name string) bool {
 	for _, other := range s.relations {
 		if other.schema == r.schema && (other.name == name || slices.ContainsFunc(other.indexes, func(i *index) bool { return i.name == name })) {
 			return true
@@ -429,7 +429,7 @@ func (s *script) isTaken(r *relation, name string) bool {
 	return slices.ContainsFunc(r.constraints, func(c *constraint) bool { return c.name == name })
 }
 
-func (s *script) createIndex(n *pg.IndexStmt) error {
+func (s *draft) createIndex(n *pg.IndexStmt) error {
 	r, err := s.relation(n.Relation)
 	if err != nil {
 		return err
@@ -477,7 +477,7 @@ func (s *script) createIndex(n *pg.IndexStmt) error {
 	return nil
 }
 
-func (s *script) alterTable(n *pg.AlterTableStmt) error {
+func (s *draft) alterTable(n *pg.AlterTableStmt) error {
 	r := s.find(n.Relation.GetSchemaname(), n.Relation.GetRelname())
 	switch n.Objtype {
 	case pg.ObjectType_OBJECT_TABLE, pg.ObjectType_OBJECT_FOREIGN_TABLE, pg.ObjectType_OBJECT_VIEW, pg.ObjectType_OBJECT_MATVIEW:
@@ -505,7 +505,7 @@ func isOwnership(commands []*pg.Node) bool {
 }
 
 // alter carries out one command of ALTER TABLE.
-func (s *script) alter(r *relation, n *pg.AlterTableCmd, deep bool) error {
+func (s *draft) alter(r *relation, n *pg.AlterTableCmd, deep bool) error {
 	family := []*relation{r}
 	if deep {
 		family = s.family(r)
@@ -612,7 +612,7 @@ var isOn = map[pg.AlterTableType]bool{
 	pg.AlterTableType_AT_EnableTrigUser: true,
 }
 
-func (s *script) alterColumn(r *relation, c *attribute, n *pg.AlterTableCmd) (err error) {
+func (s *draft) alterColumn(r *relation, c *attribute, n *pg.AlterTableCmd) (err error) {
 	switch n.Subtype {
 	case pg.AlterTableType_AT_ColumnDefault, pg.AlterTableType_AT_SetExpression:
 		c.value = n.Def
@@ -642,7 +642,7 @@ func (s *script) alterColumn(r *relation, c *attribute, n *pg.AlterTableCmd) (er
 }
 
 // dropColumn drops a column, and all that is made of it.
-func (s *script) dropColumn(r *relation, name string) {
+func (s *draft) dropColumn(r *relation, name string) {
 	r.columns = slices.DeleteFunc(r.columns, func(c *attribute) bool {
 		return c.name == name || c.generated && names(c.value, name)
 	})
@@ -672,7 +672,7 @@ func names(root any, column string) (yes bool) {
 	return yes
 }
 
-func (s *script) dropConstraint(r *relation, n *pg.AlterTableCmd, family []*relation) error {
+func (s *draft) dropConstraint(r *relation, n *pg.AlterTableCmd, family []*relation) error {
 	found := false
 	for _, one := range family {
 		one.constraints = slices.DeleteFunc(one.constraints, func(c *constraint) bool {
@@ -695,7 +695,7 @@ func (s *script) dropConstraint(r *relation, n *pg.AlterTableCmd, family []*rela
 }
 
 // dropIndex drops an index, and its parts.
-func (s *script) dropIndex(r *relation, i *index) {
+func (s *draft) dropIndex(r *relation, i *index) {
 	r.indexes = slices.DeleteFunc(r.indexes, func(j *index) bool { return i == j })
 	for _, below := range s.relations {
 		for _, j := range slices.Clone(below.indexes) {
@@ -706,7 +706,7 @@ func (s *script) dropIndex(r *relation, i *index) {
 	}
 }
 
-func (s *script) attach(r *relation, n *pg.AlterTableCmd) error {
+func (s *draft) attach(r *relation, n *pg.AlterTableCmd) error {
 	part, err := s.relation(n.Def.GetPartitionCmd().GetName())
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ func (b *builder) put(kind string, fields ...any) {
 }
 
 // catalog is what [dialect.Catalog] would read.
-func (s *script) catalog() *moneyclip.Catalog {
+func (s *draft) catalog() *moneyclip.Catalog {
 	b := newBuilder()
 	for _, space := range s.spaces {
 		b.put("schema", space)
@@ -66,7 +66,7 @@ func (s *script) catalog() *moneyclip.Catalog {
 	return catalog
 }
 
-func (s *script) putType(b *builder, t *userType) {
+func (s *draft) putType(b *builder, t *userType) {
 	var base any
 	var baseOID string
 	if t.kind == "d" {
@@ -103,7 +103,7 @@ func (f *routine) put(b *builder) {
 	}
 }
 
-func (s *script) putRelation(b *builder, r *relation) {
+func (s *draft) putRelation(b *builder, r *relation) {
 	b.put("table", r.oid, r.schema, r.name, r.kind, r.guarded)
 	for i, c := range r.columns {
 		text, oid := c.typ.fields()
@@ -196,7 +196,7 @@ func (r *relation) definition() string {
 }
 
 // expression is the text of one, in which constants have the type that they are for, as PostgreSQL writes it.
-func (s *script) expression(e *pg.Node, typ typeRef) string {
+func (s *draft) expression(e *pg.Node, typ typeRef) string {
 	if c := e.GetAConst(); c != nil && (typ.own != nil || typ.text != "") {
 		isNegative := c.GetIval().GetIval() < 0 || strings.HasPrefix(c.GetFval().GetFval(), "-")
 		text := c.GetSval().GetSval()

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-func (s *script) createView(n *pg.ViewStmt) error {
+func (s *draft) createView(n *pg.ViewStmt) error {
 	schema, err := s.home(n.View.Schemaname)
 	if err != nil {
 		return err
@@ -30,7 +30,7 @@ func (s *script) createView(n *pg.ViewStmt) error {
 }
 
 // createAs is CREATE TABLE AS, and CREATE MATERIALIZED VIEW.
-func (s *script) createAs(n *pg.CreateTableAsStmt) error {
+func (s *draft) createAs(n *pg.CreateTableAsStmt) error {
 	kind := "r"
 	if n.Objtype == pg.ObjectType_OBJECT_MATVIEW {
 		kind = "m"
@@ -49,7 +49,7 @@ func (s *script) createAs(n *pg.CreateTableAsStmt) error {
 }
 
 // defineBy gives a relation the columns of a query.
-func (s *script) defineBy(r *relation, node *pg.Node, aliases []string) error {
+func (s *draft) defineBy(r *relation, node *pg.Node, aliases []string) error {
 	q := node.GetSelectStmt()
 	if q == nil {
 		r.opaque = "its definition is not understood"
@@ -80,7 +80,7 @@ func (s *script) defineBy(r *relation, node *pg.Node, aliases []string) error {
 		r.opaque = "it reads what is not known"
 		return errors.Join(faults...)
 	}
-	c := &columnReader{script: s, of: r}
+	c := &columnReader{draft: s, of: r}
 	columns, ok := c.query(r.query, nil)
 	if !ok {
 		r.opaque = "its columns are not understood"
@@ -113,8 +113,8 @@ func (c *columnReader) name(r *relation) {
 
 // A columnReader finds out which columns a query has.
 type columnReader struct {
-	script *script
-	of     *relation
+	draft *draft
+	of    *relation
 }
 
 // A fromItem is one of FROM, under the name that it has there.
@@ -309,9 +309,9 @@ func (c *columnReader) typeOf(node *pg.Node, items []*fromItem) *attribute {
 			}
 		}
 	case *pg.Node_TypeCast:
-		if typ, err := c.script.typeOf(n.TypeCast.TypeName); err == nil {
+		if typ, err := c.draft.typeOf(n.TypeCast.TypeName); err == nil {
 			col := &attribute{typ: typ}
-			col.collation, _ = c.script.collationOf(nil, typ)
+			col.collation, _ = c.draft.collationOf(nil, typ)
 			if inner := c.typeOf(n.TypeCast.Arg, items).collation; inner.name != "" && col.collation.name == "" && parseType(typ.text).kind == textType {
 				col.collation = inner
 			}

@@ -19,7 +19,7 @@ var syntax = ddl.Syntax{Brackets: true}
 // not understood makes its table opaque, or is part of the error where it is not about one table: what the catalog says of
 // the rest holds all the same.
 func Schema(texts ...string) (*moneyclip.Catalog, error) {
-	s := &script{}
+	s := &draft{}
 	err := syntax.Each(texts, s.apply)
 	b := &builder{catalog: &moneyclip.Catalog{Tables: map[string]*moneyclip.Table{}}, creates: map[string]create{}}
 	slices.SortStableFunc(s.objects, func(x, y *object) int {
@@ -39,14 +39,14 @@ func Schema(texts ...string) (*moneyclip.Catalog, error) {
 	return b.catalog, err
 }
 
-// A script is a database in the making: what its own table of the schema would hold.
-type script struct {
+// A draft is a database in the making: what its own table of the schema would hold.
+type draft struct {
 	objects []*object
 	opaque  map[string]string // :: table → the statement about it that was not understood
 }
 
 // find is the object of some kinds and a name, or nil.
-func (s *script) find(name string, kinds ...string) *object {
+func (s *draft) find(name string, kinds ...string) *object {
 	for _, o := range s.objects {
 		if o.name == name && slices.Contains(kinds, o.kind) {
 			return o
@@ -55,10 +55,10 @@ func (s *script) find(name string, kinds ...string) *object {
 	return nil
 }
 
-func (s *script) drop(drops func(*object) bool) { s.objects = slices.DeleteFunc(s.objects, drops) }
+func (s *draft) drop(drops func(*object) bool) { s.objects = slices.DeleteFunc(s.objects, drops) }
 
 // doubt makes a table opaque.
-func (s *script) doubt(table, why string) {
+func (s *draft) doubt(table, why string) {
 	if s.opaque == nil {
 		s.opaque = map[string]string{}
 	}
@@ -66,7 +66,7 @@ func (s *script) doubt(table, why string) {
 }
 
 // apply takes one statement into account.
-func (s *script) apply(text string) error {
+func (s *draft) apply(text string) error {
 	stmt := protect(object{sql: text}.parse)
 	if stmt == nil {
 		subject := ddl.Subject(text)
@@ -109,7 +109,7 @@ func (s *script) apply(text string) error {
 }
 
 // create adds an object. A table that is temporary is none of the schema.
-func (s *script) create(temporary, ifNotExists bool, kind string, name *ast.QualifiedName, table string, stmt ast.Stmt) error {
+func (s *draft) create(temporary, ifNotExists bool, kind string, name *ast.QualifiedName, table string, stmt ast.Stmt) error {
 	if schema := schemaOf(name); temporary || schema == "temp" {
 		return nil
 	} else if schema != "" && schema != "main" {
@@ -141,7 +141,7 @@ func schemaOf(name *ast.QualifiedName) string {
 }
 
 // remove drops an object, and what is part of it.
-func (s *script) remove(name *ast.QualifiedName, kind string, ifExists bool) error {
+func (s *draft) remove(name *ast.QualifiedName, kind string, ifExists bool) error {
 	folded := fold(name.Name.Name)
 	if s.find(folded, kind) == nil && s.opaque[folded] == "" {
 		if ifExists || schemaOf(name) == "temp" {
@@ -157,7 +157,7 @@ func (s *script) remove(name *ast.QualifiedName, kind string, ifExists bool) err
 }
 
 // alter changes a table, and all that speaks of it, as SQLite does.
-func (s *script) alter(n *ast.AlterTableStmt) error {
+func (s *draft) alter(n *ast.AlterTableStmt) error {
 	table := fold(n.Table.Name.Name)
 	o := s.find(table, "table", "view")
 	if o == nil {
@@ -204,7 +204,7 @@ func (s *script) alter(n *ast.AlterTableStmt) error {
 }
 
 // renameTable gives a table another name, also where other objects speak of it.
-func (s *script) renameTable(table *object, name string) {
+func (s *draft) renameTable(table *object, name string) {
 	old := table.name
 	table.name = name
 	if why := s.opaque[old]; why != "" {
@@ -244,7 +244,7 @@ func (s *script) renameTable(table *object, name string) {
 }
 
 // unclear gives an object a definition that is not understood.
-func (s *script) unclear(o *object) { o.stmt, o.sql = nil, "?" }
+func (s *draft) unclear(o *object) { o.stmt, o.sql = nil, "?" }
 
 func nameOf(stmt ast.Stmt) *ast.QualifiedName {
 	switch n := stmt.(type) {
@@ -266,7 +266,7 @@ func replace(id *ast.Ident, old, name string) bool {
 
 // renameColumn gives a column another name, also where other objects speak of it. One of which it is not sure that it means
 // this column is not understood any more.
-func (s *script) renameColumn(table, old string, to *ast.Ident) {
+func (s *draft) renameColumn(table, old string, to *ast.Ident) {
 	for _, o := range s.objects {
 		r := &renaming{table: table, old: old, to: to.Name, skip: map[ast.Node]bool{}, called: map[string]string{}}
 		switch n := o.stmt.(type) {
@@ -303,7 +303,7 @@ type renaming struct {
 }
 
 // look notes which tables some statements name.
-func (s *script) look(r *renaming, stmts []ast.Stmt) {
+func (s *draft) look(r *renaming, stmts []ast.Stmt) {
 	for _, stmt := range stmts {
 		ast.Walk(stmt, func(n ast.Node) bool {
 			switch n := n.(type) {
@@ -325,7 +325,7 @@ func (s *script) look(r *renaming, stmts []ast.Stmt) {
 }
 
 // has reports whether a table or a view may have a column of that name.
-func (s *script) has(table, column string) bool {
+func (s *draft) has(table, column string) bool {
 	o := s.find(table, "table", "view")
 	if o == nil {
 		return false

@@ -12,6 +12,7 @@ import (
 
 	"github.com/moneyclip/moneyclip"
 	"github.com/moneyclip/moneyclip/dialecttest"
+	"github.com/moneyclip/moneyclip/mysql"
 )
 
 var options = cmp.Options{
@@ -68,9 +69,24 @@ func plain(catalog *moneyclip.Catalog, dialect moneyclip.Dialect) {
 			return slices.Compare(append([]string{a.Child}, a.Columns...), append([]string{b.Child}, b.Columns...))
 		})
 		for _, col := range t.Columns {
-			if d, ok := dialect.Canonical(col, col.Default.Const); ok {
+			if dialect.Keyable(col) != "" {
+				col.Default.Const = nil // it is compared with nothing
+			} else if d, ok := dialect.Canonical(col, col.Default.Const); ok {
 				col.Default.Const = d
 			}
 		}
 	}
+}
+
+// MariaDB is [mysql.Schema] for a database of MariaDB, which differs in a few things that are the same to the cache.
+func MariaDB(texts ...string) (*moneyclip.Catalog, error) {
+	catalog, err := mysql.Schema(append([]string{"ALTER DATABASE COLLATE utf8mb4_general_ci"}, texts...)...)
+	for _, t := range catalog.Tables {
+		for _, c := range t.Columns {
+			if c.Type == "json" {
+				c.Type, c.Collation, c.Class = "longtext", "utf8mb4_bin", "longtext utf8mb4_bin"
+			}
+		}
+	}
+	return catalog, err
 }

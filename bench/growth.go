@@ -34,10 +34,16 @@ func (w *world) growths() []*Growth {
 				rules = append(rules, moneyclip.Rule{Key: fmt.Sprintf("other-%d-%%d", i), Name: fmt.Sprint("other", i),
 					Query: fmt.Sprintf("SELECT name FROM other WHERE id = ? AND owner <> %d", i)})
 			}
-			return w.hits(1, 1, rules...)
+			return w.hits(1, 1, one, rules...)
 		}),
-		w.growth("keys", keys, func(n int) *Measure { return w.hits(n, 1, itemRule) }),
-		w.growth("goroutines", []int{1, 8, 64, 512}, func(n int) *Measure { return w.hits(1, n, itemRule) }),
+		w.growth("keys, by a skew", keys, func(n int) *Measure {
+			ids := skewed(n)
+			return w.hits(n, 1, func(i int) int64 { return ids[i%len(ids)] }, itemRule)
+		}),
+		w.growth("keys, all alike", keys, func(n int) *Measure {
+			return w.hits(n, 1, func(i int) int64 { return int64(uint64(i) * 0x9e3779b97f4a7c15 % uint64(n)) }, itemRule)
+		}),
+		w.growth("goroutines", []int{1, 8, 64, 512}, func(n int) *Measure { return w.hits(1, n, one, itemRule) }),
 		w.growth("statement texts", []int{1, 100, 10_000, 100_000}, func(n int) *Measure {
 			if w.effort == smoke {
 				n = 1
@@ -50,7 +56,7 @@ func (w *world) growths() []*Growth {
 					}
 				}
 				return nil
-			}, 1, 1, itemRule)
+			}, 1, 1, one, itemRule)
 		}),
 	}
 }
@@ -66,12 +72,16 @@ func (w *world) growth(of string, counts []int, measure func(n int) *Measure) *G
 	return g
 }
 
+func one(int) int64 { return 0 }
+
 // hits measures hits on so many keys against the floor.
-func (w *world) hits(keys, goroutines int, rules ...moneyclip.Rule) *Measure {
-	return w.hitsAfter(func(func(string) error) error { return nil }, keys, goroutines, rules...)
+func (w *world) hits(keys, goroutines int, key func(i int) int64, rules ...moneyclip.Rule) *Measure {
+	return w.hitsAfter(func(func(string) error) error { return nil }, keys, goroutines, key, rules...)
 }
 
-func (w *world) hitsAfter(before func(read func(text string) error) error, keys, goroutines int, rules ...moneyclip.Rule) *Measure {
+func (w *world) hitsAfter(
+	before func(read func(text string) error) error, keys, goroutines int, key func(i int) int64, rules ...moneyclip.Rule,
+) *Measure {
 	ctx := context.Background()
 	cache := w.floor.cache(w.t, nil, rules...)
 	defer cache.Close()
@@ -85,7 +95,6 @@ func (w *world) hitsAfter(before func(read func(text string) error) error, keys,
 	if err := before(func(text string) error { return new(item).scan(ours.QueryRow(text, int64(1))) }); err != nil {
 		w.t.Fatal(err)
 	}
-	key := func(i int) int64 { return int64(uint64(i) * 0x9e3779b97f4a7c15 % uint64(keys)) }
 	hit := read("hit", ours, ctx, selectFloor, key)
 	for id := range keys {
 		if err := new(item).scan(ours.QueryRow(selectFloor, int64(id))); err != nil {

@@ -77,6 +77,12 @@ local function nonces(hash1, generation1, hash2, generation2)
   return value1 and #value1 == 16 and value1, value2 and #value2 == 16 and value2
 end
 
+-- epochOf is what this server's mastership is known by: 40 digits. To find them by a pattern takes half as long as to ask.
+local function epochOf(info)
+  local at = info:find('master_replid:', 1, true)
+  return at and info:sub(at + 14, at + 53)
+end
+
 -- What is stored begins with the mastership and the generations under which it was leased; nil if one of them is not
 -- there, or in quarantine. The epoch is this very server's, whichever connection the script came by.
 local function head(epoch, nonce1, nonce2)

@@ -13,7 +13,7 @@ local function refuse()
 end
 
 -- N12: the epoch and the generations are those of the lease, and must still be those of now.
-local epoch = redis.call('INFO', 'replication'):match('master_replid:(%w+)')
+local epoch = epochOf(redis.call('INFO', 'replication'))
 local leased_head = lease:sub(43)
 if not leased(lease, head(epoch, nonces(KEYS[2], ARGV[2], KEYS[3], ARGV[3]))) then return refuse() end
 

@@ -8,7 +8,7 @@ local till, renew, grace, most = now + ARGV[5], ARGV[6] == '1', tonumber(ARGV[7]
 local bypass, wait, lease, value = { 0 }, { 1 }, { 2 }, 3
 
 local info = redis.call('INFO', 'replication')
-local epoch = info:match('master_replid:(%w+)')
+local epoch = epochOf(info)
 if not epoch or #epoch ~= epochLen or not info:find('role:master', 1, true) then
   return redis.error_reply('READONLY not a master')
 end

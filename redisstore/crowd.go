@@ -95,7 +95,8 @@ func (c *crowd) take(piece []*lookup) []*lookup {
 	return piece
 }
 
-// sendPiece sends a piece. It has the deadline of who has waited longest, so nobody needs a timer of his own.
+// sendPiece sends a piece. It has the deadline of who has waited longest, so nobody needs a timer of his own; but half of the
+// time-out at least, since that others came before is no sign that the node hangs.
 func (c *crowd) sendPiece(piece []*lookup) {
 	commands := make([]command, 0, 2*len(piece))
 	deadline := piece[0].deadline
@@ -105,7 +106,7 @@ func (c *crowd) sendPiece(piece []*lookup) {
 			deadline = l.deadline
 		}
 	}
-	ctx, cancel := patience(context.Background(), time.Until(deadline))
+	ctx, cancel := patience(context.Background(), max(time.Until(deadline), c.lane.timeout/2))
 	defer cancel()
 	err := c.lane.send(ctx, commands...)
 	bytes := 0

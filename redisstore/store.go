@@ -17,8 +17,8 @@ import (
 // A Store is a [moneyclip.Store] in Redis. Its fields are set before it is first used. It is safe for concurrent use,
 // and has nothing to close: the client is the caller's.
 type Store struct {
-	// ReadTimeout bounds a step of a read: a look-up, a lease, a fill. A read that fails asks the database. Default:
-	// 50 ms.
+	// ReadTimeout bounds a step of a read: a look-up, a lease, a fill. A look-up that has waited for others may take half
+	// as long again. A read that fails asks the database. Default: 50 ms.
 	ReadTimeout time.Duration
 
 	// WriteTimeout bounds a step of a write, which waits for it: a quarantine, a release. Default: 2 s.

@@ -57,9 +57,9 @@ func (c *conn) perform(ctx context.Context, p *plan, args []driver.NamedValue, r
 	if err != nil {
 		return err
 	}
-	return w.end(ctx, w.work.guard(func() error {
+	return w.told(w.end(ctx, w.work.guard(func() error {
 		return w.attempt(ctx, func(ctx context.Context) error { return run(ctx, w) })
-	}))
+	})))
 }
 
 // passed notes a write that has gone straight to the base because no rule knew of it. By now one may.
@@ -104,7 +104,7 @@ func (c *conn) returning(ctx context.Context, p *plan, args []driver.NamedValue,
 		})
 	})
 	if err != nil {
-		return nil, w.end(ctx, err)
+		return nil, w.told(w.end(ctx, err))
 	}
 	if ends(p.statement) {
 		// All but the last of its statements are over, also one that has ended a transaction or begun one.
@@ -150,7 +150,8 @@ type writing struct {
 
 	affected int64 // rows, by the statement's result; -1: not known
 
-	guessed bool // what a text of several statements does to the connection was noted
+	first   error // of what came before the statement; nil: none that it was tried in spite of
+	guessed bool  // what a text of several statements does to the connection was noted
 }
 
 // start does what comes before a statement.

@@ -138,13 +138,13 @@ func (w *writing) readFirst(ctx context.Context) error {
 	switch {
 	case w.in == nil:
 		if err := c.base.runAll(ctx, c.cache.dialect.Begin()); err != nil {
-			return lost(ctx, err)
+			return w.lost(ctx, err)
 		}
 		w.own = true
 	default:
 		if c.cache.dialect.Aborts() {
 			if err := c.base.run(ctx, "SAVEPOINT "+savepoint); err != nil {
-				return lost(ctx, err)
+				return w.lost(ctx, err)
 			}
 			w.saved = true
 		}
@@ -161,18 +161,29 @@ func (w *writing) readFirst(ctx context.Context) error {
 		if w.own || w.saved || c.cache.dialect.Waited(err) {
 			return err // it could not be undone; or the statement would have waited for the same
 		}
-		return lost(ctx, err)
+		return w.lost(ctx, err)
 	}
 	w.read = read
 	return nil
 }
 
-// lost is the error, if it says that the statement need not be tried: its context is over, or its connection.
-func lost(ctx context.Context, err error) error {
+// lost is the error, if it says that the statement need not be tried: its context is over, or its connection. Otherwise it is kept
+// for a statement that can not be sent any more.
+func (w *writing) lost(ctx context.Context, err error) error {
+	w.first = err
 	if ctx.Err() != nil || errors.Is(err, driver.ErrBadConn) {
 		return err
 	}
 	return nil
+}
+
+// told is the error for the caller. Where a connection was lost with what we sent before the statement, it is what the statement
+// would have met with.
+func (w *writing) told(err error) error {
+	if w.first != nil && errors.Is(err, driver.ErrBadConn) {
+		return w.first
+	}
+	return err
 }
 
 // lock takes the lock of a writer before the first read of the caller's transaction: reading first and writing then can

@@ -685,6 +685,16 @@ var readingsThatFail = []readingTest{
 		sent: []string{immediate}, err: driver.ErrBadConn,
 	},
 	{
+		name: "BEGIN, and with it the connection", reading: before,
+		replies: map[string]reply{immediate: {err: errPlain}, changeUsers: {err: driver.ErrBadConn}},
+		sent:    []string{immediate, changeUsers + " 7"}, err: errPlain, touched: touchesAll,
+	},
+	{
+		name: "SAVEPOINT, and with it the connection", reading: before, inTx: true, dialect: aborting,
+		replies: map[string]reply{savepoint: {err: errPlain}, changeUsers: {err: driver.ErrBadConn}},
+		sent:    []string{savepoint, changeUsers + " 7"}, err: errPlain, touched: touchesAll,
+	},
+	{
 		name: "BEGIN, for its context", reading: before, replies: with(users12, immediate, reply{err: context.Canceled}), cancel: immediate,
 		sent: []string{immediate}, err: context.Canceled,
 	},

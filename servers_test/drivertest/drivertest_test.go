@@ -258,6 +258,7 @@ var families = []struct {
 }{
 	{"values", testValues},
 	{"arguments", testArguments},
+	{"behaviours", testBehaviours},
 }
 
 // Each driver shows the same, bare or wrapped.

@@ -190,6 +190,16 @@ func (c *Cache) Stats() Stats {
 	return s
 }
 
+// Rules returns the rules of the cache, with the defaults of what they leave out.
+func (c *Cache) Rules() []Rule {
+	list := make([]Rule, len(c.rules))
+	for i, r := range c.rules {
+		copied, _ := compile(r.Rule, r.place) // the caller may change its slices
+		list[i] = copied.Rule
+	}
+	return list
+}
+
 // Healthy returns nil if the cache can do its work now, or the reason why not: the store is out of reach, or has not been told
 // yet of every write that was made while it was. It does not say that there are hits: a store may be empty, and in a Redis
 // that was started or promoted nothing is stored for 30 seconds. Then, as with an error, reads are answered by the

@@ -367,3 +367,18 @@ func TestRuleOfAList(t *testing.T) {
 		t.Errorf("got %v, want that it can not be inferred", err)
 	}
 }
+
+// The caller gets the rules with their defaults, and may do with them what it likes.
+func TestRulesOfCache(t *testing.T) {
+	t.Parallel()
+	cache := newCache(t, moneyclip.Config{Rules: []moneyclip.Rule{
+		{Key: "n-%d", Query: "Q", On: []moneyclip.On{{Table: "t", Columns: []string{"a"}}}}, {Key: "u-%d", Table: "users", By: []string{"id"}},
+	}})
+	for range 2 {
+		got := cache.Rules()
+		if len(got) != 2 || got[0].Name != "Q" || got[0].TTL == 0 || got[0].On[0].Columns[0] != "a" || got[1].Name != "u-%d" || got[1].By[0] != "id" {
+			t.Fatalf("got %#v", got)
+		}
+		got[0].On[0].Columns[0], got[1].By[0], got[1].Name = "x", "x", "x"
+	}
+}

@@ -46,6 +46,7 @@ type touch struct {
 	rule      *bound
 	guarantee Guarantee
 	why       string
+	blind     bool // the write counts for every rule
 }
 
 // A recipe makes one key, from the statement's arguments or from a row that was read.
@@ -213,6 +214,7 @@ func (e *effects) part(s *Statement) {
 func (e *effects) anything(why string) {
 	for _, b := range e.rules {
 		e.touch(b, RuleWide, why)
+		e.found[b].blind = true
 	}
 }
 

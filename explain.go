@@ -43,6 +43,9 @@ type Effect struct {
 	Reads []string
 
 	Why string
+
+	// Blind says that the write counts for every rule, because it is not known what it writes.
+	Blind bool
 }
 
 // Explain says what the cache would do with a statement, without running it: for a SELECT which rule and key, and why
@@ -196,7 +199,7 @@ func explainWrite(x *Explanation, c *Cache, m *meaning, p *plan, args []driver.N
 		if t.rule.owner != c || t.rule.meaning != m {
 			continue
 		}
-		e := Effect{Rule: t.rule.Name, Guarantee: t.guarantee, Why: t.why}
+		e := Effect{Rule: t.rule.Name, Guarantee: t.guarantee, Why: t.why, Blind: t.blind && t.guarantee == RuleWide}
 		if d.wide[t.rule] {
 			e.Guarantee, e.Why = RuleWide, "an argument is NULL where the database fills in a value, or of a kind whose equality is not known"
 		}

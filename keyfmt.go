@@ -128,6 +128,23 @@ func firstRune(s string) string {
 	return ""
 }
 
+// Key is the key of a rule with this template for these values, one for each verb, as it stands in a store behind the
+// namespace and the scope. It panics if the template is none, or if the values do not fit it.
+func Key(template string, values ...Datum) string {
+	t, err := parseTemplate(template)
+	if err == nil && len(values) != len(t.verbs) {
+		err = fmt.Errorf("key %q has %s, and not %d", template, count(len(t.verbs), "verb"), len(values))
+	}
+	if err != nil {
+		panic("moneyclip: " + err.Error())
+	}
+	key, ok := t.fill(nil, values)
+	if !ok {
+		panic(fmt.Sprintf("moneyclip: key %q can not be filled with these values", template))
+	}
+	return string(key)
+}
+
 // fill appends the key for these values, one for each verb. It is injective: two different lists never give one key,
 // because no value ever contains the byte with which the literal after it begins. It reports false for a value that
 // has no place in the key: none at all, or one for %d that is not an integer.

@@ -76,3 +76,55 @@ func TestOfflineFaults(t *testing.T) {
 		t.Errorf("got\n%s\nwant SumOf exact", x)
 	}
 }
+
+// A write of which it is not known what it writes is told from one whose rows are not known.
+func TestBlindEffects(t *testing.T) {
+	t.Parallel()
+	o := offline(t, shop, userRule)
+	for query, blind := range map[string]bool{
+		"NONSENSE":            true,
+		"DROP TABLE users":    true,
+		"DELETE FROM nothing": true,
+		"UPDATE users SET name = 'x' WHERE id = random()":                                 false,
+		"UPDATE users SET name = 'x' WHERE id = 1":                                        false,
+		"DELETE FROM nowhere /* moneyclip: ignore there is no such table */ WHERE id = 1": false,
+	} {
+		x := o.Explain(query)
+		if len(x.Effects) == 0 || x.Effects[0].Blind != blind {
+			t.Errorf("%s: got %+v, want Blind %v", query, x.Effects, blind)
+		}
+	}
+}
+
+// The key of a rule is the one that the driver makes.
+func TestKey(t *testing.T) {
+	t.Parallel()
+	rules := []moneyclip.Rule{
+		{Key: "order::%d-of-%s", Query: "SELECT count(*) FROM orders WHERE user_id = ? AND total = ?"},
+		{Key: "mail-%s", Query: "SELECT id FROM users WHERE email = ?"},
+	}
+	o := offline(t, shop, rules...)
+	for _, tc := range []struct {
+		rule   moneyclip.Rule
+		args   []any
+		values []moneyclip.Datum
+	}{
+		{rules[0], []any{7, -1}, []moneyclip.Datum{moneyclip.Int(7), moneyclip.Int(-1)}},
+		{rules[1], []any{"a b%~ä"}, []moneyclip.Datum{moneyclip.Text("a b%~ä")}},
+		{rules[1], []any{"17"}, []moneyclip.Datum{moneyclip.Text("17")}},
+	} {
+		if got, want := moneyclip.Key(tc.rule.Key, tc.values...), o.Explain(tc.rule.Query, tc.args...).Key; got != want || got == "" {
+			t.Errorf("Key(%q, %v) = %q, want %q", tc.rule.Key, tc.values, got, want)
+		}
+	}
+	for _, template := range []string{"", "a-%d", "a-%x", "a-%d-%d"} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("Key(%q) did not panic", template)
+				}
+			}()
+			moneyclip.Key(template, moneyclip.Text("x"))
+		}()
+	}
+}

@@ -1,0 +1,199 @@
+package sqlcgen
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// What sqlc v1.31.1 has sent for the projects in testdata, without what the plugin does not read.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"postgres", "mysql", "sqlite"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			request, err := os.ReadFile(filepath.Join("testdata", name, "request.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var stdout, stderr bytes.Buffer
+			if code := Run([]string{"/plugin.CodegenService/Generate"}, bytes.NewReader(request), &stdout, &stderr); code != 0 {
+				t.Fatalf("exit code %d: %s", code, stderr.String())
+			}
+			var response Response
+			if err := json.Unmarshal(stdout.Bytes(), &response); err != nil {
+				t.Fatal(err)
+			}
+			if len(response.Files) != 1 || response.Files[0].Name != "moneyclip_rules.go" {
+				t.Fatalf("got %v, want one file", response.Files)
+			}
+			golden := filepath.Join("testdata", name, "moneyclip_rules.go.golden")
+			if *update {
+				if err := os.WriteFile(golden, response.Files[0].Contents, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(response.Files[0].Contents)); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+const shop = `CREATE TABLE followers (id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL, name TEXT);
+CREATE VIRTUAL TABLE search USING fts5 (text); CREATE TABLE odd (name TEXT COLLATE folded);`
+
+// request is what sqlc sends for queries, of which it knows no parameters.
+func request(t *testing.T, schema, queries, options string) *bytes.Buffer {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	var r Request
+	r.Settings.Engine = "sqlite"
+	r.Settings.Schema = []string{write("schema.sql", schema)}
+	r.Settings.Queries = []string{write("queries.sql", queries)}
+	r.Settings.Codegen.Out = "internal/db"
+	r.PluginOptions = []byte(options)
+	for _, part := range strings.Split("\n"+queries, "\n-- name: ")[1:] {
+		head, text, _ := strings.Cut(part, "\n")
+		name, cmd, _ := strings.Cut(head, " ")
+		q := &Query{Name: name, Cmd: cmd, Filename: "queries.sql"}
+		for line := range strings.Lines(text) {
+			if comment, ok := strings.CutPrefix(line, "--"); ok {
+				q.Comments = append(q.Comments, strings.TrimRight(comment, "\n"))
+			} else {
+				q.Text += line
+			}
+		}
+		r.Queries = append(r.Queries, q)
+	}
+	var b bytes.Buffer
+	if err := json.NewEncoder(&b).Encode(r); err != nil {
+		t.Fatal(err)
+	}
+	return &b
+}
+
+const cached = "-- name: Count :one\n-- moneyclip: cache key=count-{account_id}\nSELECT count(*) FROM followers WHERE account_id = ?;\n"
+
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, schema, queries, options, want string }{
+		{
+			"grammar", shop, "-- name: Other :exec\nSELECT 1;\n\n-- name: Count :one\n-- moneyclip: cache key=a life=5m\nSELECT count(*) FROM followers;", "",
+			"queries.sql: query Count: line 5, column 27: expected key=..., name=..., ttl=..., soft=..., notfound=... or refresh\n",
+		},
+		{
+			"two faults", shop, "-- name: A :one\n-- moneyclip: cash\nSELECT 1;\n-- name: B :one\nSELECT 1\n  -- moneyclip: ignore\n;", "",
+			"queries.sql: query A: line 2, column 15: expected \"cache\" or \"ignore\"\n" +
+				"queries.sql: query B: line 6, column 23: expected the reason why the write does not matter\n",
+		},
+		{
+			"no such parameter", shop, "-- name: Count :one\n-- moneyclip: cache key=count-{nobody}\nSELECT count(*) FROM followers WHERE account_id = ?;", "",
+			"queries.sql: query Count: line 2, column 32: expected the name of a parameter of the query\n",
+		},
+		{
+			"many", shop, "-- name: List :many\n-- moneyclip: cache key=list\nSELECT * FROM followers;", "",
+			"queries.sql: query List: it is :many, and only a single row is cached: :one\n",
+		},
+		{
+			"a write", shop, "-- name: Add :one\n-- moneyclip: cache key=list\nINSERT INTO followers (account_id) VALUES (1) RETURNING id;", "",
+			"queries.sql: query Add: only a SELECT can be cached\n",
+		},
+		{
+			"an ignored read", shop, "-- name: List :many\n  -- moneyclip: ignore it is dull\nSELECT * FROM followers;", "",
+			"queries.sql: query List: only a write can be ignored\n",
+		},
+		{
+			"ignore at the start of a line", shop, "-- name: Add :exec\n-- moneyclip: ignore it is dull\nDELETE FROM followers;", "",
+			"queries.sql: query Add: indent the line \"moneyclip: ignore\": sqlc strips what begins at the start of a line, and the driver heeds only what reaches it\n",
+		},
+		{
+			"refused", shop, "-- name: Named :one\n-- moneyclip: cache key=name-{name}\nSELECT count(*) FROM odd WHERE name = ?;", "",
+			"queries.sql: query Named: its annotation can not be heeded: reads odd, where column name has the collation FOLDED; " +
+				"a rule that needs more than an annotation can say is registered by the program\n",
+		},
+		{
+			"not a function of the rows", shop, "-- name: Count :one\n-- moneyclip: cache key=count\nSELECT count(*), random() FROM followers;", "",
+			"queries.sql: query Count: its annotation can not be heeded: ",
+		},
+		{
+			"blind", shop, cached + "-- name: Index :exec\nINSERT INTO search (text) VALUES (?);", "",
+			"queries.sql: query Index: it is not known what it writes (table \"search\": a virtual table), so that it drops all of what the rules cache, Count among it; " +
+				"if it does not matter to any rule, say so in the query, in a line that does not begin at its start:\n" +
+				"  -- moneyclip: ignore <reason>\nor take the annotation of Count (queries.sql) away\n",
+		},
+		{
+			"strict", shop, cached + "-- name: Clear :exec\nDELETE FROM followers WHERE name > ?;\n-- name: Wipe :exec\nUPDATE OR REPLACE followers SET id = id + 1;", `{"strict": true}`,
+			"queries.sql: query Wipe: it drops every key of Count (queries.sql: count-%v): ",
+		},
+		{
+			"strict about the schema", shop + "\nFROB;", cached, `{"strict": true}`,
+			"schema.sql:3: a statement that is not taken into account: it is not understood\n",
+		},
+		{"options", shop, cached, `{"stict": true}`, "the options in sqlc.yaml: json: unknown field \"stict\"\n"},
+		{
+			"the same key", shop, cached + "-- name: Again :one\n-- moneyclip: cache name=Count key=again\nSELECT count(*) FROM followers;", "",
+			"queries.sql: query Again: its annotation can not be heeded: the name \"Count\" is already in",
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			var stdout, stderr bytes.Buffer
+			code := Run(nil, request(t, tc.schema, tc.queries, tc.options), &stdout, &stderr)
+			if got := stderr.String(); code != 1 || stdout.Len() > 0 || !strings.HasPrefix(got, tc.want) {
+				t.Errorf("exit code %d\n got %s\nwant %s", code, got, tc.want)
+			}
+		})
+	}
+}
+
+// A write that is said not to matter is none of the rules' business.
+func TestIgnored(t *testing.T) {
+	t.Parallel()
+	var stdout, stderr bytes.Buffer
+	queries := cached + "-- name: Index :exec\nINSERT INTO search (text) VALUES (?)\n  -- moneyclip: ignore nobody caches a search\n;"
+	if code := Run(nil, request(t, shop, queries, `{"strict": true, "register": false}`), &stdout, &stderr); code != 0 {
+		t.Fatal(stderr.String())
+	}
+	var response Response
+	if err := json.Unmarshal(stdout.Bytes(), &response); err != nil {
+		t.Fatal(err)
+	}
+	got := string(response.Files[0].Contents)
+	if strings.Contains(got, "Index") || strings.Contains(got, "init()") || !strings.Contains(got, "package db\n") {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+func TestNotARequest(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"\x0a\x03": "what sqlc has sent is not understood: is the plugin's format json? ",
+		"{}":       "the engine \"\" is none that MoneyClip knows: postgresql, mysql and sqlite",
+		`{"settings": {"engine": "sqlite", "schema": ["nowhere.sql"]}}`: "the schema: open nowhere.sql: ",
+	} {
+		var stdout, stderr bytes.Buffer
+		if code := Run(nil, strings.NewReader(text), &stdout, &stderr); code != 1 || !strings.HasPrefix(stderr.String(), want) {
+			t.Errorf("%q: exit code %d, %q, want %q", text, code, stderr.String(), want)
+		}
+	}
+}

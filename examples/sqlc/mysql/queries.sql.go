@@ -36,6 +36,7 @@ type BookTotalsRow struct {
 	Longest   int64
 }
 
+// moneyclip: cache key=book::totals::book-id-{book_id} refresh
 func (q *Queries) BookTotals(ctx context.Context, bookID int64) (BookTotalsRow, error) {
 	row := q.db.QueryRowContext(ctx, bookTotals, bookID)
 	var i BookTotalsRow
@@ -83,6 +84,7 @@ const documentsOfUser = `-- name: DocumentsOfUser :one
 SELECT count(*) FROM documents WHERE created_by = ?
 `
 
+// moneyclip: cache key=user::documents::user-id-{created_by}
 func (q *Queries) DocumentsOfUser(ctx context.Context, createdBy int64) (int64, error) {
 	row := q.db.QueryRowContext(ctx, documentsOfUser, createdBy)
 	var count int64
@@ -118,6 +120,7 @@ const followersCount = `-- name: FollowersCount :one
 SELECT count(*) FROM followers WHERE account_id = ?
 `
 
+// moneyclip: cache key=account::followers::account-id-{account_id}
 func (q *Queries) FollowersCount(ctx context.Context, accountID int64) (int64, error) {
 	row := q.db.QueryRowContext(ctx, followersCount, accountID)
 	var count int64
@@ -129,6 +132,7 @@ const getAccountByHandle = `-- name: GetAccountByHandle :one
 SELECT id, handle, name FROM accounts WHERE handle = ?
 `
 
+// moneyclip: cache key=account::handle-{handle} notfound=1m
 func (q *Queries) GetAccountByHandle(ctx context.Context, handle string) (Account, error) {
 	row := q.db.QueryRowContext(ctx, getAccountByHandle, handle)
 	var i Account

@@ -1,4 +1,5 @@
 -- name: FollowersCount :one
+-- moneyclip: cache key=account::followers::account-id-{account_id}
 SELECT count(*) FROM followers WHERE account_id = $1;
 
 -- name: Follow :execrows
@@ -14,6 +15,7 @@ DELETE FROM followers WHERE account_id = $1;
 DELETE FROM followers WHERE id <= $1;
 
 -- name: GetAccountByHandle :one
+-- moneyclip: cache key=account::handle-{handle} notfound=1m
 SELECT * FROM accounts WHERE handle = $1;
 
 -- name: CreateAccount :one
@@ -45,6 +47,7 @@ DELETE FROM users WHERE id = $1;
 SELECT * FROM books WHERE id = $1;
 
 -- name: BookTotals :one
+-- moneyclip: cache key=book::totals::book-id-{book_id} refresh
 SELECT count(*)                                  AS documents,
        CAST(coalesce(sum(words), 0) AS BIGINT)  AS words,
        CAST(coalesce(max(words), 0) AS BIGINT)  AS longest
@@ -58,6 +61,7 @@ UPDATE documents SET archived_at = $1 WHERE book_id = $2;
 SELECT * FROM documents WHERE id = $1;
 
 -- name: DocumentsOfUser :one
+-- moneyclip: cache key=user::documents::user-id-{created_by}
 SELECT count(*) FROM documents WHERE created_by = $1;
 
 -- name: EditDocument :execrows

@@ -11,14 +11,18 @@ import (
 
 type Querier interface {
 	ArchiveBook(ctx context.Context, archivedAt sql.NullTime, bookID int64) (int64, error)
+	// moneyclip: cache key=book::totals::book-id-{book_id} refresh
 	BookTotals(ctx context.Context, bookID int64) (BookTotalsRow, error)
 	CreateAccount(ctx context.Context, handle string, name string) (int64, error)
 	CreateUser(ctx context.Context, name string, domain string) (int64, error)
 	DeleteUser(ctx context.Context, id int64) (int64, error)
+	// moneyclip: cache key=user::documents::user-id-{created_by}
 	DocumentsOfUser(ctx context.Context, createdBy int64) (int64, error)
 	EditDocument(ctx context.Context, title string, words int64, iD int64) (int64, error)
 	Follow(ctx context.Context, accountID int64, name string) (int64, error)
+	// moneyclip: cache key=account::followers::account-id-{account_id}
 	FollowersCount(ctx context.Context, accountID int64) (int64, error)
+	// moneyclip: cache key=account::handle-{handle} notfound=1m
 	GetAccountByHandle(ctx context.Context, handle string) (Account, error)
 	GetBook(ctx context.Context, id int64) (Book, error)
 	GetDocument(ctx context.Context, id int64) (Document, error)

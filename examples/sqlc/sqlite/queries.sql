@@ -1,4 +1,5 @@
 -- name: FollowersCount :one
+-- moneyclip: cache key=account::followers::account-id-{account_id}
 SELECT count(*) FROM followers WHERE account_id = ?;
 
 -- name: Follow :execrows
@@ -14,6 +15,7 @@ DELETE FROM followers WHERE account_id = ?;
 DELETE FROM followers WHERE id <= ?;
 
 -- name: GetAccountByHandle :one
+-- moneyclip: cache key=account::handle-{handle} notfound=1m
 SELECT * FROM accounts WHERE handle = ?;
 
 -- name: CreateAccount :one
@@ -45,6 +47,7 @@ DELETE FROM users WHERE id = ?;
 SELECT * FROM books WHERE id = ?;
 
 -- name: BookTotals :one
+-- moneyclip: cache key=book::totals::book-id-{book_id} refresh
 SELECT count(*)                                  AS documents,
        CAST(coalesce(sum(words), 0) AS INTEGER)  AS words,
        CAST(coalesce(max(words), 0) AS INTEGER)  AS longest
@@ -58,6 +61,7 @@ UPDATE documents SET archived_at = ? WHERE book_id = ?;
 SELECT * FROM documents WHERE id = ?;
 
 -- name: DocumentsOfUser :one
+-- moneyclip: cache key=user::documents::user-id-{created_by}
 SELECT count(*) FROM documents WHERE created_by = ?;
 
 -- name: EditDocument :execrows

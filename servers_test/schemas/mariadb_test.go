@@ -1,4 +1,4 @@
-package mysql_test
+package schemas_test
 
 import (
 	"database/sql"
@@ -13,7 +13,7 @@ import (
 	"github.com/moneyclip/moneyclip/servers_test/servers"
 )
 
-const base = `CREATE TABLE a (id BIGINT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(20) NOT NULL DEFAULT 'x', n INT DEFAULT -1, ok BOOL DEFAULT TRUE,
+const mariadbBase = `CREATE TABLE a (id BIGINT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(20) NOT NULL DEFAULT 'x', n INT DEFAULT -1, ok BOOL DEFAULT TRUE,
 		e ENUM('a','it''s') DEFAULT 'a', at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP, d DECIMAL(10,2) DEFAULT 1.5, UNIQUE KEY (name));
 	CREATE TABLE b (id INT UNSIGNED NOT NULL AUTO_INCREMENT, a BIGINT, c VARCHAR(10) COLLATE utf8mb4_bin DEFAULT NULL, d VARCHAR(10) AS (upper(c)) STORED, t TIME,
 		PRIMARY KEY (id), UNIQUE KEY (a, c), UNIQUE KEY part (c(3)), KEY (c), FOREIGN KEY (a) REFERENCES a (id) ON DELETE CASCADE);
@@ -24,7 +24,7 @@ const base = `CREATE TABLE a (id BIGINT PRIMARY KEY AUTO_INCREMENT, name VARCHAR
 	`
 
 // Without a server the same is said of a schema as with it.
-func TestSchema(t *testing.T) {
+func TestMariaDB(t *testing.T) {
 	t.Parallel()
 	example, err := os.ReadFile("../../examples/sqlc/mysql/schema.sql")
 	if err != nil {
@@ -32,29 +32,29 @@ func TestSchema(t *testing.T) {
 	}
 	for name, script := range map[string]string{
 		"example":       string(example),
-		"base":          base,
-		"if not exists": base + "CREATE TABLE IF NOT EXISTS a (x INT); DROP TABLE IF EXISTS nothing; CREATE OR REPLACE VIEW v AS SELECT id, n AS m FROM a",
-		"nothing":       base + "INSERT INTO a (name) VALUES ('y'); SET NAMES utf8mb4; LOCK TABLES a WRITE; UNLOCK TABLES; ANALYZE TABLE a",
+		"base":          mariadbBase,
+		"if not exists": mariadbBase + "CREATE TABLE IF NOT EXISTS a (x INT); DROP TABLE IF EXISTS nothing; CREATE OR REPLACE VIEW v AS SELECT id, n AS m FROM a",
+		"nothing":       mariadbBase + "INSERT INTO a (name) VALUES ('y'); SET NAMES utf8mb4; LOCK TABLES a WRITE; UNLOCK TABLES; ANALYZE TABLE a",
 		"types": `CREATE TABLE t (a TINYINT, b SMALLINT UNSIGNED, c MEDIUMINT, d INT(5) ZEROFILL, e DECIMAL(5), f DECIMAL, g FLOAT, h DOUBLE, i BIT, j CHAR,
 			k CHAR(5), l TEXT, m BLOB, n VARBINARY(3), o BINARY(4), p DATE, q DATETIME(3), r TIME, s YEAR, u SET('a','b'), v JSON, w LONGTEXT, x TINYBLOB,
 			z VARCHAR(5) CHARACTER SET latin1, aa VARCHAR(5) BINARY, ab VARCHAR(5) CHARACTER SET ascii COLLATE ascii_bin, ac DOUBLE(5,2), ad BOOLEAN, ae REAL, af INTEGER, ag NUMERIC(3,1))`,
 		"charset":       "CREATE TABLE t (a VARCHAR(5), b TEXT CHARACTER SET utf8mb4) DEFAULT CHARSET=latin1; CREATE TABLE u (a CHAR(1)) COLLATE=utf8mb4_bin; ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
 		"engine":        "CREATE TABLE t (a INT) ENGINE=MyISAM; CREATE TABLE u (a INT) ENGINE=InnoDB; ALTER TABLE u ENGINE=MyISAM",
-		"add column":    base + "ALTER TABLE a ADD COLUMN x INT NOT NULL DEFAULT 7 FIRST, ADD y INT UNIQUE AFTER name, ADD (z INT, zz INT)",
-		"drop column":   base + "ALTER TABLE a DROP COLUMN n, DROP d; ALTER TABLE b DROP COLUMN t",
-		"modify":        base + "ALTER TABLE a MODIFY name VARCHAR(30), CHANGE n number BIGINT NOT NULL FIRST, ALTER ok DROP DEFAULT, ALTER e SET DEFAULT 'it''s'; ALTER TABLE a MODIFY id BIGINT",
-		"rename column": base + "ALTER TABLE b RENAME COLUMN t TO tt; CREATE TABLE p (id INT PRIMARY KEY); CREATE TABLE c (p INT, FOREIGN KEY (p) REFERENCES p (id)); ALTER TABLE p RENAME COLUMN id TO key1; ALTER TABLE c CHANGE p q INT",
+		"add column":    mariadbBase + "ALTER TABLE a ADD COLUMN x INT NOT NULL DEFAULT 7 FIRST, ADD y INT UNIQUE AFTER name, ADD (z INT, zz INT)",
+		"drop column":   mariadbBase + "ALTER TABLE a DROP COLUMN n, DROP d; ALTER TABLE b DROP COLUMN t",
+		"modify":        mariadbBase + "ALTER TABLE a MODIFY name VARCHAR(30), CHANGE n number BIGINT NOT NULL FIRST, ALTER ok DROP DEFAULT, ALTER e SET DEFAULT 'it''s'; ALTER TABLE a MODIFY id BIGINT",
+		"rename column": mariadbBase + "ALTER TABLE b RENAME COLUMN t TO tt; CREATE TABLE p (id INT PRIMARY KEY); CREATE TABLE c (p INT, FOREIGN KEY (p) REFERENCES p (id)); ALTER TABLE p RENAME COLUMN id TO key1; ALTER TABLE c CHANGE p q INT",
 		"rename table":  "CREATE TABLE p (id INT PRIMARY KEY); CREATE TABLE c (p INT, FOREIGN KEY (p) REFERENCES p (id)); CREATE TRIGGER r AFTER DELETE ON p FOR EACH ROW DELETE FROM c; RENAME TABLE p TO pp; ALTER TABLE c RENAME TO cc",
-		"keys":          base + "ALTER TABLE b DROP FOREIGN KEY b_ibfk_1, DROP INDEX part; ALTER TABLE b ADD CONSTRAINT mine FOREIGN KEY (a) REFERENCES a (id) ON UPDATE CASCADE ON DELETE SET NULL, ADD UNIQUE INDEX uu (t); CREATE UNIQUE INDEX vv ON b (t, c); DROP INDEX uu ON b; ALTER TABLE b RENAME INDEX vv TO ww",
+		"keys":          mariadbBase + "ALTER TABLE b DROP FOREIGN KEY b_ibfk_1, DROP INDEX part; ALTER TABLE b ADD CONSTRAINT mine FOREIGN KEY (a) REFERENCES a (id) ON UPDATE CASCADE ON DELETE SET NULL, ADD UNIQUE INDEX uu (t); CREATE UNIQUE INDEX vv ON b (t, c); DROP INDEX uu ON b; ALTER TABLE b RENAME INDEX vv TO ww",
 		"primary":       "CREATE TABLE t (a INT, b INT); ALTER TABLE t ADD PRIMARY KEY (b, a); ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (a)",
-		"like":          base + "CREATE TABLE l LIKE b",
+		"like":          mariadbBase + "CREATE TABLE l LIKE b",
 		"inline":        "CREATE TABLE p (id INT PRIMARY KEY); CREATE TABLE c (p INT REFERENCES p (id) ON DELETE CASCADE)",
-		"drop":          base + "DROP TRIGGER r; DROP FUNCTION f; DROP VIEW v, w; DROP TABLE b; DROP TABLE a",
-		"temporary":     base + "CREATE TEMPORARY TABLE t (id INT); DROP TEMPORARY TABLE t",
+		"drop":          mariadbBase + "DROP TRIGGER r; DROP FUNCTION f; DROP VIEW v, w; DROP TABLE b; DROP TABLE a",
+		"temporary":     mariadbBase + "CREATE TEMPORARY TABLE t (id INT); DROP TEMPORARY TABLE t",
 		"partitions":    "CREATE TABLE t (id INT PRIMARY KEY, x INT) PARTITION BY HASH (id) PARTITIONS 2",
 		"dump":          "/*!40101 SET @saved = @@character_set_client */; /*!50503 SET character_set_client = utf8mb4 */; CREATE TABLE `t` (`id` int NOT NULL AUTO_INCREMENT, PRIMARY KEY (`id`)) ENGINE=InnoDB AUTO_INCREMENT=5 DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci; /*!40000 ALTER TABLE `t` DISABLE KEYS */",
-		"views":         base + "CREATE VIEW x (p, q) AS SELECT id, upper(name) FROM v; CREATE VIEW y AS SELECT c FROM b UNION SELECT name FROM a; CREATE VIEW z AS SELECT f(id) AS g FROM a; CREATE VIEW k AS SELECT rand() AS at, name FROM a",
-		"goose":         "-- +goose Up\n-- +goose StatementBegin\n" + base + "\n-- +goose StatementEnd\n",
+		"views":         mariadbBase + "CREATE VIEW x (p, q) AS SELECT id, upper(name) FROM v; CREATE VIEW y AS SELECT c FROM b UNION SELECT name FROM a; CREATE VIEW z AS SELECT f(id) AS g FROM a; CREATE VIEW k AS SELECT rand() AS at, name FROM a",
+		"goose":         "-- +goose Up\n-- +goose StatementBegin\n" + mariadbBase + "\n-- +goose StatementEnd\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -69,7 +69,9 @@ func TestSchema(t *testing.T) {
 			}
 			db := sql.OpenDB(connector)
 			defer db.Close()
-			run(t, db, "ALTER DATABASE COLLATE utf8mb4_general_ci")
+			if _, err := db.Exec("ALTER DATABASE COLLATE utf8mb4_general_ci"); err != nil {
+				t.Fatal(err)
+			}
 			schemas.Same(t, db, mysql.Dialect, schemas.MariaDB, strings.TrimSuffix(strings.TrimSpace(script), ";"))
 		})
 	}

@@ -71,4 +71,5 @@ docs: tools servers ## write docs/writes.md anew
 	go -C servers_test test -run TestDoc -count 1 ./writes -update
 
 generate: tools ## make the example's code again with sqlc
-	go generate ./examples/...
+	go install ./cmd/sqlc-gen-moneyclip
+	PATH="$$PATH:$$(go env GOPATH)/bin" go generate ./examples/...

@@ -10,8 +10,8 @@
 // With a Redis a second copy of the program runs beside the first for the last chapter.
 //
 // The reading order: sqlite/schema.sql and sqlite/queries.sql, which sqlc turns into package sqlite, as it does with
-// those in postgres and mysql; rules.go, which says what is cached, whatever the engine; engine.go, which opens the
-// database; story.go; then witness.go, which runs the story's statements and sees who answers.
+// those in postgres and mysql, with the rules of sqlite/moneyclip_rules.go; rules.go, which says what else is cached,
+// whatever the engine; engine.go, which opens the database; story.go; then witness.go, which runs the story's statements and sees who answers.
 package main
 
 import (
@@ -25,6 +25,8 @@ import (
 	"syscall"
 )
 
+// sqlc runs the command sqlc-gen-moneyclip, which make generate installs.
+//
 //go:generate go run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1 generate
 
 func main() {

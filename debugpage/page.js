@@ -52,12 +52,18 @@ function series(pick, value) {
   });
 }
 
+// round is the next round number.
+function round(x) {
+  const unit = 10 ** Math.floor(Math.log10(x || 1));
+  return unit * [1, 1.5, 2, 3, 4, 5, 6, 8, 10].find((n) => n * unit >= x);
+}
+
 // plot draws a series into an svg, from zero to top or to the largest value.
 function plot(svg, points, format, top) {
   const width = svg.clientWidth || 96, height = svg.clientHeight || 22, large = height > 40;
   const right = large ? 46 : 0, bottom = large ? 16 : 1, inner = width - right, base = height - bottom;
   const end = samples.at(-1)?.At ?? now.At, begin = Math.min(samples[0]?.At ?? end, end - 60000);
-  const largest = Math.max(...points.map((p) => p[2] ?? 0)), scale = top || largest * 1.1 || 1;
+  const largest = Math.max(0, ...points.map((p) => p[2] ?? 0)), scale = top || round(largest);
   const x = (at) => (inner * (at - begin) / (end - begin)).toFixed(1), y = (v) => (base - (base - 2) * v / scale).toFixed(1);
   let line = "", area = "", open = false;
   for (const [from, to, value] of points) {
@@ -68,7 +74,7 @@ function plot(svg, points, format, top) {
   }
   const parts = [make("path", { class: "area", d: area }), make("path", { class: "line", d: line })];
   if (large) {
-    for (const [v, name] of [[scale, format(top || scale)], [0, "0"]]) {
+    for (const [v, name] of [[scale, format(scale)], [0, "0"]]) {
       parts.unshift(make("line", { class: "grid", x1: 0, x2: inner, y1: y(v), y2: y(v) }));
       parts.push(make("text", { x: width, y: +y(v) + (v ? 8 : 0), "text-anchor": "end" }, name));
     }
@@ -101,7 +107,7 @@ const overall = [
   ["Hits", (all) => count(all[0])],
   ["Misses", (all) => count(all[1])],
   ["Bypasses", (all) => count(all[2])],
-  ["Database, each miss", (all) => duration(missTime(all))],
+  ["Miss time", (all) => duration(missTime(all))],
   ["Keys dropped", () => count(sum("Invalidations"))],
   ["Whole rules dropped", () => count(sum("RuleWide"))],
 ];
@@ -110,7 +116,7 @@ const sum = (field) => now.Rules.reduce((n, r) => n + r[field], 0);
 const plots = [
   ["Hit rate", "hit", hitRate, percent, 1],
   ["Reads", "hit", (c, seconds) => reads(c) / seconds, perSecond],
-  ["Database, each miss", "cost", missTime, duration],
+  ["Miss time", "cost", missTime, duration],
 ].map(([name, style, value, format, top]) => {
   const svg = make("svg", { class: style, role: "img" }), output = make("output");
   $("plots").append(make("figure", {}, make("figcaption", {}, name, output), svg));
@@ -135,7 +141,7 @@ const plots = [
   return p;
 });
 
-// The columns of the table: title, what it is sorted by, how it is shown; without the last it is a plot.
+// The columns of the table: title, what it is sorted by, how it is shown, a shorter title. One without a title is a plot.
 const columns = [
   ["Rule", (r) => r.Name],
   ["Hit rate", (r) => hitRate(counts(r)), percent],
@@ -143,10 +149,10 @@ const columns = [
   ["Hits", (r) => r.Hits, count],
   ["Misses", (r) => r.Misses, count],
   ["Bypasses", (r) => r.Bypasses, count],
-  ["Database, each miss", (r) => missTime(counts(r)), duration],
-  ["", missTime, null, "Database time over time", "cost"],
-  ["Keys dropped", (r) => r.Invalidations, count],
-  ["Whole rule", (r) => r.RuleWide, count],
+  ["Miss time", (r) => missTime(counts(r)), duration],
+  ["", missTime, null, "Miss time over time", "cost"],
+  ["Keys dropped", (r) => r.Invalidations, count, "Keys"],
+  ["Whole rule", (r) => r.RuleWide, count, "Wide"],
 ];
 let sorted = columns[3], down = true;
 for (const column of columns) {
@@ -172,7 +178,7 @@ function drawRules() {
   list(document.querySelector("#rules tbody"), order, ({ rule }) => rule.Name, ({ rule }) => {
     const row = make("tr", { role: "row" });
     for (const [title, , format, label, style] of columns) {
-      const cell = make("td", { role: "cell", "data-label": title || label });
+      const cell = make("td", { role: "cell", "data-label": title ? label || title : "", class: title ? "" : "plot" });
       if (title === "Rule") {
         cell.append(rule.Name === rule.Key ? "" : rule.Name, make("code", {}, rule.Key));
         if (rule.Name === rule.Key) cell.classList.add("bare");
@@ -195,8 +201,7 @@ function drawRules() {
 }
 
 function statement(text) {
-  if (!text) return make("span");
-  return make("div", {}, make("pre", { tabindex: 0 }, text));
+  return make("pre", {}, text.trim() || "No statement of its own");
 }
 function ask(text) {
   return make("button", { type: "button", class: "ask", onclick: () => {
@@ -231,17 +236,20 @@ function drawUnmatched() {
 }
 
 function drawWide() {
-  const groups = new Map(); // the same again is one entry
+  const groups = new Map(); // of each statement and reason: which rules, and how often
   for (const w of now.Wide) {
-    const key = JSON.stringify([w.Rule, w.Statement, w.Why]);
-    groups.set(key, { key, w: groups.get(key)?.w || w, times: (groups.get(key)?.times || 0) + 1 });
+    const key = JSON.stringify([w.Statement, w.Why]), g = groups.get(key) || { key, ...w, rules: new Map() };
+    g.rules.set(w.Rule, (g.rules.get(w.Rule) || 0) + 1);
+    groups.set(key, g);
   }
-  list($("wide"), [...groups.values()], (g) => g.key, ({ w }) => make("li", {},
-    make("div", {}, make("span", { class: "number" }), make("small", {})), statement(w.Statement),
-    make("p", { class: "why" }, make("code", {}, w.Rule), " · " + w.Why, ...(w.Statement ? [" · ", ask(w.Statement)] : []))),
-  (li, { w, times }) => {
-    put(li.querySelector(".number"), ago(Date.parse(w.At)));
+  list($("wide"), [...groups.values()], (g) => g.key, (g) => make("li", {},
+    make("div", {}, make("span", { class: "number" }), make("small")), statement(g.Statement),
+    make("p", { class: "why" }, make("code"), " · " + g.Why, ...(g.Statement ? [" · ", ask(g.Statement)] : []))),
+  (li, g) => {
+    const times = Math.max(...g.rules.values());
+    put(li.querySelector(".number"), ago(Date.parse(g.At)));
     put(li.querySelector("small"), times > 1 ? times + " times" : "");
+    put(li.querySelector("code"), [...g.rules.keys()].sort().join(", "));
   });
   none($("wide"), "No write has done that.");
 }
@@ -260,7 +268,7 @@ function draw() {
     (div, [, show]) => put(div.lastChild, show(all)));
   for (const p of plots) p.draw();
   drawRules();
-  none($("rules"), "The cache has no rules.");
+  none($("rules"), now.Missing || "The cache has no rules.");
   drawUnmatched();
   drawWide();
 }

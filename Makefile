@@ -12,9 +12,9 @@ LOAD ?= 30s
 RESULTS ?= consistency-results
 SEED ?= $(shell date +%s)
 
-# The tests on servers, what speaks to Prometheus and OpenTelemetry, and the benchmarks with the peers, are modules of their
-# own: what they need is nobody else's dependency.
-MODULES = . promstats otelstats servers_test bench
+# The tests on servers, what speaks to Prometheus and OpenTelemetry, the benchmarks with the peers, and the command are modules
+# of their own: what they need is nobody else's dependency.
+MODULES = . promstats otelstats servers_test bench cmd/moneyclip
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

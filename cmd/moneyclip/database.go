@@ -1,11 +1,19 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
+	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	_ "github.com/go-sql-driver/mysql" // the drivers that the command opens databases with
 	_ "github.com/jackc/pgx/v5/stdlib"
@@ -14,6 +22,7 @@ import (
 	"github.com/moneyclip/moneyclip/mysql"
 	"github.com/moneyclip/moneyclip/postgres"
 	"github.com/moneyclip/moneyclip/sqlite"
+	"github.com/spf13/cobra"
 	_ "modernc.org/sqlite"
 )
 
@@ -67,4 +76,104 @@ func engineNamed(name string) (string, error) {
 		return "sqlite", nil
 	}
 	return "", fmt.Errorf("there is no dialect %q: it is postgres, mysql or sqlite", name)
+}
+
+// A target is what most commands are told: a database, the rules, and the texts of the program that has them.
+type target struct {
+	db, dialect, driver, rules string
+	namespace, scope           string
+	queries                    []string
+}
+
+func (t *target) databaseFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&t.db, "db", "", "the DSN of the database, as its driver has it")
+	f.StringVar(&t.dialect, "dialect", "", "postgres, mysql or sqlite, where the form of the DSN does not tell")
+}
+
+func (t *target) rulesFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&t.rules, "rules", "moneyclip.json", "the rules: a file of moneyclip manifest, or the folder of the Go package that registers them")
+	f.StringArrayVar(&t.queries, "queries", nil, "the program's texts: sqlc.yaml, a folder, a .go or .sql file; may be given again")
+}
+
+// engine is the engine that the flags say.
+func (t *target) engine() (string, error) {
+	if t.dialect != "" {
+		return engineNamed(t.dialect)
+	}
+	return engineOf(t.db)
+}
+
+// readRules reads the rules, from a manifest or from a package.
+func readRules(ctx context.Context, path string) ([]moneyclip.Rule, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("the rules: %w; write them with moneyclip manifest <package folder>, and name the file with --rules", err)
+	}
+	var text []byte
+	if info.IsDir() {
+		text, err = manifestOf(ctx, path)
+	} else {
+		text, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return moneyclip.ReadManifest(bytes.NewReader(text))
+}
+
+// base is the driver below the cache, and the DSN as it wants it.
+func (t *target) base() (engine, name, dsn string, err error) {
+	engine, err = t.engine()
+	if err != nil {
+		return "", "", "", err
+	}
+	known := engines[engine].drivers
+	name = cmp.Or(t.driver, known[0])
+	if !slices.Contains(known, name) {
+		return "", "", "", fmt.Errorf("--driver %s is not built in for %s: there is %s", name, engine, strings.Join(known, ", "))
+	}
+	if t.db == "" {
+		return "", "", "", errors.New("which database? Give its DSN with --db")
+	}
+	return engine, name, strings.TrimPrefix(t.db, "mysql://"), nil
+}
+
+// open opens the database through a cache of its own, for what does not have to find another program's rows.
+func (t *target) open(ctx context.Context, cfg moneyclip.Config) (*moneyclip.Cache, *sql.DB, error) {
+	engine, name, dsn, err := t.base()
+	if err != nil {
+		return nil, nil, err
+	}
+	plain, err := sql.Open(name, dsn)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the database: %w", err)
+	}
+	defer plain.Close()
+	cfg.Logger, cfg.Scope = slog.New(slog.DiscardHandler), t.scope
+	cache, err := moneyclip.New(engines[engine].dialect, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	connector, err := cache.Driver(plain.Driver()).(driver.DriverContext).OpenConnector(dsn)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the database: %w", err)
+	}
+	db := sql.OpenDB(connector)
+	if err := ping(ctx, db); err != nil {
+		db.Close()
+		return nil, nil, err
+	}
+	return cache, db, nil
+}
+
+// ping sees to it that the database is there before anything is said of it.
+func ping(ctx context.Context, db *sql.DB) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := db.PingContext(ctx); err != nil {
+		return fmt.Errorf("reach the database: %w", err)
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -45,7 +46,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.PersistentFlags().Bool("json", false, "write JSON")
-	root.AddCommand(newManifest(), newMan(root))
+	root.AddCommand(newManifest(), newExplain(), newMan(root))
 	return root
 }
 
@@ -85,4 +86,13 @@ func printable(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// marshal is json.Marshal without what it does for browsers.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return b.Bytes(), err
 }

@@ -235,12 +235,15 @@ func asker(conn *sql.Conn) moneyclip.Asker {
 		}
 		var all [][]driver.Value
 		for rows.Next() {
-			row, into := make([]driver.Value, len(columns)), make([]any, len(columns))
-			for i := range row {
-				into[i] = &row[i]
+			scanned, into, row := make([]any, len(columns)), make([]any, len(columns)), make([]driver.Value, len(columns))
+			for i := range scanned {
+				into[i] = &scanned[i]
 			}
 			if err := rows.Scan(into...); err != nil {
 				return nil, err
+			}
+			for i, v := range scanned {
+				row[i] = v
 			}
 			all = append(all, row)
 		}

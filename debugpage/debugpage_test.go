@@ -270,3 +270,9 @@ func TestConcurrent(t *testing.T) {
 		}
 	}
 }
+
+func ExampleDefault() {
+	mux := http.NewServeMux()
+	mux.Handle("/debug/moneyclip/", debugpage.Default("moneyclip+postgres"))
+	go http.ListenAndServe("localhost:6060", mux)
+}

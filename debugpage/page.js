@@ -109,7 +109,7 @@ const overall = [
   ["Bypasses", (all) => count(all[2])],
   ["Miss time", (all) => duration(missTime(all))],
   ["Keys dropped", () => count(sum("Invalidations"))],
-  ["Whole rules dropped", () => count(sum("RuleWide"))],
+  ["Whole rules", () => count(sum("RuleWide"))],
 ];
 const sum = (field) => now.Rules.reduce((n, r) => n + r[field], 0);
 

@@ -67,8 +67,9 @@ suites: tools servers ## the drivers' own tests: bare, wrapped, and with every S
 	MONEYCLIP_SUITES=all go -C servers_test test -v -count 1 -timeout 60m -run TestSuites ./suites
 	GOTOOLCHAIN=$(NEXT) MONEYCLIP_SUITES=pgx go -C servers_test test -v -count 1 -timeout 60m -run TestSuites ./suites
 
-docs: tools servers ## write docs/writes.md anew
+docs: tools servers ## write docs/writes.md anew, and take the pictures of the page
 	go -C servers_test test -run TestDoc -count 1 ./writes -update
+	go -C servers_test test -run TestPictures -count 1 ./pages -update
 
 generate: tools ## make the example's code again with sqlc
 	go install ./cmd/sqlc-gen-moneyclip

@@ -45,7 +45,8 @@
 // # Seeing what it does
 //
 // [Cache.Explain] says what becomes of a statement, [Cache.Activity] which statements want a look, [Cache.Stats] and an
-// [Observer] how often. [Config].Verify compares hits with the database. Package moneycliptest is for a program's tests.
+// [Observer] how often. Package debugpage shows all of it in a browser. [Config].Verify compares hits with the database.
+// Package moneycliptest is for a program's tests.
 //
 // # Reading order
 //

@@ -70,6 +70,8 @@ func Default(name string) *Page {
 // Unguarded returns the page for whoever asks, for a program that lets nobody through but those who may read its statements:
 //
 //	http.Handle("/debug/moneyclip/", adminsOnly(debugpage.Default("moneyclip+postgres").Unguarded()))
+//
+// A statement to be explained is in the query string of its request: what logs those logs it.
 func (p *Page) Unguarded() http.Handler { return http.HandlerFunc(p.serve) }
 
 // ServeHTTP answers local requests, and refuses others.

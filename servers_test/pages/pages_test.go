@@ -339,7 +339,7 @@ func TestPage(t *testing.T) {
 		t.Errorf("got %d elements in the explanation, want text", got)
 	}
 
-	for _, width := range []int64{1240, 700, 360} {
+	for _, width := range []int64{1240, 941, 730, 360} {
 		for _, scheme := range []string{"light", "dark"} {
 			b.look(scheme, width, 800)
 			if got := value[[]string](b, faint); len(got) > 0 {
@@ -348,6 +348,9 @@ func TestPage(t *testing.T) {
 		}
 		if got := value[[]string](b, wide); len(got) > 0 {
 			t.Errorf("%d px: the page is too wide: %q", width, got)
+		}
+		if got := value[float64](b, `Math.min(...[...document.querySelectorAll("#rules td:first-child")].map((td) => td.clientWidth))`); got < 150 {
+			t.Errorf("%d px: got %v px for the name of a rule, want more", width, got)
 		}
 	}
 	if got := value[[]string](b, unnamed); len(got) > 0 {
@@ -405,6 +408,7 @@ func TestPictures(t *testing.T) {
 	shoot(filepath.Join(docs, "debugpage-dark.png"), "dark", 1240, 900)
 	if folder := os.Getenv("MONEYCLIP_PICTURES"); folder != "" { // more to be looked at
 		shoot(filepath.Join(folder, "whole.png"), "light", 1240, 1500)
+		shoot(filepath.Join(folder, "tablet.png"), "light", 790, 1000)
 		shoot(filepath.Join(folder, "phone.png"), "dark", 360, 3000)
 	}
 }

@@ -281,7 +281,14 @@ const unnamed = `[...document.querySelectorAll("button, textarea, svg[role=img]"
 func TestPage(t *testing.T) {
 	p := start(t)
 	p.traffic(t, 25)
+	const hostile = "<img src=x onerror=console.log(1)>"
+	for range 64 {
+		p.run(t, "SELECT city FROM accounts WHERE handle = '"+hostile+"'")
+	}
 	b := p.open(t)
+	if got := value[string](b, `$("unmatched").textContent`); !strings.Contains(got, hostile) || value[bool](b, `document.querySelector("img") !== null`) {
+		t.Errorf("got %s, want the markup in a statement as text", got)
+	}
 	if got := value[int](b, `document.querySelectorAll("#rules tbody tr").length`); got != len(rules) {
 		t.Errorf("got %d rules, want %d", got, len(rules))
 	}

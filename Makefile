@@ -30,6 +30,7 @@ servers: # what the tests in servers_test start
 
 test: tools servers ## run every test, with the race detector, also on real servers
 	@for m in $(MODULES); do go -C $$m test -race -timeout 35m ./... || exit 1; done
+	GOTOOLCHAIN=$(NEXT) go -C servers_test test ./drivertest
 	GOTOOLCHAIN=$(NEXT) go test . # what is there only since that Go: scan_go127.go
 
 lint: ## gofmt, go vet, staticcheck, and that every package has tests
@@ -67,8 +68,9 @@ suites: tools servers ## the drivers' own tests: bare, wrapped, and with every S
 	MONEYCLIP_SUITES=all go -C servers_test test -v -count 1 -timeout 60m -run TestSuites ./suites
 	GOTOOLCHAIN=$(NEXT) MONEYCLIP_SUITES=pgx go -C servers_test test -v -count 1 -timeout 60m -run TestSuites ./suites
 
-docs: tools servers ## write docs/writes.md anew, and take the pictures of the page
+docs: tools servers ## write docs/writes.md and the tables of the drivers anew, and take the pictures of the page
 	go -C servers_test test -run TestDoc -count 1 ./writes -update
+	go -C servers_test test -run TestDoc -count 1 ./drivertest -update
 	go -C servers_test test -run TestPictures -count 1 ./pages -update
 
 generate: tools ## make the example's code again with sqlc

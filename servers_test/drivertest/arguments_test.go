@@ -21,7 +21,7 @@ import (
 
 type (
 	small    int8
-	flag     bool
+	truth    bool
 	ratio    float64
 	uuid     [16]byte
 	stringer int64
@@ -70,7 +70,7 @@ var arguments = []argument{
 	{"*int64", to(int64(1)), true}, {"**int64", to(to(int64(1))), true}, {"nil *int64", (*int64)(nil), true}, {"nil **int64", to((*int64)(nil)), true},
 	{"float64", 1.0, true}, {"float64 1.1", 1.1, true}, {"-0", math.Copysign(0, -1), true}, {"NaN", math.NaN(), true}, {"Inf", math.Inf(1), true},
 	{"float32", float32(1), true}, {"float32 1.1", float32(1.1), false}, {"named float64", ratio(1), true},
-	{"true", true, true}, {"false", false, true}, {"named bool", flag(true), true},
+	{"true", true, true}, {"false", false, true}, {"named bool", truth(true), true},
 	{"string", "1", true}, {"empty string", "", true}, {"string a", "a", true}, {"named string", word("1"), true}, {"*string", to("1"), true},
 	{"nil *string", (*string)(nil), true}, {"string with NUL", "a\x00b", false}, {"invalid UTF-8", "a\xff", false}, {"string of an array", "{1,2}", true},
 	{"string of a time", "2024-02-29 13:14:15+00", true}, {"string of a uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", true},
@@ -174,6 +174,9 @@ func testArguments(t *testing.T, b *base) {
 			way := "at once"
 			if prepared {
 				way = "prepared"
+				if !b.isMain() && b.name != "pq binary" {
+					continue
+				}
 			}
 			want := make([]string, len(arguments))
 			for i, a := range arguments {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,17 +66,17 @@ func as[T any]() any { return new(T) }
 var ways = []string{"literal", "argument", "prepared"}
 
 // ask runs a query with an id in one of those ways.
-func (a *arm) ask(way, query string, id int) (*sql.Rows, func(), error) {
+func (a *arm) ask(on runner, way, query string, id int) (*sql.Rows, func(), error) {
 	switch way {
 	case "literal":
-		rows, err := a.db.Query(fmt.Sprintf(query, fmt.Sprint(id)))
+		rows, err := on.QueryContext(background, fmt.Sprintf(query, fmt.Sprint(id)))
 		return rows, func() {}, err
 	case "argument":
-		rows, err := a.db.Query(fmt.Sprintf(query, a.text("$1")), id)
+		rows, err := on.QueryContext(background, fmt.Sprintf(query, a.text("$1")), id)
 		return rows, func() {}, err
 	}
 	// The text is one of its own: go-sql-driver/mysql prepares the one before, too.
-	stmt, err := a.db.Prepare("/* prepared */ " + fmt.Sprintf(query, a.text("$1")))
+	stmt, err := on.PrepareContext(background, "/* prepared */ "+fmt.Sprintf(query, a.text("$1")))
 	if err != nil {
 		return nil, func() {}, err
 	}
@@ -123,7 +124,13 @@ func testValues(t *testing.T, b *base) {
 		ordinary = append(ordinary, d.make...)
 	}
 	for i, k := range b.server.kinds() {
+		if b.server == lite && !b.isMain() && !strings.Contains("INTEGER DATE DATETIME TIMESTAMP TIME TEXT", k.name) {
+			continue // they are configured for times
+		}
 		for _, way := range ways {
+			if way != "argument" && !b.isMain() {
+				continue
+			}
 			// The NULL is in the row after the last sample, except for the type with the most.
 			for id := 1; id <= len(k.samples)+1; id++ {
 				name := fmt.Sprintf("%s %d %s", k.name, id, way)
@@ -141,7 +148,7 @@ func testValues(t *testing.T, b *base) {
 }
 
 func (a *arm) scanned(way, query string, id int, dests []func() any) string {
-	rows, done, err := a.ask(way, query, id)
+	rows, done, err := a.ask(a.db, way, query, id)
 	defer done()
 	if err != nil {
 		return showError(err)

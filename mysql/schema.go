@@ -222,13 +222,7 @@ var (
 )
 
 // apply takes one statement into account.
-func (s *draft) apply(text string) (err error) {
-	defer func() {
-		// As in Analyze.
-		if recover() != nil {
-			err = errors.New("it is not understood")
-		}
-	}()
+func (s *draft) apply(text string) error {
 	s.text = strings.TrimSpace(forVersions.ReplaceAllString(text, "$1"))
 	if s.text == "" {
 		return nil

@@ -250,13 +250,7 @@ func (s *draft) doubt(subject []string) {
 }
 
 // apply takes one statement into account.
-func (s *draft) apply(text string) (err error) {
-	defer func() {
-		// As in Analyze.
-		if recover() != nil {
-			err = errors.New("it is not understood")
-		}
-	}()
+func (s *draft) apply(text string) error {
 	s.text = text
 	stmt := oneStatement(text)
 	if stmt == nil {

@@ -199,12 +199,12 @@ func (s *draft) createFunction(n *pg.CreateFunctionStmt) error {
 	}
 	_, f.returns = lastOf(texts(n.ReturnType.GetNames()))
 	f.options(n.Options)
-	for i, other := range s.routines {
+	for _, other := range s.routines {
 		if other.schema == schema && other.name == name && other.args == f.args && other.extension == "" {
 			if !n.Replace {
 				return fmt.Errorf("there is already a function %s", name)
 			}
-			f, *s.routines[i] = s.routines[i], *f // triggers call it
+			*other = *f // triggers call it
 			return nil
 		}
 	}

@@ -260,17 +260,27 @@ func (p *splitter) opens() bool {
 	return false
 }
 
-// Each applies every statement of the up parts of some texts in order, and returns a [Fault] for each that could not be.
+// Each applies every statement of the up parts of some texts in order, and returns a [Fault] for each that could not be. A
+// parser that falls over has not understood the statement.
 func (s Syntax) Each(texts []string, apply func(statement string) error) error {
 	var faults []error
 	for i, text := range texts {
 		for _, stmt := range s.Split(Up(text)) {
-			if err := apply(stmt.Text); err != nil {
+			if err := safely(apply, stmt.Text); err != nil {
 				faults = append(faults, &Fault{i + 1, stmt.Number, stmt.Line, err})
 			}
 		}
 	}
 	return errors.Join(faults...)
+}
+
+func safely(apply func(string) error, statement string) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("it is not understood")
+		}
+	}()
+	return apply(statement)
 }
 
 const namePattern = "(?:[\\w$\u0080-\U0010ffff]+|\"(?:[^\"]|\"\")+\"|`(?:[^`]|``)+`|\\[[^\\]]+\\])"

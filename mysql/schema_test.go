@@ -20,3 +20,31 @@ var schemaSeeds = []string{
 	"DELIMITER //\nCREATE TRIGGER r BEFORE UPDATE ON t FOR EACH ROW BEGIN SET NEW.a = 1; END//\nDELIMITER ;\nDROP TRIGGER r; /*!40101 SET x = 1 */;",
 	"CREATE TABLE t (a INT, UNIQUE KEY ((a + 1)), UNIQUE (a)); ALTER TABLE t DROP COLUMN a; CREATE UNIQUE INDEX i ON t (a(3)); DROP INDEX i ON t",
 }
+
+// What can not be known is said.
+func TestSchemaDoubts(t *testing.T) {
+	t.Parallel()
+	catalog, err := Schema("USE shop; CREATE TABLE a (id INT);\nNONSENSE;", `ALTER TABLE a FROB; CREATE TABLE b AS SELECT 1;
+		CREATE TABLE c (id INT) WITH SYSTEM VERSIONING;
+		DROP TABLE d;
+		CREATE TABLE other.e (id INT);
+		CALL p();
+		CREATE TABLE f (id INT, KEY (x));
+-- migrate:down
+		DROP TABLE a`)
+	want := `schema text 1, statement 3 (line 2): it is not understood
+schema text 2, statement 4 (line 3): there is no table d
+schema text 2, statement 5 (line 4): it is about the database other
+schema text 2, statement 6 (line 5): it calls a procedure, of which it is not known what it does to the schema
+schema text 2, statement 7 (line 6): there is no column x`
+	if err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+	for name, opaque := range map[string]string{
+		"a": "a statement about it is not understood", "b": "its columns are those of a SELECT", "c": "a statement about it is not understood", "f": "",
+	} {
+		if got := catalog.Tables[name]; got == nil || got.Opaque != opaque {
+			t.Errorf("%s: got %+v, want Opaque %q", name, got, opaque)
+		}
+	}
+}

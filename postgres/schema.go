@@ -317,7 +317,7 @@ func (s *draft) statement(stmt *pg.Node) error {
 	case *pg.Node_SelectStmt:
 		return s.selects(n.SelectStmt)
 	case *pg.Node_DoStmt:
-		return errors.New("it runs code, of which it is not known what it does to the schema")
+		return s.run(n.DoStmt)
 	case *pg.Node_CallStmt:
 		return errors.New("it calls a procedure, of which it is not known what it does to the schema")
 	case *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt, *pg.Node_MergeStmt, *pg.Node_TruncateStmt, *pg.Node_CopyStmt,
@@ -336,6 +336,55 @@ func (s *draft) statement(stmt *pg.Node) error {
 		return nil // the catalog has nothing of it
 	}
 	return errors.New("it is of a kind that is not understood")
+}
+
+// exists is the error that something is there already.
+type exists string
+
+func (e exists) Error() string { return "there is already " + string(e) }
+
+// run carries out the statements of a DO block, which must be all that it does.
+func (s *draft) run(n *pg.DoStmt) error {
+	var body string
+	for _, node := range n.Args {
+		if arg := node.GetDefElem(); arg.GetDefname() == "as" {
+			body = arg.Arg.GetString_().GetSval()
+		}
+	}
+	const quote = "$moneyclip$"
+	p, ok := parseFunction("CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS " + quote + body + quote)
+	if !ok || len(p.dynamic) > 0 || strings.Contains(body, quote) {
+		return errors.New("it runs code, of which it is not known what it does to the schema")
+	}
+	conditional, changes := false, false
+	for _, text := range p.statements {
+		stmt := oneStatement(text)
+		if stmt == nil {
+			return errors.New("it runs code that is not understood")
+		}
+		switch stmt.GetNode().(type) {
+		case *pg.Node_SelectStmt:
+			conditional = true // or the value of a variable
+		case *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt:
+		default:
+			changes = true
+		}
+		s.text = text
+		err := s.statement(stmt)
+		var there exists
+		if errors.As(err, &there) {
+			// What the block is for: it then goes on, or ends, with what there is besides undone.
+			conditional = conditional || len(p.statements) > 1
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if conditional && changes {
+		return errors.New("it changes the schema on a condition, which is taken for true")
+	}
+	return nil
 }
 
 // set follows the search path.

@@ -50,7 +50,7 @@ func (s *draft) createType(names []string, kind string) (*userType, error) {
 		return nil, err
 	}
 	if other := s.findType(schema, name); other != nil && other.kind != "b" {
-		return nil, fmt.Errorf("there is already a type %s", name)
+		return nil, exists("a type " + name)
 	} else if other != nil {
 		other.kind = kind
 		return other, nil
@@ -121,7 +121,7 @@ func (s *draft) createSchema(n *pg.CreateSchemaStmt) error {
 		if n.IfNotExists {
 			return nil
 		}
-		return fmt.Errorf("there is already a schema %s", name)
+		return exists("a schema " + name)
 	}
 	s.spaces = append(s.spaces, name)
 	path := s.path
@@ -140,7 +140,7 @@ func (s *draft) createExtension(n *pg.CreateExtensionStmt) error {
 		if n.IfNotExists {
 			return nil
 		}
-		return fmt.Errorf("there is already an extension %s", n.Extname)
+		return exists("an extension " + n.Extname)
 	}
 	schema := ""
 	for _, node := range n.Options {
@@ -202,7 +202,7 @@ func (s *draft) createFunction(n *pg.CreateFunctionStmt) error {
 	for _, other := range s.routines {
 		if other.schema == schema && other.name == name && other.args == f.args && other.extension == "" {
 			if !n.Replace {
-				return fmt.Errorf("there is already a function %s", name)
+				return exists("a function " + name)
 			}
 			*other = *f // triggers call it
 			return nil
@@ -327,7 +327,7 @@ func (s *draft) createTrigger(n *pg.CreateTrigStmt) error {
 	for _, one := range family {
 		at := slices.IndexFunc(one.triggers, func(other *trigger) bool { return other.name == t.name })
 		if at >= 0 && !n.Replace {
-			return fmt.Errorf("there is already a trigger %s", t.name)
+			return exists("a trigger " + t.name)
 		} else if at >= 0 {
 			one.triggers = slices.Delete(one.triggers, at, at+1)
 		}

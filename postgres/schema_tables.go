@@ -24,7 +24,7 @@ func (s *draft) add(v *pg.RangeVar, kind string, ifNotExists bool) (*relation, e
 		if ifNotExists {
 			return nil, nil //nolint:nilnil // as it says above
 		}
-		return nil, fmt.Errorf("there is already a %s", v.Relname)
+		return nil, exists("a " + v.Relname)
 	}
 	r := &relation{schema: schema, name: v.Relname, kind: kind, temporary: temporary}
 	r.oid = s.next()
@@ -197,7 +197,7 @@ func (s *draft) addColumn(r *relation, def *pg.ColumnDef) error {
 		if own.inherited {
 			return nil // its constraints add to those of the table above
 		}
-		return fmt.Errorf("there is already a column %s", def.Colname)
+		return exists("a column " + def.Colname)
 	}
 	c := &attribute{name: def.Colname}
 	r.columns = append(r.columns, c)
@@ -440,7 +440,7 @@ func (s *draft) createIndex(n *pg.IndexStmt) error {
 		if n.IfNotExists {
 			return nil
 		}
-		return fmt.Errorf("there is already an index %s", n.Idxname)
+		return exists("an index " + n.Idxname)
 	}
 	i := &index{name: n.Idxname, unique: n.Unique, odd: n.WhereClause != nil || n.NullsNotDistinct}
 	var parts []string

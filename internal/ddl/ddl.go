@@ -288,7 +288,7 @@ const namePattern = "(?:[\\w$\u0080-\U0010ffff]+|\"(?:[^\"]|\"\")+\"|`(?:[^`]|``
 var (
 	tablePattern = regexp.MustCompile(`(?is)^(?:create|alter|drop)\s+(?:or\s+replace\s+|unlogged\s+|foreign\s+|virtual\s+)*(?:table|view|materialized\s+view)\s+` +
 		`(?:if\s+(?:not\s+)?exists\s+)?(?:only\s+)?(` + namePattern + `(?:\s*\.\s*` + namePattern + `)*)`)
-	onPattern = regexp.MustCompile(`(?is)^create\s+.*?(?:index|trigger|policy|rule)\s.*?\son\s+(?:only\s+)?(` +
+	onPattern = regexp.MustCompile(`(?is)^create\s+.*?(?:index|trigger|policy|rule)\b.*?\son\s+(?:only\s+)?(` +
 		namePattern + `(?:\s*\.\s*` + namePattern + `)*)`)
 	partPattern = regexp.MustCompile(namePattern)
 )

@@ -1,6 +1,6 @@
 -- +goose Up
 ALTER TABLE followers ADD COLUMN since timestamptz NOT NULL DEFAULT now();
-DO $$ BEGIN PERFORM 1; END $$;
+DO $$ BEGIN EXECUTE 'SELECT 1'; END $$;
 
 -- +goose Down
 ALTER TABLE followers DROP COLUMN since;

@@ -174,8 +174,10 @@ func (p *project) annotated(q *Query) error {
 		return nil
 	}
 	switch {
+	case s.Kind != moneyclip.KindRead && s.Doubtful != "":
+		return fmt.Errorf("only a SELECT that writes nothing can be cached, and this one %s", s.Doubtful)
 	case s.Kind != moneyclip.KindRead:
-		return errors.New("only a SELECT can be cached")
+		return errors.New("only a SELECT that writes nothing can be cached")
 	case q.Cmd != ":one":
 		return fmt.Errorf("it is %s, and only a single row is cached: :one", q.Cmd)
 	}

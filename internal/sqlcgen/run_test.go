@@ -116,7 +116,7 @@ func TestErrors(t *testing.T) {
 		},
 		{
 			"a write", shop, "-- name: Add :one\n-- moneyclip: cache key=list\nINSERT INTO followers (account_id) VALUES (1) RETURNING id;", "",
-			"queries.sql: query Add: only a SELECT can be cached\n",
+			"queries.sql: query Add: only a SELECT that writes nothing can be cached\n",
 		},
 		{
 			"an ignored read", shop, "-- name: List :many\n  -- moneyclip: ignore it is dull\nSELECT * FROM followers;", "",

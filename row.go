@@ -38,6 +38,18 @@ type column struct {
 // Found reports whether there is a row.
 func (r *Row) Found() bool { return r.found }
 
+// Columns are the names of the columns.
+func (r *Row) Columns() []string { return slices.Clone(r.names) }
+
+// Values are the values of the row, one for each column; nil if there is no row.
+func (r *Row) Values() []driver.Value {
+	values := slices.Clone(r.values)
+	for i, v := range values {
+		values[i] = clone(v)
+	}
+	return values
+}
+
 // Size is about how many bytes the row takes in memory, the share of what it has in common with others not counted.
 func (r *Row) Size() int {
 	size := 96 + 16*len(r.values) // the struct; an interface for each value

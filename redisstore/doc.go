@@ -19,7 +19,8 @@
 //	  +hdel +hlen +hkeys +hexists +hgetall +del +pttl +pexpireat
 //
 // and on a cluster also +cluster|slots +cluster|shards +command +asking, besides +hello, +auth, +ping, +select,
-// +client|setname and, from Redis 7.2, +client|setinfo, as the client is configured.
+// +client|setname and, from Redis 7.2, +client|setinfo, as the client is configured. A tool that lists what is stored, with
+// Store.Entries, needs +scan too.
 //
 // Memory: every key has an expiry, so that each of the policies allkeys-lru, allkeys-lfu, volatile-ttl and so on can be
 // used; what is evicted is asked for again. With noeviction, and memory full, nothing more is stored, and writes still

@@ -235,3 +235,82 @@ func appendEscaped(key []byte, value string, stop byte) []byte {
 	}
 	return key
 }
+
+// KeyValues are the values in a key that the rule's template was filled with, one for each verb, as arguments that give
+// the same key: integers, floats, texts and bytes. The key is without namespace and scope, as [Explanation] has it. It
+// reports false for one that the rule never has.
+func (r Rule) KeyValues(key string) ([]any, bool) {
+	t, err := parseTemplate(r.Key)
+	if err != nil {
+		return nil, false
+	}
+	data, ok := t.parse(key)
+	if !ok {
+		return nil, false
+	}
+	values := make([]any, len(data))
+	for i, d := range data {
+		values[i] = d.value()
+	}
+	return values, true
+}
+
+// parse is the reverse of fill.
+func (t *template) parse(key string) ([]Datum, bool) {
+	rest, ok := strings.CutPrefix(key, t.literals[0])
+	data := make([]Datum, len(t.verbs))
+	for i := range t.verbs {
+		value, literal := rest, t.literals[i+1]
+		if literal != "" && ok {
+			at := 0 // no value has this byte, but an escape may
+			for at < len(rest) && rest[at] != literal[0] {
+				if rest[at] == escape {
+					at += 2
+				}
+				at++
+			}
+			if at >= len(rest) {
+				return nil, false
+			}
+			value = rest[:at]
+		}
+		rest, ok = strings.CutPrefix(rest[len(value):], literal)
+		if !ok {
+			return nil, false
+		}
+		data[i] = parseDatum(value)
+	}
+	again, filled := t.fill(nil, data)
+	return data, ok && rest == "" && filled && string(again) == key
+}
+
+// parseDatum is the Datum of a value in a key.
+func parseDatum(value string) Datum {
+	text, isBytes := strings.CutPrefix(value, string(mark)+string(mark))
+	if !isBytes {
+		plain, isText := strings.CutPrefix(value, string(mark))
+		if text = unescape(plain); !isText && looksNumeric(text) {
+			if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+				return Int(n)
+			}
+			return Datum{kind: datumFloat, text: text}
+		}
+		return Text(text)
+	}
+	return Bytes([]byte(unescape(text)))
+}
+
+func unescape(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == escape && i+2 < len(s) {
+			if c, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(c))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}

@@ -263,3 +263,36 @@ func FuzzFill(f *testing.F) {
 		}
 	})
 }
+
+// What a key was filled with can be read from it.
+func TestKeyValues(t *testing.T) {
+	t.Parallel()
+	values := []Datum{Int(0), Int(-12), Int(math.MaxInt64), Float(1.5), Float(-1e300), Float(math.Inf(1)), Text(""), Text("5"), Text("a-b:c%~\x00é"), Text("NaN"), Text("~"), Bytes([]byte("5\xff-")), Bytes(nil)}
+	for _, text := range []string{"k::%v-%v", "%v1%v", "%v--%vx", "a%%v:%v"} {
+		template, err := parseTemplate(strings.ReplaceAll(text, "%%", "_"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range values {
+			for _, b := range values {
+				want := []Datum{a, b}[:len(template.verbs)]
+				key, ok := template.fill(nil, want)
+				if !ok {
+					t.Fatalf("%s: not filled with %v", text, want)
+				}
+				if got, ok := template.parse(string(key)); !ok || !slices.Equal(got, want) {
+					t.Errorf("%s: got %v from %s, want %v", text, got, key, want)
+				}
+			}
+		}
+	}
+	r := Rule{Key: "user::%d-%s"}
+	if got, ok := r.KeyValues("user::7-~8"); !ok || got[0] != int64(7) || got[1] != "8" {
+		t.Errorf("got %v, %v", got, ok)
+	}
+	for _, key := range []string{"", "user::", "user::7", "user::x-y", "other::7-8", "user::7-%zz", "user::7%2", "user::07-a"} {
+		if got, ok := r.KeyValues(key); ok {
+			t.Errorf("%s: got %v", key, got)
+		}
+	}
+}

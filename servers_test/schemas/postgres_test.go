@@ -82,7 +82,7 @@ func TestPostgres(t *testing.T) {
 		"domains":        postgresBase + `CREATE DOMAIN deep AS score NOT NULL; CREATE DOMAIN noted AS int CHECK (note() > VALUE); CREATE TABLE t (a deep, b noted, c noted[]); ALTER DOMAIN deep DROP NOT NULL`,
 		"types":          `CREATE TABLE t (a int2, b float4, c float8, d time(3), e timestamp(0) with time zone, f char(3), g bpchar, h bit(4), i varbit, j json, k inet, l int[][], m varchar, n numeric, o "char", p interval, q character varying(5)[], r bytea, s date, t money, u oid, v tsvector, w xml, x int4range)`,
 		"functions":      postgresBase + `CREATE FUNCTION of_row(a) RETURNS text LANGUAGE sql AS 'SELECT $1.name'; CREATE FUNCTION pure(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1'; CREATE PROCEDURE p() LANGUAGE sql AS 'DELETE FROM b'; CREATE TABLE t (x int GENERATED ALWAYS AS (pure(1)) STORED, y text DEFAULT 'a' || 'b')`,
-		"do":              `DO $$ BEGIN CREATE TYPE m AS ENUM ('a'); EXCEPTION WHEN duplicate_object THEN NULL; END $$; DO $$ BEGIN CREATE TYPE m AS ENUM ('a'); EXCEPTION WHEN duplicate_object THEN NULL; END $$; CREATE TABLE t (m m); DO $$ BEGIN PERFORM now(); DELETE FROM t; END $$`,
+		"do":             `DO $$ BEGIN CREATE TYPE m AS ENUM ('a'); EXCEPTION WHEN duplicate_object THEN NULL; END $$; DO $$ BEGIN CREATE TYPE m AS ENUM ('a'); EXCEPTION WHEN duplicate_object THEN NULL; END $$; CREATE TABLE t (m m); DO $$ BEGIN PERFORM now(); DELETE FROM t; END $$`,
 		"goose":          "-- +goose Up\n-- +goose StatementBegin\n" + postgresBase + "\n-- +goose StatementEnd\n",
 	} {
 		t.Run(name, func(t *testing.T) {

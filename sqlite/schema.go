@@ -104,8 +104,15 @@ func (s *draft) apply(text string) error {
 		if name := fold(n.Name.Name.Name); name == "writable_schema" || name == "legacy_alter_table" {
 			return fmt.Errorf("PRAGMA %s changes what statements mean", name)
 		}
+	case *ast.RollbackStmt:
+		return errors.New("it undoes what was done before")
+	case *ast.InsertStmt, *ast.UpdateStmt, *ast.DeleteStmt, *ast.SelectStmt, *ast.ExplainStmt, *ast.BeginStmt, *ast.CommitStmt,
+		*ast.SavepointStmt, *ast.ReleaseStmt, *ast.DetachStmt, *ast.VacuumStmt, *ast.AnalyzeStmt, *ast.ReindexStmt:
+		// It leaves the schema as it is.
+	default:
+		return errors.New("it is of a kind that is not understood")
 	}
-	return nil // it leaves the schema as it is
+	return nil
 }
 
 // create adds an object. A table that is temporary is none of the schema.

@@ -107,8 +107,9 @@ func TestSchemaDoubts(t *testing.T) {
 	t.Parallel()
 	catalog, err := sqlite.Schema("CREATE TABLE a (id INTEGER);\nNONSENSE;", "ALTER TABLE a FROB;\nCREATE TABLE b AS SELECT 1; DROP TABLE c;"+
 		"CREATE TABLE d (x); CREATE VIEW v AS SELECT x FROM d, (SELECT 1 AS x); ALTER TABLE d RENAME x TO w;"+
-		"-- +goose down\nCREATE TABLE f (x)")
-	want := "schema text 1, statement 2 (line 2): it is not understood\nschema text 2, statement 3 (line 2): there is no table c"
+		"-- +goose down\nCREATE TABLE f (x)", "BEGIN; ALTER TABLE d ADD y; ROLLBACK")
+	want := "schema text 1, statement 2 (line 2): it is not understood\nschema text 2, statement 3 (line 2): there is no table c\n" +
+		"schema text 3, statement 3 (line 1): it undoes what was done before"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want\n%s", err, want)
 	}

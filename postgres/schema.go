@@ -302,6 +302,16 @@ func (s *draft) statement(stmt *pg.Node) error {
 		return s.createExtension(n.CreateExtensionStmt)
 	case *pg.Node_AlterTableStmt:
 		return s.alterTable(n.AlterTableStmt)
+	case *pg.Node_AlterEnumStmt:
+		s.renameLabel(n.AlterEnumStmt)
+		return nil
+	case *pg.Node_TransactionStmt:
+		switch n.TransactionStmt.Kind {
+		case pg.TransactionStmtKind_TRANS_STMT_BEGIN, pg.TransactionStmtKind_TRANS_STMT_START, pg.TransactionStmtKind_TRANS_STMT_COMMIT,
+			pg.TransactionStmtKind_TRANS_STMT_SAVEPOINT, pg.TransactionStmtKind_TRANS_STMT_RELEASE:
+			return nil
+		}
+		return errors.New("it undoes what was done before, or puts it off")
 	case *pg.Node_AlterDomainStmt:
 		return s.alterDomain(n.AlterDomainStmt)
 	case *pg.Node_AlterFunctionStmt:
@@ -321,10 +331,10 @@ func (s *draft) statement(stmt *pg.Node) error {
 	case *pg.Node_CallStmt:
 		return errors.New("it calls a procedure, of which it is not known what it does to the schema")
 	case *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt, *pg.Node_MergeStmt, *pg.Node_TruncateStmt, *pg.Node_CopyStmt,
-		*pg.Node_CreateSeqStmt, *pg.Node_AlterSeqStmt, *pg.Node_AlterEnumStmt, *pg.Node_AlterOwnerStmt, *pg.Node_CommentStmt,
+		*pg.Node_CreateSeqStmt, *pg.Node_AlterSeqStmt, *pg.Node_AlterOwnerStmt, *pg.Node_CommentStmt,
 		*pg.Node_GrantStmt, *pg.Node_GrantRoleStmt, *pg.Node_CreateRoleStmt, *pg.Node_AlterRoleStmt, *pg.Node_AlterRoleSetStmt,
 		*pg.Node_DropRoleStmt, *pg.Node_AlterDefaultPrivilegesStmt, *pg.Node_AlterDatabaseSetStmt, *pg.Node_AlterDatabaseStmt,
-		*pg.Node_CreatedbStmt, *pg.Node_TransactionStmt, *pg.Node_LockStmt, *pg.Node_VacuumStmt, *pg.Node_ClusterStmt,
+		*pg.Node_CreatedbStmt, *pg.Node_LockStmt, *pg.Node_VacuumStmt, *pg.Node_ClusterStmt,
 		*pg.Node_ReindexStmt, *pg.Node_NotifyStmt, *pg.Node_RefreshMatViewStmt, *pg.Node_ConstraintsSetStmt, *pg.Node_DiscardStmt,
 		*pg.Node_CreatePolicyStmt, *pg.Node_AlterPolicyStmt, // which do nothing unless the table says so
 		*pg.Node_CreateStatsStmt, *pg.Node_AlterStatsStmt, *pg.Node_CreateCastStmt, *pg.Node_CreateOpClassStmt,

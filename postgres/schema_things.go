@@ -227,3 +227,23 @@ func (s *draft) expression(e *pg.Node, typ typeRef) string {
 	}
 	return strings.TrimPrefix(text, "SELECT ")
 }
+
+// renameLabel gives a value of an enum another name, also where it is a default.
+func (s *draft) renameLabel(n *pg.AlterEnumStmt) {
+	schema, name := lastOf(texts(n.TypeName))
+	enum := s.findType(schema, name)
+	if enum == nil || n.OldVal == "" {
+		return
+	}
+	for _, r := range s.relations {
+		for _, c := range r.columns {
+			value := c.value
+			for value.GetTypeCast() != nil {
+				value = value.GetTypeCast().Arg
+			}
+			if label := value.GetAConst().GetSval(); c.typ.own == enum && !c.typ.isArray && label != nil && label.Sval == n.OldVal {
+				label.Sval = n.NewVal
+			}
+		}
+	}
+}

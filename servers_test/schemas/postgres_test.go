@@ -77,6 +77,7 @@ func TestPostgres(t *testing.T) {
 		"as":             postgresBase + `CREATE TABLE t AS SELECT id, name AS n, count(*) OVER () FROM a; CREATE MATERIALIZED VIEW mv AS SELECT name FROM a; CREATE UNIQUE INDEX ON mv (name); SELECT id INTO s FROM a`,
 		"temporary":      postgresBase + `CREATE TEMP TABLE t (id int); CREATE TEMP VIEW tv AS SELECT 1; DROP TABLE t`,
 		"extensions":     `CREATE EXTENSION citext; CREATE EXTENSION "uuid-ossp"; CREATE EXTENSION IF NOT EXISTS pgcrypto; CREATE TABLE t (id uuid PRIMARY KEY DEFAULT uuid_generate_v4(), e citext UNIQUE DEFAULT 'x', p text DEFAULT crypt('a', 'b'), g uuid DEFAULT gen_random_uuid())`,
+		"rename label":   postgresBase + `ALTER TABLE a ALTER m SET DEFAULT 'happy'::mood; ALTER TYPE mood RENAME VALUE 'happy' TO 'glad'`,
 		"views":          postgresBase + `CREATE VIEW x AS SELECT v.*, 1 AS one FROM v; CREATE VIEW y (p, q) AS WITH r AS (SELECT id, c FROM b) SELECT * FROM r; CREATE VIEW z AS SELECT c FROM b UNION SELECT name FROM a; CREATE VIEW n AS SELECT note(); CREATE VIEW k AS SELECT now() AS at, name FROM a`,
 		"collations":     `CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false); CREATE TABLE t (a text COLLATE folded UNIQUE, b text UNIQUE, n name); CREATE UNIQUE INDEX ON t (b COLLATE "C"); CREATE UNIQUE INDEX ON t (b text_pattern_ops)`,
 		"domains":        postgresBase + `CREATE DOMAIN deep AS score NOT NULL; CREATE DOMAIN noted AS int CHECK (note() > VALUE); CREATE TABLE t (a deep, b noted, c noted[]); ALTER DOMAIN deep DROP NOT NULL`,

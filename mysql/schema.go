@@ -218,7 +218,9 @@ var (
 	forEachRow = regexp.MustCompile(`(?is)\bfor\s+each\s+row\s+(?:(?:follows|precedes)\s+\S+\s+)?(.*)$`)
 	// orReplace is MariaDB's way to create what there may be already, but for views, where the parser knows it.
 	orReplace = regexp.MustCompile(`(?is)^create\s+or\s+replace\s+((?:definer\s*=\s*\S+\s+)?(?:table|trigger|function|procedure)\s)`)
-	generated = regexp.MustCompile(`(?i)\bPERSISTENT\b`)
+	// meaningful are the modes in which a definition means something else.
+	meaningful = regexp.MustCompile(`ansi|no_backslash_escapes|real_as_float|pipes_as_concat|ignore_space`)
+	generated  = regexp.MustCompile(`(?i)\bPERSISTENT\b`)
 )
 
 // apply takes one statement into account.
@@ -252,6 +254,11 @@ func (s *draft) statement(stmt ast.StmtNode) error {
 		return s.createTable(n)
 	case *ast.CreateViewStmt:
 		return s.createView(n)
+	case *ast.AlterViewStmt:
+		if _, err := s.existing(n.ViewName); err != nil {
+			return err
+		}
+		return s.createView(&ast.CreateViewStmt{OrReplace: true, ViewName: n.ViewName, Cols: n.Cols, Select: n.Select})
 	case *ast.CreateIndexStmt:
 		return s.createIndex(n)
 	case *ast.CreateTriggerStmt:
@@ -290,8 +297,46 @@ func (s *draft) statement(stmt ast.StmtNode) error {
 		return errors.New("it calls a procedure, of which it is not known what it does to the schema")
 	case *ast.ExecuteStmt:
 		return errors.New("it runs what is not in its text")
+	case *ast.SetStmt:
+		return s.set(n)
+	case ast.DMLNode, *ast.SetOprStmt, *ast.BeginStmt, *ast.CommitStmt, *ast.RollbackStmt, // what defines a table has committed it
+		*ast.SavepointStmt, *ast.ReleaseSavepointStmt, *ast.LockTablesStmt, *ast.UnlockTablesStmt, *ast.TruncateTableStmt,
+		*ast.AnalyzeTableStmt, *ast.CheckTableStmt, *ast.OptimizeTableStmt, *ast.FlushStmt, *ast.DoStmt, *ast.ShowStmt, *ast.ExplainStmt,
+		*ast.PrepareStmt, *ast.DeallocateStmt, *ast.GrantStmt, *ast.GrantRoleStmt, *ast.RevokeStmt, *ast.RevokeRoleStmt,
+		*ast.CreateUserStmt, *ast.AlterUserStmt, *ast.DropUserStmt, *ast.SetPwdStmt, *ast.SetRoleStmt, *ast.SetDefaultRoleStmt,
+		*ast.ProcedureInfo, *ast.DropProcedureStmt, *ast.AlterProcedureStmt, *ast.AlterFunctionStmt,
+		*ast.CreateEventStmt, *ast.AlterEventStmt, *ast.DropEventStmt, *ast.CreateSequenceStmt, *ast.AlterSequenceStmt, *ast.DropSequenceStmt:
+		// The catalog has nothing of it.
+	default:
+		return errors.New("it is of a kind that is not understood")
 	}
-	return nil // the catalog has nothing of it
+	return nil
+}
+
+// set looks for the settings on which it depends what a definition means. A value that is kept in a variable comes from before.
+func (s *draft) set(n *ast.SetStmt) error {
+	for _, v := range n.Variables {
+		value := ""
+		switch e := v.Value.(type) {
+		case ast.ValueExpr:
+			value = strings.ToLower(fmt.Sprint(e.GetValue()))
+		case *ast.ColumnNameExpr: // a word
+			value = e.Name.Name.L
+		}
+		changes := false
+		switch strings.ToLower(v.Name) {
+		case "sql_mode":
+			changes = meaningful.MatchString(value)
+		case "explicit_defaults_for_timestamp":
+			changes = value == "0" || value == "off" || value == "false"
+		case "default_storage_engine":
+			changes = value != "" && value != "innodb"
+		}
+		if changes {
+			return fmt.Errorf("SET %s changes what statements mean", v.Name)
+		}
+	}
+	return nil
 }
 
 func (s *draft) options(options []*ast.DatabaseOption) {

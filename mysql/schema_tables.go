@@ -167,6 +167,12 @@ func (c *attribute) setDefault(e ast.ExprNode) {
 		if value {
 			c.value = "1"
 		}
+	case ast.BinaryLit:
+		if c.collation == "" {
+			c.value, c.extra = "an expression", strings.TrimSpace("DEFAULT_GENERATED "+c.extra) // a number, or bits
+			return
+		}
+		c.value = value.ToString()
 	default:
 		text := fmt.Sprint(value)
 		if b, ok := value.([]byte); ok {
@@ -313,12 +319,24 @@ func (s *draft) alterTable(n *ast.AlterTableStmt) error {
 	if err != nil {
 		return err
 	}
-	for _, spec := range n.Specs {
+	// What a column is that was part of the key is said by the rest, wherever that stands.
+	specs := slices.Clone(n.Specs)
+	slices.SortStableFunc(specs, func(a, b *ast.AlterTableSpec) int {
+		return rank(a) - rank(b)
+	})
+	for _, spec := range specs {
 		if err := s.alter(t, spec); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func rank(spec *ast.AlterTableSpec) int {
+	if spec.Tp == ast.AlterTableDropPrimaryKey {
+		return 0
+	}
+	return 1
 }
 
 // alter carries out one part of ALTER TABLE.

@@ -53,6 +53,9 @@ func TestMariaDB(t *testing.T) {
 		"temporary":     mariadbBase + "CREATE TEMPORARY TABLE t (id INT); DROP TEMPORARY TABLE t",
 		"partitions":    "CREATE TABLE t (id INT PRIMARY KEY, x INT) PARTITION BY HASH (id) PARTITIONS 2",
 		"dump":          "/*!40101 SET @saved = @@character_set_client */; /*!50503 SET character_set_client = utf8mb4 */; CREATE TABLE `t` (`id` int NOT NULL AUTO_INCREMENT, PRIMARY KEY (`id`)) ENGINE=InnoDB AUTO_INCREMENT=5 DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci; /*!40000 ALTER TABLE `t` DISABLE KEYS */",
+		"alter view":    mariadbBase + "ALTER VIEW v AS SELECT id FROM a; ALTER ALGORITHM = MERGE VIEW w (f) AS SELECT c FROM b; ALTER TABLE a ADD late INT",
+		"other key":     "CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, x INT); ALTER TABLE t MODIFY id INT, DROP PRIMARY KEY, ADD PRIMARY KEY (x)",
+		"hexadecimal":   "CREATE TABLE t (a VARCHAR(9) DEFAULT 0x41, b VARBINARY(9) DEFAULT x'42', c BIT DEFAULT b'1')",
 		"views":         mariadbBase + "CREATE VIEW x (p, q) AS SELECT id, upper(name) FROM v; CREATE VIEW y AS SELECT c FROM b UNION SELECT name FROM a; CREATE VIEW z AS SELECT f(id) AS g FROM a; CREATE VIEW k AS SELECT rand() AS at, name FROM a",
 		"goose":         "-- +goose Up\n-- +goose StatementBegin\n" + mariadbBase + "\n-- +goose StatementEnd\n",
 	} {

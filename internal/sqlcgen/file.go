@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"go/format"
 	"go/token"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -119,31 +120,48 @@ func duration(d time.Duration) string {
 func (p *project) key(b *bytes.Buffer, r *rule) {
 	s := p.engine.dialect.Analyze(r.query.sent(), p.catalog)
 	var params, values []string
-	seen := map[string]bool{}
-	for _, n := range r.args {
+	verbs := strings.Split(r.Key, "%")[1:]
+	numbers := map[string]int{} // :: name → the parameter that has it
+	for i, n := range r.args {
 		column := p.pinned(&s, n)
 		if column == nil {
 			return
 		}
 		name := goName(r.query, n, column)
 		goType, datum := "int64", "Int"
-		if !p.isPlain(column, int64(7), moneyclip.Int(7)) {
-			goType, datum = "string", "Text"
+		if !p.isInteger(column) {
+			if goType, datum = "string", "Text"; verbs[i][0] == 'd' {
+				return
+			}
 			for _, sample := range []string{"", "a", "A ", "é", "7", "a\\"} {
 				if !p.isPlain(column, sample, moneyclip.Text(sample)) {
 					return
 				}
 			}
 		}
-		if !seen[name] {
-			params = append(params, name+" "+goType)
+		for other := numbers[name]; other != 0 && other != n && !r.query.isOne(other, n); other = numbers[name] {
+			name = fmt.Sprintf("%s%d", name, n) // as b.id beside a.id
 		}
-		seen[name] = true
+		if numbers[name] == 0 {
+			params = append(params, name+" "+goType)
+			numbers[name] = n
+		}
 		values = append(values, fmt.Sprintf("moneyclip.%s(%s)", datum, name))
 	}
 	fmt.Fprintf(b, "\n// %sKey is the key of what %[1]s returns, as it stands in a store behind the namespace and the scope.\n", r.query.Name)
 	fmt.Fprintf(b, "func %sKey(%s) string {\nreturn moneyclip.Key(%s)\n}\n", r.query.Name, strings.Join(params, ", "),
 		strings.Join(append([]string{fmt.Sprintf("%q", r.Key)}, values...), ", "))
+}
+
+// isInteger reports whether every integer that has a spelling in a key has its own there.
+func (p *project) isInteger(column *moneyclip.Column) bool {
+	for _, n := range []int64{0, 1, 7, 70, -1, 1<<53 + 1, math.MinInt64, math.MaxInt64} { // 70 may be a year, 1<<53 + 1 is no float
+		got, ok := p.engine.dialect.Canonical(column, n)
+		if isSmall := n >= 0 && n <= 70; ok && got != moneyclip.Int(n) || !ok && isSmall {
+			return false
+		}
+	}
+	return true
 }
 
 // isPlain reports whether a value has one spelling in a key, which is its own.

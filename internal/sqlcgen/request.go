@@ -39,6 +39,7 @@ type Parameter struct {
 		Name    string `json:"name"`
 		IsArray bool   `json:"is_array"`
 		IsSlice bool   `json:"is_sqlc_slice"`
+		IsNamed bool   `json:"is_named_param"` // by sqlc.arg or @, so that others of the name are the same
 		NotNull bool   `json:"not_null"`
 		Type    struct {
 			Schema string `json:"schema"`
@@ -86,6 +87,19 @@ func (r *Request) options() (Options, error) {
 
 // sent is the text that the generated code sends to the driver.
 func (q *Query) sent() string { return fmt.Sprintf("-- name: %s %s\n%s\n", q.Name, q.Cmd, q.Text) }
+
+// isOne reports whether two parameters are one argument of the function that sqlc makes.
+func (q *Query) isOne(a, b int) bool {
+	named := func(number int) string {
+		for _, param := range q.Params {
+			if param.Number == number && param.Column.IsNamed {
+				return param.Column.Name
+			}
+		}
+		return ""
+	}
+	return named(a) != "" && named(a) == named(b)
+}
 
 // kind is what a parameter of this type is for a key: the verb.
 func (p *Parameter) verb() byte {

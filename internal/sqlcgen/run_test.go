@@ -184,6 +184,45 @@ func TestIgnored(t *testing.T) {
 	}
 }
 
+// The functions for keys have one parameter for each value, and there is none where it could not make the driver's key.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	const schema = "CREATE TABLE a (id INTEGER PRIMARY KEY, name TEXT, folded TEXT COLLATE NOCASE, size REAL); CREATE TABLE b (id INTEGER PRIMARY KEY, a INTEGER);"
+	for query, want := range map[string]string{
+		"-- moneyclip: cache key=k-{1}-{2}\nSELECT a.name FROM a JOIN b ON b.a = a.id WHERE a.id = ?1 AND b.id = ?2": "" +
+			`func QKey(id int64, id2 int64) string { return moneyclip.Key("k-%v-%v", moneyclip.Int(id), moneyclip.Int(id2)) }`,
+		"-- moneyclip: cache key=k-{2}-{1}-{2}\nSELECT size FROM a WHERE id = ?1 AND name = ?2": "" +
+			`func QKey(name string, id int64) string { return moneyclip.Key("k-%v-%v-%v", moneyclip.Text(name), moneyclip.Int(id), moneyclip.Text(name)) }`,
+		"-- moneyclip: cache key=k-{name:%d}\nSELECT id FROM a WHERE name = ?":  "",
+		"-- moneyclip: cache key=k-{folded}\nSELECT id FROM a WHERE folded = ?": "",
+	} {
+		var stdout, stderr bytes.Buffer
+		var r Request
+		if err := json.Unmarshal(request(t, schema, "-- name: Q :one\n"+query+";", "").Bytes(), &r); err != nil {
+			t.Fatal(err)
+		}
+		for number := range strings.Count(query, "?") {
+			r.Queries[0].Params = append(r.Queries[0].Params, &Parameter{Number: number + 1})
+		}
+		sent, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code := Run(nil, bytes.NewReader(sent), &stdout, &stderr); code != 0 {
+			t.Errorf("%s: %s", query, stderr.String())
+			continue
+		}
+		var response Response
+		if err := json.Unmarshal(stdout.Bytes(), &response); err != nil {
+			t.Fatal(err)
+		}
+		_, got, _ := strings.Cut(string(response.Files[0].Contents), "func QKey")
+		if got = strings.Join(strings.Fields(got), " "); got != strings.TrimPrefix(want, "func QKey") {
+			t.Errorf("%s: got func QKey%s, want %s", query, got, want)
+		}
+	}
+}
+
 func TestNotARequest(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

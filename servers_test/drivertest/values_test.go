@@ -137,7 +137,8 @@ func testValues(t *testing.T, b *base) {
 				r.compare("values", name, true, func(a *arm) string {
 					return a.scanned(way, fmt.Sprintf("SELECT c%d FROM samples WHERE id = %%s", i), id, ordinary)
 				})
-				if way == "argument" && b.server == pg {
+				// What pgx says of a NULL there is a matter of chance, since Go 1.27: of the order of a map.
+				if way == "argument" && b.server == pg && id <= len(k.samples) {
 					r.compare("values", name+" own", false, func(a *arm) string {
 						return a.scanned(way, fmt.Sprintf("SELECT c%d AS own FROM samples WHERE id = %%s", i), id, own)
 					})

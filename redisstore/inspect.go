@@ -139,7 +139,7 @@ func (s *Store) PurgeRule(ctx context.Context, namespace, rule string) (database
 	for b := range all {
 		all[b] = pipe.HKeys(ctx, generationsKey(namespace, b))
 	}
-	_, err = pipe.Exec(ctx)
+	pipe.Exec(ctx) // each command has its own error
 	var names []string
 	for _, one := range all {
 		if err := one.Err(); err != nil && code(err) != "WRONGTYPE" {

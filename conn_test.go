@@ -26,8 +26,8 @@ func TestConnAsksOnce(t *testing.T) {
 			t.Parallel()
 			m := openMock(t, moneyclip.Config{Scope: test.scope, Rules: []moneyclip.Rule{userRule}})
 			if test.scope == "" {
-				rows := sqlmock.NewRows([]string{"file", "attached", "temp", "dirty", "full", "short", "reverse"})
-				m.ExpectQuery(identityQuery).WillReturnRows(rows.AddRow("", 0, 0, 0, 0, 1, 0))
+				rows := sqlmock.NewRows([]string{"file", "attached", "temp", "dirty", "full", "short", "reverse", "like"})
+				m.ExpectQuery(identityQuery).WillReturnRows(rows.AddRow("", 0, 0, 0, 0, 1, 0, 1))
 			}
 			m.expectCatalog()
 			m.expectUser(1, "ada") // a miss sends the caller's statement and nothing more
@@ -58,7 +58,8 @@ const identityQuery = `SELECT
 	(SELECT read_uncommitted FROM pragma_read_uncommitted),
 	(SELECT full_column_names FROM pragma_full_column_names),
 	(SELECT short_column_names FROM pragma_short_column_names),
-	(SELECT reverse_unordered_selects FROM pragma_reverse_unordered_selects)`
+	(SELECT reverse_unordered_selects FROM pragma_reverse_unordered_selects),
+	'a' LIKE 'A'`
 
 func TestConnDoesNotAnswer(t *testing.T) {
 	t.Parallel()

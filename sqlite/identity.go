@@ -23,7 +23,8 @@ const identityQuery = `SELECT
 	(SELECT read_uncommitted FROM pragma_read_uncommitted),
 	(SELECT full_column_names FROM pragma_full_column_names),
 	(SELECT short_column_names FROM pragma_short_column_names),
-	(SELECT reverse_unordered_selects FROM pragma_reverse_unordered_selects)`
+	(SELECT reverse_unordered_selects FROM pragma_reverse_unordered_selects),
+	'a' LIKE 'A'` // case_sensitive_like can not be asked for, and a driver's hook may have set it
 
 // Identify implements [moneyclip.Dialect].
 func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (moneyclip.Identity, error) {
@@ -31,7 +32,7 @@ func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (m
 	if err != nil {
 		return moneyclip.Identity{}, err
 	}
-	if len(rows) != 1 || len(rows[0]) != 7 {
+	if len(rows) != 1 || len(rows[0]) != 8 {
 		return moneyclip.Identity{}, errors.New("sqlite: the database does not say which file it is in")
 	}
 	row := make([]string, len(rows[0]))

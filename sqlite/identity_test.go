@@ -83,6 +83,7 @@ func TestIdentifyProfile(t *testing.T) {
 		"full names":   identify(t, path, "PRAGMA full_column_names = on").Profile,
 		"short names":  identify(t, path, "PRAGMA short_column_names = off").Profile,
 		"reverse":      identify(t, path, "PRAGMA reverse_unordered_selects = on").Profile,
+		"case":         identify(t, path, "PRAGMA case_sensitive_like = on").Profile,
 	} {
 		if other, ok := seen[got]; ok {
 			t.Errorf("%q and %q have one profile, %q", name, other, got)
@@ -135,14 +136,14 @@ func TestIdentifyUnknown(t *testing.T) {
 		}
 	}
 	zero := int64(0)
-	_, err := sqlite.Dialect.Identify(t.Context(), answer("/not/there.db", zero, zero, zero, zero, zero, zero), "x")
+	_, err := sqlite.Dialect.Identify(t.Context(), answer("/not/there.db", zero, zero, zero, zero, zero, zero, zero), "x")
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("Identify of a file that is gone: %v, want %v", err, os.ErrNotExist)
 	}
 	if _, err := sqlite.Dialect.Identify(t.Context(), answer(nil), "x"); err == nil {
 		t.Errorf("Identify of a short answer: no error")
 	}
-	id, err := sqlite.Dialect.Identify(t.Context(), answer([]byte(""), zero, zero, zero, zero, zero, zero), "")
+	id, err := sqlite.Dialect.Identify(t.Context(), answer([]byte(""), zero, zero, zero, zero, zero, zero, zero), "")
 	if err != nil || id.Tainted == "" || id.Scope != "" {
 		t.Errorf("Identify of a nameless database without a dsn = %+v, %v, want tainted", id, err)
 	}

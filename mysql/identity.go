@@ -19,14 +19,16 @@ const (
 		'sql_mode', 'old_mode', 'time_zone', 'system_time_zone', 'character_set_client', 'character_set_connection',
 		'character_set_results', 'collation_connection', 'lc_time_names', 'group_concat_max_len', 'div_precision_increment',
 		'sql_select_limit', 'default_week_format', 'max_sort_length', 'block_encryption_mode', 'default_regex_flags',
-		'system_versioning_asof', 'show_old_temporals', 'windowing_use_high_precision', 'max_allowed_packet')`
+		'max_recursive_iterations', 'cte_max_recursion_depth', 'standard_compliant_cte', 'sql_big_selects', 'max_join_size',
+		'character_set_collations', 'default_collation_for_utf8mb4', 'system_versioning_asof', 'show_old_temporals', 'windowing_use_high_precision', 'max_allowed_packet')`
 )
 
 // profiled are the variables that change what a SELECT returns.
 var profiled = strings.Fields(`sql_mode old_mode time_zone system_time_zone character_set_client character_set_connection
 	character_set_results collation_connection lc_time_names group_concat_max_len div_precision_increment sql_select_limit
 	default_week_format max_sort_length block_encryption_mode default_regex_flags show_old_temporals
-	windowing_use_high_precision max_allowed_packet`)
+	windowing_use_high_precision max_allowed_packet max_recursive_iterations cte_max_recursion_depth standard_compliant_cte
+	sql_big_selects max_join_size character_set_collations default_collation_for_utf8mb4`)
 
 // Identify implements [moneyclip.Dialect].
 func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (moneyclip.Identity, error) {

@@ -41,6 +41,8 @@ func TestIdentify(t *testing.T) {
 		{"another server", session(t, "", home, "server_uid|xyz"), false, true, true, false, false},
 		{"MySQL", session(t, "", home, "server_uuid|xyz"), false, true, true, false, false},
 		{"a zone", session(t, "", home, "time_zone|+01:00"), true, false, true, false, false},
+		{"fewer turns", session(t, "", home, "max_recursive_iterations|2"), true, false, true, false, false},
+		{"small joins", session(t, "", home, "max_join_size|1"), true, false, true, false, false},
 		{"the same options", session(t, "a:b@tcp(host:1)/shop", home), true, true, true, false, false},
 		{"an option", session(t, "a:b?@tcp(host:1)/shop?parseTime=true", home), true, false, true, false, false},
 		{"a password", session(t, "a:b?x@tcp(host:1)/shop", home), true, true, true, false, false},

@@ -52,7 +52,7 @@ func (dialect) Catalog(ctx context.Context, ask moneyclip.Asker) (*moneyclip.Cat
 	}
 	b.own = &schema{
 		folds:    home[0][1] != "0",
-		routines: map[string]bool{}, callers: map[string]string{}, mappings: map[string]*mapping{}, times: map[string]bool{},
+		routines: map[string]bool{}, callers: map[string]string{}, mappings: map[string]*mapping{}, times: map[string]bool{}, dates: map[string]bool{},
 	}
 	b.own.database = b.own.table(home[0][0])
 	b.catalog.Own = b.own
@@ -193,6 +193,9 @@ func (b *builder) columns() {
 		}
 		if strings.HasPrefix(c.Type, "time") && !strings.HasPrefix(c.Type, "timestamp") {
 			b.own.times[c.Name] = true
+		}
+		if strings.HasPrefix(c.Type, "date") || strings.HasPrefix(c.Type, "timestamp") {
+			b.own.dates[c.Name] = true
 		}
 	}
 }

@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/moneyclip/moneyclip"
@@ -74,14 +75,15 @@ func (c *converter) expr(e ast.ExprNode) query.Expr {
 		}
 		return c.parts(e.V)
 	case *ast.BinaryOperationExpr:
-		switch x, y := c.expr(e.L), c.expr(e.R); e.Op {
-		case opcode.LogicAnd:
+		x, y := c.expr(e.L), c.expr(e.R)
+		if e.Op == opcode.LogicAnd {
 			return query.And{X: x, Y: y}
-		case opcode.EQ:
-			return query.Equal{X: x, Y: y}
-		default:
-			return other(x, y)
 		}
+		reason := c.mixes(e.L, e.R)
+		if e.Op == opcode.EQ && reason == "" {
+			return query.Equal{X: x, Y: y}
+		}
+		return impure(reason, x, y)
 	case *ast.PatternInExpr:
 		return c.in(e)
 	case *ast.RowExpr:
@@ -109,7 +111,7 @@ func (c *converter) compound(e ast.ExprNode) query.Expr {
 	case *ast.CompareSubqueryExpr:
 		return c.parts(e.L, e.R)
 	case *ast.BetweenExpr:
-		return c.parts(e.Expr, e.Left, e.Right)
+		return impure(c.mixes(e.Expr, e.Left, e.Right), c.exprs([]ast.ExprNode{e.Expr, e.Left, e.Right})...)
 	case *ast.IsNullExpr:
 		return c.parts(e.Expr)
 	case *ast.IsTruthExpr:
@@ -123,11 +125,15 @@ func (c *converter) compound(e ast.ExprNode) query.Expr {
 	case *ast.FuncCastExpr:
 		return c.cast(e)
 	case *ast.CaseExpr:
-		all := []ast.ExprNode{e.Value, e.ElseClause}
+		compared, results := []ast.ExprNode{e.Value}, []ast.ExprNode{e.ElseClause}
 		for _, when := range e.WhenClauses {
-			all = append(all, when.Expr, when.Result)
+			compared, results = append(compared, when.Expr), append(results, when.Result)
 		}
-		return c.parts(all...)
+		reason := c.mixes(results...)
+		if e.Value != nil && reason == "" {
+			reason = c.mixes(compared...)
+		}
+		return impure(reason, c.exprs(append(compared, results...))...)
 	case *ast.AggregateFuncExpr:
 		return other(append(c.exprs(e.Args), c.ordering(e.Order)...)...)
 	case *ast.WindowFuncExpr:
@@ -222,6 +228,9 @@ func constant(e *ast.ValueExprBase, negative bool) query.Expr {
 
 func (c *converter) in(e *ast.PatternInExpr) query.Expr {
 	x := c.expr(e.Expr)
+	if reason := c.mixes(append([]ast.ExprNode{e.Expr}, e.List...)...); reason != "" {
+		return impure(reason, append(c.exprs(e.List), x)...)
+	}
 	switch {
 	case e.Sel != nil:
 		return other(x, c.expr(e.Sel))
@@ -256,7 +265,10 @@ func (c *converter) call(e *ast.FuncCallExpr) query.Expr {
 		c.calls = reason
 	}
 	if reason == "" && dating[name] && c.hasTime(e.Args...) {
-		reason = "completes a time of day with the date of today"
+		reason = completes
+	}
+	if reason == "" && merging[name] {
+		reason = c.mixes(e.Args...)
 	}
 	return impure(reason, args...)
 }
@@ -264,10 +276,28 @@ func (c *converter) call(e *ast.FuncCallExpr) query.Expr {
 func (c *converter) cast(e *ast.FuncCastExpr) query.Expr {
 	reason := ""
 	if e.Tp.EvalType() == types.ETDatetime && c.hasTime(e.Expr) {
-		reason = "completes a time of day with the date of today"
+		reason = completes
 	}
 	return impure(reason, c.expr(e.Expr))
 }
+
+const completes = "completes a time of day with the date of today"
+
+// mixes says what is impure in expressions that become one type, or are compared: where there is a date too, a time of day gets
+// one.
+func (c *converter) mixes(list ...ast.ExprNode) string {
+	if c.hasTime(list...) && c.hasDate(list...) {
+		return completes
+	}
+	return ""
+}
+
+// merging are the functions whose arguments become one type.
+var merging = names("coalesce field if ifnull interval nullif nvl nvl2 strcmp")
+
+// dated are the functions that return a date.
+var dated = names(`adddate addtime convert_tz date date_add date_sub from_days from_unixtime last_day makedate str_to_date subdate subtime
+	timestamp timestampadd ` + ast.DateLiteral + " " + ast.TimestampLiteral)
 
 // dating are the functions that make a date and a time of a time of day.
 var dating = names(`adddate addtime convert_tz date date_add date_format date_sub datediff day dayname dayofmonth dayofweek
@@ -299,12 +329,23 @@ func (c *converter) hasTime(list ...ast.ExprNode) bool {
 		}
 		return false
 	})
-	for _, e := range list {
-		if f.in(e) {
-			return true
+	return slices.ContainsFunc(list, func(e ast.ExprNode) bool { return e != nil && f.in(e) })
+}
+
+// hasDate reports whether there may be a date in expressions.
+func (c *converter) hasDate(list ...ast.ExprNode) bool {
+	f := finder(func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.ColumnName:
+			return c.own.dates[n.Name.L]
+		case *ast.FuncCallExpr:
+			return dated[n.FnName.L]
+		case *ast.FuncCastExpr:
+			return n.Tp != nil && n.Tp.EvalType() == types.ETDatetime
 		}
-	}
-	return false
+		return false
+	})
+	return slices.ContainsFunc(list, func(e ast.ExprNode) bool { return e != nil && f.in(e) })
 }
 
 // window is what a window reads.

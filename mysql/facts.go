@@ -16,6 +16,7 @@ type schema struct {
 	callers  map[string]string   // :: view → why selecting from it may write anything
 	mappings map[string]*mapping // :: view → how its columns are those of one table
 	times    map[string]bool     // names of columns that hold a time of day
+	dates    map[string]bool     // names of columns that hold a date
 }
 
 // A mapping says that each row of a view is one of a table.

@@ -567,7 +567,7 @@ var behaviours = []behaviour{
 	{"raw", "COPY", true, by("postgres"), func(s *scene) {
 		s.one(s.db, 1, 7)
 		tx := s.begin(nil)
-		stmt, err := tx.Prepare(pq.CopyIn("things", "id", "name", "n"))
+		stmt, err := tx.Prepare("COPY things (id, name, n) FROM STDIN")
 		s.err("prepare", err)
 		if err == nil {
 			s.result(stmt.Exec(7, "seven", 7))
@@ -577,7 +577,7 @@ var behaviours = []behaviour{
 		}
 		s.err("commit", tx.Commit())
 		tx = s.begin(nil)
-		if stmt, err = tx.Prepare(pq.CopyIn("things", "id", "name", "n")); err == nil {
+		if stmt, err = tx.Prepare("COPY things (id, name, n) FROM STDIN"); err == nil {
 			s.result(stmt.Exec(7, "seven", 7))
 			s.result(stmt.Exec())
 			s.err("close", stmt.Close())

@@ -49,7 +49,7 @@ var dests = []struct {
 	}},
 	{"pgtype, pq", []func() any{
 		as[pgtype.Numeric], as[pgtype.Timestamptz], as[pgtype.Date], as[pgtype.Interval], as[pgtype.UUID], as[pgtype.Text], as[pgtype.Int8], as[pgtype.Bits],
-		as[pq.StringArray], as[pq.Int64Array], as[pq.Float64Array], as[pq.BoolArray], as[pq.ByteaArray], as[pq.NullTime],
+		as[pq.StringArray], as[pq.Int64Array], as[pq.Float64Array], as[pq.BoolArray], as[pq.ByteaArray],
 	}},
 }
 

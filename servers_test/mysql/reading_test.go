@@ -183,7 +183,7 @@ func TestReading(t *testing.T) {
 		{query: "INSERT INTO books (id, author_id) VALUES (NULL, 1), (NULL, 2)"},
 		{query: "INSERT INTO books VALUES ()"},
 		{query: "INSERT INTO books SET author_id = 2, pages = 5 + ?", args: list{int64(5)}},
-		{query: "INSERT INTO books (id, author_id) VALUES (DEFAULT, 1)", wide: true},
+		{query: "INSERT INTO books (id, author_id) VALUES (DEFAULT, 1)"},
 		{query: "INSERT INTO books (id, author_id) VALUES (?, 1)", args: list{nil}, wide: true},
 		{query: "INSERT INTO books (id, author_id) VALUES (?, 1)", args: list{int64(0)}, wide: true},
 		{query: "INSERT INTO books (id, author_id, pages) VALUES (?, 1, 2 * 3)", args: list{int64(50)}},

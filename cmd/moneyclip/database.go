@@ -177,3 +177,35 @@ func ping(ctx context.Context, db *sql.DB) error {
 	}
 	return nil
 }
+
+func (t *target) namedFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&t.driver, "driver", "", "the program's driver below moneyclip+, where there are several: pgx or postgres")
+	f.StringVar(&t.scope, "scope", "", "the Scope of the program's Config, if it has one")
+}
+
+// openNamed opens the database by the driver's name, as the program does: rows are kept apart by that and by the DSN. It
+// works once in a process.
+func (t *target) openNamed(ctx context.Context, cfg moneyclip.Config) (cache *moneyclip.Cache, db *sql.DB, err error) {
+	_, name, dsn, err := t.base()
+	if err != nil {
+		return nil, nil, err
+	}
+	os.Unsetenv("MONEYCLIP_DISABLE") // it is meant for programs
+	cfg.Logger, cfg.Scope = slog.New(slog.DiscardHandler), t.scope
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("the rules: %v", fault) // Configure is for a program's init, and panics
+		}
+	}()
+	moneyclip.Configure(cfg)
+	if db, err = sql.Open("moneyclip+"+name, dsn); err != nil {
+		return nil, nil, err
+	}
+	if err := ping(ctx, db); err != nil {
+		db.Close()
+		return nil, nil, err
+	}
+	cache, _ = moneyclip.Default("moneyclip+" + name)
+	return cache, db, nil
+}

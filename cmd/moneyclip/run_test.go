@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func TestMain(m *testing.M) {
 	if os.Getenv("MONEYCLIP_COMMAND") == "1" {
 		os.Unsetenv("MONEYCLIP_COMMAND")
+		grace = 0
 		os.Exit(Run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
 	flag.Parse()
@@ -27,6 +29,19 @@ func run(t *testing.T, args ...string) (out, errs string, code int) {
 	var o, e bytes.Buffer
 	code = Run(args, strings.NewReader(""), &o, &e)
 	return o.String(), e.String(), code
+}
+
+// command runs a command in a process of its own: a database is opened by its driver's name once in a process.
+func command(t *testing.T, args ...string) (out, errs string, code int) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+	cmd.Env = append(os.Environ(), "MONEYCLIP_COMMAND=1", "MONEYCLIP_DISABLE=1")
+	var o, e bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &o, &e
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return o.String(), e.String(), cmd.ProcessState.ExitCode()
 }
 
 // golden compares an output with a file in testdata.

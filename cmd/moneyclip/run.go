@@ -46,7 +46,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.PersistentFlags().Bool("json", false, "write JSON")
-	root.AddCommand(newManifest(), newExplain(), newVet(), newKeys(), newGet(), newPurge(), newDoctor(), newAudit(), newWarm(), newMan(root))
+	root.AddCommand(newManifest(), newExplain(), newVet(), newKeys(), newGet(), newPurge(), newDoctor(), newAudit(), newWarm(), newStats(), newTop(), newMan(root))
 	return root
 }
 

@@ -18,6 +18,11 @@ func secretsOf(cmd *cobra.Command) []string {
 			secrets = append(secrets, secretsIn(f.Value.String())...)
 		}
 	}
+	for _, arg := range cmd.Flags().Args() {
+		if strings.Contains(arg, "://") && strings.Contains(arg, "@") {
+			secrets = append(secrets, secretsIn(arg)...)
+		}
+	}
 	return sorted(secrets)
 }
 

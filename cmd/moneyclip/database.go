@@ -81,7 +81,7 @@ func engineNamed(name string) (string, error) {
 // A target is what most commands are told: a database, the rules, and the texts of the program that has them.
 type target struct {
 	db, dialect, driver, rules string
-	namespace, scope           string
+	scope                      string
 	queries                    []string
 }
 

@@ -153,8 +153,14 @@ func (c *columnReader) query(q *pg.SelectStmt, with map[string][]*attribute) ([]
 	}
 	if q.Larg != nil {
 		columns, ok := c.query(q.Larg, own)
-		c.query(q.Rarg, own)
-		return columns, ok
+		others, also := c.query(q.Rarg, own)
+		if !ok || !also || len(columns) != len(others) {
+			return nil, false
+		}
+		for i, col := range columns {
+			columns[i] = merged(col, others[i])
+		}
+		return columns, true
 	}
 	if len(q.ValuesLists) > 0 {
 		var columns []*attribute
@@ -201,6 +207,20 @@ func (c *columnReader) query(q *pg.SelectStmt, with map[string][]*attribute) ([]
 	}
 	q.TargetList = targets
 	return columns, true
+}
+
+// merged is a column whose values come from two of which the first gives the name.
+func merged(a, b *attribute) *attribute {
+	out := &attribute{name: a.name, typ: a.typ, collation: a.collation}
+	if a.typ == b.typ && a.collation == b.collation {
+		return out
+	}
+	x, y := parseType(a.typ.text), parseType(b.typ.text)
+	out.typ = untyped
+	if a.typ.own == nil && b.typ.own == nil && x.base == y.base && a.collation == b.collation {
+		out.typ = typeRef{text: x.base} // how long they may be is not said any more
+	}
+	return out
 }
 
 func renamed(columns []*attribute, names []string) []*attribute {
@@ -327,10 +347,18 @@ func (c *columnReader) typeOf(node *pg.Node, items []*fromItem) *attribute {
 			}
 			return col
 		case name == "max" || name == "min":
-			return c.typeOf(n.FuncCall.Args[0], items)
+			col := c.typeOf(n.FuncCall.Args[0], items)
+			if t := parseType(col.typ.text); len(t.mods) > 0 || t.kind == textType {
+				col.typ = untyped // there is one for each type of text and the like, but not for each length
+			}
+			return col
 		}
 	case *pg.Node_CoalesceExpr:
-		return c.typeOf(n.CoalesceExpr.Args[0], items)
+		col := c.typeOf(n.CoalesceExpr.Args[0], items)
+		for _, arg := range n.CoalesceExpr.Args[1:] {
+			col = merged(col, c.typeOf(arg, items))
+		}
+		return col
 	case *pg.Node_AConst:
 		switch v := n.AConst.Val.(type) {
 		case *pg.A_Const_Ival:

@@ -50,7 +50,7 @@ func (s *draft) doubt(subject []string) {
 
 // apply takes one statement into account.
 func (s *draft) apply(text string) error {
-	s.text = text
+	s.text, s.only = text, false
 	stmt := oneStatement(text)
 	if stmt == nil {
 		subject := ddl.Subject(text)

@@ -23,6 +23,7 @@ func (s *draft) alterTable(n *pg.AlterTableStmt) error {
 		_, err := s.relation(n.Relation)
 		return err
 	}
+	s.only = !n.Relation.Inh
 	var faults []error
 	for _, node := range n.Cmds {
 		faults = append(faults, s.alter(r, node.GetAlterTableCmd(), n.Relation.Inh))

@@ -110,7 +110,9 @@ func (s *draft) addUnique(r *relation, n *pg.Constraint, columns []string) error
 		i.name = s.freeName(r, append(slices.Clone(columns), "key")...)
 	}
 	r.indexes = append(r.indexes, i)
-	s.partBelow(r, i)
+	if !s.only {
+		s.partBelow(r, i)
+	}
 	return nil
 }
 

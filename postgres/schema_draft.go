@@ -11,6 +11,7 @@ import (
 // A draft is a database in the making.
 type draft struct {
 	text       string   // the statement that is applied
+	only       bool     // it says ONLY
 	spaces     []string // the schemas
 	path       []string
 	relations  []*relation

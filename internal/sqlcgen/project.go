@@ -36,7 +36,7 @@ type project struct {
 	request  *Request
 	engine   engine
 	catalog  *moneyclip.Catalog
-	sources  map[string]string // :: base name of a file of queries → its text
+	sources  map[string][]string // :: base name of files of queries → their texts
 	rules    []*rule
 	warnings []string
 }
@@ -51,7 +51,7 @@ type rule struct {
 }
 
 func newProject(r *Request) (*project, error) {
-	p := &project{request: r, sources: map[string]string{}}
+	p := &project{request: r, sources: map[string][]string{}}
 	var ok bool
 	if p.engine, ok = engines[r.Settings.Engine]; !ok {
 		return nil, fmt.Errorf("the engine %q is none that MoneyClip knows: postgresql, mysql and sqlite", r.Settings.Engine)
@@ -61,7 +61,8 @@ func newProject(r *Request) (*project, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the queries: %w", err)
 		}
-		p.sources[filepath.Base(file)] = string(text)
+		base := filepath.Base(file)
+		p.sources[base] = append(p.sources[base], string(text))
 	}
 	files := sqlFiles(r.Settings.Schema)
 	var texts []string
@@ -123,27 +124,30 @@ func sqlFiles(paths []string) []string {
 // section is the part of a file that a query is, with as many empty lines before it as make its lines those of the file.
 // If the file is not known it is made of what sqlc has sent.
 func (p *project) section(q *Query) string {
-	source := p.sources[q.Filename]
-	lines := strings.SplitAfter(source, "\n")
-	isName := func(line, name string) bool {
-		fields := strings.Fields(strings.TrimLeft(line, "-/*# \t"))
-		return len(fields) > 1 && fields[0] == "name:" && (name == "" || fields[1] == name)
-	}
-	for i, line := range lines {
-		if !isName(line, q.Name) {
-			continue
+	for _, source := range p.sources[q.Filename] {
+		lines := strings.SplitAfter(source, "\n")
+		for i, line := range lines {
+			if !names(line, q.Name) {
+				continue
+			}
+			end := i + 1
+			for end < len(lines) && !names(lines[end], "") {
+				end++
+			}
+			return strings.Repeat("\n", i) + strings.Join(lines[i:end], "")
 		}
-		end := i + 1
-		for end < len(lines) && !isName(lines[end], "") {
-			end++
-		}
-		return strings.Repeat("\n", i) + strings.Join(lines[i:end], "")
 	}
 	var b strings.Builder
 	for _, comment := range q.Comments {
 		fmt.Fprintf(&b, "--%s\n", comment)
 	}
 	return b.String() + q.Text
+}
+
+// names reports whether a line names a query, this one or any.
+func names(line, query string) bool {
+	fields := strings.Fields(strings.TrimLeft(line, "-/*# \t"))
+	return len(fields) > 1 && fields[0] == "name:" && (query == "" || fields[1] == query)
 }
 
 // annotations makes the rules.

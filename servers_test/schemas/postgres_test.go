@@ -38,12 +38,16 @@ func TestPostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, script := range map[string]string{
-		"example":         string(example),
-		"base":            postgresBase,
-		"if not exists":   postgresBase + `CREATE TABLE IF NOT EXISTS a (x int); DROP TABLE IF EXISTS nothing; CREATE SCHEMA IF NOT EXISTS public`,
-		"nothing":         postgresBase + `INSERT INTO a (name) VALUES ('x'); COMMENT ON TABLE a IS 'x'; GRANT SELECT ON a TO PUBLIC; SELECT 1; SET timezone = 'UTC'; CREATE SEQUENCE q`,
-		"schemas":         `CREATE SCHEMA other; CREATE TABLE other.t (id int PRIMARY KEY); CREATE TABLE u (t int REFERENCES other.t); SET search_path = other, public; CREATE TABLE x (id int REFERENCES t); CREATE VIEW y AS SELECT id FROM x; CREATE VIEW public.z AS SELECT id FROM x`,
-		"pg_dump":         `SELECT pg_catalog.set_config('search_path', '', false); CREATE TABLE public.t (id integer NOT NULL, n text); ALTER TABLE public.t OWNER TO CURRENT_USER; CREATE SEQUENCE public.t_id_seq; ALTER SEQUENCE public.t_id_seq OWNED BY public.t.id; ALTER TABLE ONLY public.t ALTER COLUMN id SET DEFAULT nextval('public.t_id_seq'::regclass); ALTER TABLE ONLY public.t ADD CONSTRAINT t_pkey PRIMARY KEY (id); SET search_path = public`,
+		"example":       string(example),
+		"base":          postgresBase,
+		"if not exists": postgresBase + `CREATE TABLE IF NOT EXISTS a (x int); DROP TABLE IF EXISTS nothing; CREATE SCHEMA IF NOT EXISTS public`,
+		"nothing":       postgresBase + `INSERT INTO a (name) VALUES ('x'); COMMENT ON TABLE a IS 'x'; GRANT SELECT ON a TO PUBLIC; SELECT 1; SET timezone = 'UTC'; CREATE SEQUENCE q`,
+		"schemas":       `CREATE SCHEMA other; CREATE TABLE other.t (id int PRIMARY KEY); CREATE TABLE u (t int REFERENCES other.t); SET search_path = other, public; CREATE TABLE x (id int REFERENCES t); CREATE VIEW y AS SELECT id FROM x; CREATE VIEW public.z AS SELECT id FROM x`,
+		"pg_dump":       `SELECT pg_catalog.set_config('search_path', '', false); CREATE TABLE public.t (id integer NOT NULL, n text); ALTER TABLE public.t OWNER TO CURRENT_USER; CREATE SEQUENCE public.t_id_seq; ALTER SEQUENCE public.t_id_seq OWNED BY public.t.id; ALTER TABLE ONLY public.t ALTER COLUMN id SET DEFAULT nextval('public.t_id_seq'::regclass); ALTER TABLE ONLY public.t ADD CONSTRAINT t_pkey PRIMARY KEY (id); SET search_path = public`,
+		"pg_dump partitions": `CREATE TABLE public.p (id integer NOT NULL, k integer) PARTITION BY LIST (id); CREATE TABLE public.p1 (id integer NOT NULL, k integer);
+			ALTER TABLE ONLY public.p ATTACH PARTITION public.p1 FOR VALUES IN (1); ALTER TABLE ONLY public.p ADD CONSTRAINT p_pkey PRIMARY KEY (id);
+			ALTER TABLE ONLY public.p1 ADD CONSTRAINT p1_pkey PRIMARY KEY (id); ALTER INDEX public.p_pkey ATTACH PARTITION public.p1_pkey;
+			CREATE UNIQUE INDEX u ON ONLY public.p (id, k); CREATE UNIQUE INDEX u1 ON public.p1 (id, k); ALTER INDEX u ATTACH PARTITION u1`,
 		"add column":      postgresBase + `ALTER TABLE a ADD COLUMN x int NOT NULL DEFAULT 7, ADD COLUMN IF NOT EXISTS name text, ADD y int UNIQUE REFERENCES a (id) ON UPDATE SET NULL`,
 		"drop column":     postgresBase + `ALTER TABLE b DROP COLUMN moods CASCADE, DROP COLUMN IF EXISTS nothing; ALTER TABLE a DROP COLUMN m`,
 		"drop key":        postgresBase + `DROP VIEW v; ALTER TABLE b DROP COLUMN c CASCADE`,

@@ -67,3 +67,10 @@ func TestReadTexts(t *testing.T) {
 		t.Errorf("got %+v, %v", projects, err)
 	}
 }
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -152,3 +152,34 @@ func TestPurgeRule(t *testing.T) {
 		t.Errorf("got %+v, %v", e, err)
 	}
 }
+
+// On a cluster it is the same, over all masters.
+func TestInspectCluster(t *testing.T) {
+	t.Parallel()
+	s := patient(startCluster(t).client)
+	for i := range int64(100) {
+		if !store(t, s, fmt.Sprintf("moneyclip:s:user::id-%d", i), "user", i) {
+			t.Fatal("not stored")
+		}
+	}
+	all := entries(t, s, "moneyclip:*")
+	for _, e := range all {
+		if e.Rule != "user" || len(e.Rows) != 1 || !e.Rows[0].Good {
+			t.Errorf("got %+v", e)
+		}
+	}
+	if e, err := s.Entry(t.Context(), "moneyclip:s:user::id-7"); err != nil || len(e.Rows) != 1 || len(all) != 100 {
+		t.Errorf("got %d entries, %+v, %v", len(all), e, err)
+	}
+	if err := s.Purge(t.Context(), "moneyclip:s:user::id-7", "moneyclip:s:user::id-8"); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.PurgeRule(t.Context(), "moneyclip", "user"); err != nil || n != 1 {
+		t.Errorf("got %d, %v", n, err)
+	}
+	for _, e := range entries(t, s, "moneyclip:*") {
+		if len(e.Rows) != 1 || e.Rows[0].Good {
+			t.Errorf("after the purge: got %+v", e)
+		}
+	}
+}

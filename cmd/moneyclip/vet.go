@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"database/sql"
@@ -55,11 +56,8 @@ The exit code is 1 if a rule can not be kept fresh, or if there is no query of i
 				if config = findConfig(folder); config == "" {
 					return fmt.Errorf("there is no sqlc.yaml in %s: name the folder that has it", folder)
 				}
-				if !cmd.Flags().Changed("rules") {
-					t.rules = filepath.Join(folder, t.rules)
-				}
 			}
-			rules, err := readRules(cmd.Context(), t.rules)
+			rules, err := t.vetRules(cmd, config)
 			if err != nil {
 				return err
 			}
@@ -84,9 +82,46 @@ The exit code is 1 if a rule can not be kept fresh, or if there is no query of i
 		},
 	}
 	t.databaseFlags(cmd)
-	cmd.Flags().StringVar(&t.rules, "rules", "moneyclip.json", "the rules: a file of moneyclip manifest, or the folder of the Go package that registers them")
+	cmd.Flags().StringVar(&t.rules, "rules", "moneyclip.json", "the rules: a file of moneyclip manifest, or the folder of the Go package that registers them; by default also the generated ones")
 	cmd.Flags().StringVar(&picture, "html", "", "write the matrix into this file too, as a page that needs no other")
 	return cmd
+}
+
+// vetRules are those of --rules; without it those of moneyclip.json beside the configuration, or else those that the
+// generated packages register.
+func (t *target) vetRules(cmd *cobra.Command, config string) ([]moneyclip.Rule, error) {
+	beside := filepath.Join(filepath.Dir(config), t.rules)
+	if cmd.Flags().Changed("rules") {
+		return readRules(cmd.Context(), t.rules)
+	}
+	if _, err := os.Stat(beside); err == nil {
+		return readRules(cmd.Context(), beside)
+	}
+	projects, err := readConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	var rules []moneyclip.Rule
+	for _, p := range projects {
+		// A package that does not import MoneyClip has none, and perhaps can not either.
+		if imports, _ := filepath.Glob(filepath.Join(p.folder, p.out, "*.go")); p.out == "" || !slices.ContainsFunc(imports, importsUs) {
+			continue
+		}
+		some, err := readRules(cmd.Context(), filepath.Join(p.folder, p.out))
+		if err != nil {
+			return nil, err
+		}
+		rules = append(rules, some...)
+	}
+	if len(rules) == 0 {
+		return readRules(cmd.Context(), beside) // which says what to do
+	}
+	return rules, nil
+}
+
+func importsUs(path string) bool {
+	content, err := os.ReadFile(path)
+	return err == nil && bytes.Contains(content, []byte(`"github.com/moneyclip/moneyclip"`))
 }
 
 // A vetReport is what was found in a sqlc project.

@@ -48,6 +48,15 @@ func TestVetFaulty(t *testing.T) {
 	}
 }
 
+// Without --rules they are those that the generated packages register.
+func TestVetGenerated(t *testing.T) {
+	t.Parallel()
+	out, errs, code := run(t, "vet", "testdata")
+	if code != 0 || !strings.Contains(out, "FollowersCount") || !strings.Contains(out, "Rename  E") {
+		t.Errorf("got %d, %s%s", code, out, errs)
+	}
+}
+
 func TestNotVetted(t *testing.T) {
 	t.Parallel()
 	for folder, want := range map[string]string{t.TempDir(): "no sqlc.yaml", "../../examples/sqlc": "moneyclip manifest"} {

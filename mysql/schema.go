@@ -23,7 +23,8 @@ var syntax = ddl.Syntax{Backslashes: true, Hashes: true, Delimiters: true, Block
 // the rest holds all the same.
 //
 // The database is one of MySQL 8 whose default collation is utf8mb4_0900_ai_ci, unless ALTER DATABASE or CREATE DATABASE
-// says otherwise. Foreign keys that are written with a column count too, as they do on MariaDB.
+// says otherwise, and names of tables have no case in it. Foreign keys that are written with a column count too, as they do
+// on MariaDB.
 func Schema(texts ...string) (*moneyclip.Catalog, error) {
 	s := &draft{collation: "utf8mb4_0900_ai_ci", routines: map[string]bool{}}
 	err := syntax.Each(texts, s.apply)

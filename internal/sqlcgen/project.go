@@ -270,9 +270,7 @@ func (p *project) check(strict bool) error {
 		return err
 	}
 	for _, q := range p.request.Queries {
-		for _, e := range offline.Explain(q.sent()).Effects {
-			faults = append(faults, p.effect(q, byName[e.Rule], &e, strict))
-		}
+		faults = append(faults, p.effects(q, offline.Explain(q.sent()).Effects, byName, strict))
 	}
 	if strict {
 		for _, warning := range p.warnings {
@@ -282,26 +280,32 @@ func (p *project) check(strict bool) error {
 	return errors.Join(faults...)
 }
 
-// effect notes what a write does to a rule.
-func (p *project) effect(q *Query, r *rule, e *moneyclip.Effect, strict bool) error {
-	switch {
-	case r == nil || e.Guarantee == moneyclip.None:
-		return nil
-	case e.Blind:
-		return fmt.Errorf("%s: query %s: it is not known what it writes (%s), so that it drops all of what the rules cache, %s among it; "+
-			"if it does not matter to any rule, say so in the query, in a line that does not begin at its start:\n"+
-			"  -- moneyclip: ignore <reason>\nor take the annotation of %s (%s) away",
-			q.Filename, q.Name, e.Why, r.query.Name, r.query.Name, r.query.Filename)
-	case e.Guarantee != moneyclip.RuleWide:
-		r.touched[e.Guarantee] = append(r.touched[e.Guarantee], q.Name)
-		return nil
-	case strict:
-		return fmt.Errorf("%s: query %s: it drops every key of %s (%s: %s): %s; if it does not matter to any rule, say so in the query, "+
-			"in a line that does not begin at its start:\n  -- moneyclip: ignore <reason>",
-			q.Filename, q.Name, r.query.Name, r.query.Filename, r.Key, e.Why)
+const ignoring = "if it does not matter to any rule, say so in the query, in a line that does not begin at its start:\n" +
+	"  -- moneyclip: ignore <reason>"
+
+// effects notes what a write does to the rules.
+func (p *project) effects(q *Query, effects []moneyclip.Effect, byName map[string]*rule, strict bool) error {
+	var wide []error
+	for i := range effects {
+		e := &effects[i]
+		r := byName[e.Rule]
+		switch {
+		case r == nil || e.Guarantee == moneyclip.None:
+		case e.Blind:
+			// One says it for all rules.
+			return fmt.Errorf("%s: query %s: it is not known what it writes (%s), so that it drops all of what the rules cache, %s among it; %s\n"+
+				"or take the annotation of %s (%s) away",
+				q.Filename, q.Name, e.Why, r.query.Name, ignoring, r.query.Name, r.query.Filename)
+		case e.Guarantee != moneyclip.RuleWide:
+			r.touched[e.Guarantee] = append(r.touched[e.Guarantee], q.Name)
+		case strict:
+			wide = append(wide, fmt.Errorf("%s: query %s: it drops every key of %s (%s: %s): %s; %s",
+				q.Filename, q.Name, r.query.Name, r.query.Filename, r.Key, e.Why, ignoring))
+		default:
+			r.wide = append(r.wide, fmt.Sprintf("%s drops every key: %s", q.Name, e.Why))
+		}
 	}
-	r.wide = append(r.wide, fmt.Sprintf("%s drops every key: %s", q.Name, e.Why))
-	return nil
+	return errors.Join(wide...)
 }
 
 // placed says of errors about rules where the annotations are.

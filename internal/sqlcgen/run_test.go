@@ -236,3 +236,13 @@ func TestNotARequest(t *testing.T) {
 		}
 	}
 }
+
+// What is wrong with a write is said once, however many rules there are.
+func TestBlindOnce(t *testing.T) {
+	t.Parallel()
+	var stdout, stderr bytes.Buffer
+	queries := cached + "-- name: All :one\n-- moneyclip: cache key=all\nSELECT count(*) FROM followers;\n-- name: Index :exec\nINSERT INTO search (text) VALUES (?);"
+	if code := Run(nil, request(t, shop, queries, ""), &stdout, &stderr); code != 1 || strings.Count(stderr.String(), "it is not known") != 1 {
+		t.Errorf("exit code %d, got %s", code, stderr.String())
+	}
+}

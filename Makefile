@@ -30,7 +30,9 @@ servers: # what the tests in servers_test start
 
 test: tools servers ## run every test, with the race detector, also on real servers
 	@for m in $(MODULES); do go -C $$m test -race -timeout 35m ./... || exit 1; done
-	GOTOOLCHAIN=$(NEXT) go -C servers_test test ./drivertest
+	@# What one goroutine sees of the drivers, which takes minutes with the race detector; and with the next Go.
+	go -C servers_test test -timeout 35m ./drivertest
+	GOTOOLCHAIN=$(NEXT) go -C servers_test test -timeout 35m ./drivertest
 	GOTOOLCHAIN=$(NEXT) go test . # what is there only since that Go: scan_go127.go
 
 lint: ## gofmt, go vet, staticcheck, and that every package has tests

@@ -257,13 +257,14 @@ func (r *rig) same(family, name, arm, bare, got string) {
 
 // A family is a list of cases.
 var families = []struct {
-	name string
-	run  func(t *testing.T, b *base)
+	name  string
+	run   func(t *testing.T, b *base)
+	alone bool // one goroutine uses one connection at a time
 }{
-	{"values", testValues},
-	{"arguments", testArguments},
-	{"behaviours", testBehaviours},
-	{"settings", testSettings},
+	{"values", testValues, true},
+	{"arguments", testArguments, true},
+	{"behaviours", testBehaviours, false},
+	{"settings", testSettings, false},
 }
 
 // Each driver shows the same, bare or wrapped, but for the known differences. Of these each occurs.
@@ -274,7 +275,13 @@ func TestDrivers(t *testing.T) {
 			b := &bases[i]
 			t.Run(b.name, func(t *testing.T) {
 				t.Parallel()
+				if raceDetector && !b.isMain() {
+					t.Skip("the race detector sees one configuration of each driver")
+				}
 				for _, f := range families {
+					if raceDetector && f.alone {
+						continue // there is no race to be seen, and it would take minutes
+					}
 					t.Run(f.name, func(t *testing.T) {
 						f.run(t, b)
 						played.Add(1)

@@ -4,7 +4,7 @@
 //	moneyclip.Configure(moneyclip.Config{Observer: metrics})
 //	prometheus.MustRegister(metrics)
 //
-// The labels are the names of rules; no key and no value is among them. The file grafana.json is a dashboard for it.
+// The labels are the names of rules; no key and no value is among them.
 package promstats
 
 import (

@@ -4,7 +4,8 @@
 //	moneyclip.Configure(moneyclip.Config{Observer: metrics})
 //	prometheus.MustRegister(metrics)
 //
-// The labels are the names of rules; no key and no value is among them.
+// The labels are the names of rules; no key and no value is among them. grafana.json is a
+// dashboard of these metrics.
 package promstats
 
 import (

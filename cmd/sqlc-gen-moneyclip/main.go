@@ -16,9 +16,9 @@
 //	    schema: schema.sql
 //	    queries: queries.sql
 //	    gen: {go: {package: db, out: db}}
-//	    codegen: [{plugin: moneyclip, out: db, options: {package: db}}]
+//	    codegen: [{plugin: moneyclip, out: db}]
 //
-// Options: package, by default the last part of out; register (true), whether the rules are registered in an init
+// Options: package, by default that of the code which is in out already, or else the last part of out; register (true), whether the rules are registered in an init
 // function, and not by the program from the variable Rules; strict (false), whether a write that drops all keys of a rule
 // is an error, and not a comment; file, by default moneyclip_rules.go.
 package main

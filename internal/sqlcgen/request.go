@@ -3,7 +3,11 @@ package sqlcgen
 import (
 	"encoding/json"
 	"fmt"
+	"go/parser"
+	"go/token"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 )
 
@@ -77,12 +81,28 @@ func (r *Request) options() (Options, error) {
 		}
 	}
 	if o.Package == "" {
-		o.Package = path.Base(r.Settings.Codegen.Out)
+		o.Package = packageIn(r.Settings.Codegen.Out)
 	}
 	if o.File == "" {
 		o.File = "moneyclip_rules.go"
 	}
 	return o, nil
+}
+
+// packageIn is the name of the package whose code is in a folder. sqlc does not tell what it was told, so that is looked up in
+// the code that it has made there before; where there is none, it is the folder's name.
+func packageIn(folder string) string {
+	files, _ := filepath.Glob(filepath.Join(filepath.FromSlash(folder), "*.go"))
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil || strings.HasSuffix(file, "_test.go") || strings.HasPrefix(string(text), generatedBy) {
+			continue
+		}
+		if f, err := parser.ParseFile(token.NewFileSet(), file, text, parser.PackageClauseOnly); err == nil {
+			return f.Name.Name
+		}
+	}
+	return path.Base(folder)
 }
 
 // sent is the text that the generated code sends to the driver.

@@ -66,7 +66,7 @@ func (c *Cache) Warm(ctx context.Context, db *sql.DB, w Warming) (Warmed, error)
 		case conn.session.tainted != "", c.disabled:
 			return fmt.Errorf("moneyclip: the query is not cached: %s", x.Reason)
 		}
-		for _, r := range c.rules {
+		for _, r := range c.all() {
 			if r.Name == x.Rule {
 				rule = r
 			}

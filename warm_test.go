@@ -90,3 +90,14 @@ func TestNotWarmed(t *testing.T) {
 		t.Errorf("disabled: got %v", err)
 	}
 }
+
+// A rule that stands beside the query is warmed like one that was declared.
+func TestWarmAnnotated(t *testing.T) {
+	t.Parallel()
+	f := open(t, shop, moneyclip.Config{})
+	got, err := f.cache.Warm(t.Context(), f.DB, moneyclip.Warming{Query: annotatedUser, Args: [][]any{{1}, {2}}})
+	if want := (moneyclip.Warmed{Done: 2, Stored: 2}); err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	f.wantHit(t, annotatedUser, 1)
+}

@@ -28,25 +28,39 @@ func (m *meaning) annotatedRules() []*bound {
 	return nil
 }
 
-// annotate heeds what stands beside a text. It reports whether there is a rule more than before. The site is locked.
-func (m *meaning) annotate(query string, s *Statement) (more bool) {
+// beside returns what stands beside a text, if it is heeded there: one that is wrong, or out of place, is logged; nil: none.
+func (m *meaning) beside(query string, s *Statement) *annotation.Annotation {
 	a, err := annotation.Of(query)
-	if a == nil && err == nil {
+	why, args := "", []any(nil)
+	switch {
+	case err != nil:
+		why, args = "the annotation of a statement is wrong and is not heeded", []any{"reason", err.Error()}
+	case a == nil:
+		return nil
+	case a.Ignore != "" && s.Kind != KindWrite:
+		why = "only a write can be annotated with ignore"
+	case a.Ignore == "" && s.Kind != KindRead:
+		why = "only a SELECT can be annotated with cache"
+	default:
+		return a
+	}
+	args = append([]any{"statement", (&plan{query: query, statement: s}).label()}, args...)
+	for _, c := range m.database.hub.members(m.database.dialect) {
+		c.logOnce(why, args...)
+	}
+	return nil
+}
+
+// annotate heeds what stands beside a SELECT. It reports whether there is a rule more than before. The site is locked.
+func (m *meaning) annotate(query string, s *Statement) (more bool) {
+	a := m.beside(query, s)
+	if a == nil {
 		return false
 	}
-	label := (&plan{query: query, statement: s}).label()
 	for _, c := range m.database.hub.members(m.database.dialect) {
-		if err != nil {
-			c.logOnce("the annotation of a statement is wrong and is not heeded", "statement", label, "reason", err.Error())
-			continue
-		}
-		if a.Ignore != "" {
-			c.logOnce("only a write can be annotated with ignore", "statement", label)
-			continue
-		}
 		r, why := c.annotation(a, query, s)
 		if why != "" {
-			c.logOnce("the annotation of a statement is not heeded", "statement", label, "reason", why)
+			c.logOnce("the annotation of a statement is not heeded", "statement", (&plan{query: query, statement: s}).label(), "reason", why)
 		}
 		if r == nil || m.knows(r) {
 			continue
@@ -146,20 +160,8 @@ func parameters(s *Statement) annotation.Parameter {
 
 // ignored is the plan of a write of which the program says that it matters to no rule; nil: it does not say so.
 func (m *meaning) ignored(p *writePlan, query string, s *Statement) *writePlan {
-	a, err := annotation.Of(query)
-	if a == nil && err == nil {
-		return nil
-	}
-	label := (&plan{query: query, statement: s}).label()
-	for _, c := range m.database.hub.members(m.database.dialect) {
-		switch {
-		case err != nil:
-			c.logOnce("the annotation of a statement is wrong and is not heeded", "statement", label, "reason", err.Error())
-		case a.Ignore == "" || s.Kind != KindWrite:
-			c.logOnce("only a SELECT can be annotated with cache, and only a write with ignore", "statement", label)
-		}
-	}
-	if err != nil || a.Ignore == "" || s.Kind != KindWrite {
+	a := m.beside(query, s)
+	if a == nil {
 		return nil
 	}
 	silent := &writePlan{}

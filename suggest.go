@@ -24,12 +24,9 @@ func (c *Cache) suggest(m *meaning, p *plan) *Rule {
 
 // wouldCache reports whether a rule that there is not would cache the SELECT.
 func (c *Cache) wouldCache(m *meaning, s *Statement, candidate Rule) bool {
-	if c.ruleNamed(candidate) {
-		return false // there is one, and it has its reasons
-	}
 	r, err := compile(candidate, place{})
-	if err != nil {
-		return false
+	if err != nil || findDouble(c.rules, r) != nil {
+		return false // there is one already, and it has its reasons
 	}
 	b := &bound{rule: r, meaning: m, owner: c}
 	if r.Table != "" {
@@ -37,13 +34,11 @@ func (c *Cache) wouldCache(m *meaning, s *Statement, candidate Rule) bool {
 	} else {
 		_, err = b.learn(m, s)
 	}
-	return err == nil && b.misfit(m, s) == ""
-}
-
-// ruleNamed reports whether there is a rule of this name, or for the same.
-func (c *Cache) ruleNamed(candidate Rule) bool {
-	r, err := compile(candidate, place{})
-	return err == nil && findDouble(c.rules, r) != nil
+	if err != nil {
+		return false
+	}
+	_, why := b.match(m, s)
+	return why == ""
 }
 
 // forTable is a rule for the one table that is read, by a unique key that is pinned.

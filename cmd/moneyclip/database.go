@@ -105,6 +105,15 @@ func (t *target) engine() (string, error) {
 	return engineOf(t.db)
 }
 
+// texts are those of the program that the flags name, and the engine that they are for.
+func (t *target) texts() (engine string, texts []text, err error) {
+	if engine, err = t.engine(); err != nil {
+		return "", nil, err
+	}
+	texts, err = readTexts(t.queries, engine)
+	return engine, texts, err
+}
+
 // readRules reads the rules, from a manifest or from a package.
 func readRules(ctx context.Context, path string) ([]moneyclip.Rule, error) {
 	info, err := os.Stat(path)

@@ -35,11 +35,7 @@ only from the query's text which writes touch it: give --queries.`,
 			}
 			defer cache.Close()
 			defer db.Close()
-			engine, err := t.engine()
-			if err != nil {
-				return err
-			}
-			texts, err := readTexts(t.queries, engine)
+			engine, texts, err := t.texts()
 			if err != nil {
 				return err
 			}

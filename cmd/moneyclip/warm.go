@@ -43,11 +43,7 @@ The program finds the rows if it has the same text, driver and DSN. The text is 
 			if err != nil {
 				return err
 			}
-			engine, err := t.engine()
-			if err != nil {
-				return err
-			}
-			texts, err := readTexts(t.queries, engine)
+			_, texts, err := t.texts()
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/moneyclip/moneyclip"
 )
@@ -43,6 +44,9 @@ func TestAnnotation(t *testing.T) {
 	stats := f.cache.Stats()
 	if len(stats.Rules) != 2 || stats.Rules["user::%v"].Hits == 0 || stats.Rules["Spent"].Refreshes == 0 {
 		t.Errorf("got %+v, want two rules", stats.Rules)
+	}
+	if rules := f.cache.Rules(); len(rules) != 2 || rules[0].Key != "user::%v" || rules[0].TTL != 5*time.Minute || rules[1].Query != "Spent" {
+		t.Errorf("got %#v, want the rules in the order in which they were seen", rules)
 	}
 	x, err := f.cache.Explain(annotatedUser, 1)
 	if err != nil || !x.Cached || x.Key != "user::1" {

@@ -190,10 +190,12 @@ func (c *Cache) Stats() Stats {
 	return s
 }
 
-// Rules returns the rules of the cache, with the defaults of what they leave out.
+// Rules returns the rules of the cache, with the defaults of what they leave out: those that were declared, and after them
+// those that stood beside queries, as these were seen.
 func (c *Cache) Rules() []Rule {
-	list := make([]Rule, len(c.rules))
-	for i, r := range c.rules {
+	rules := c.all()
+	list := make([]Rule, len(rules))
+	for i, r := range rules {
 		copied, _ := compile(r.Rule, r.place) // the caller may change its slices
 		list[i] = copied.Rule
 	}

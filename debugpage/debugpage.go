@@ -232,6 +232,9 @@ func (p *Page) state(ctx context.Context, all bool) state {
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if n := len(p.samples); n > 0 && len(p.samples[n-1].Rules) != len(one.Rules) {
+		p.samples = nil // a rule has come to be known, and has none of these counts
+	}
 	if n := len(p.samples); n == 0 || one.At-p.samples[n-1].At >= sampleEvery.Milliseconds() {
 		p.samples = append(p.samples[max(0, n-maxSamples+1):n:n], one)
 	}

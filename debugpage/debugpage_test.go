@@ -157,7 +157,8 @@ func TestPage(t *testing.T) {
 
 func TestJSON(t *testing.T) {
 	t.Parallel()
-	page := debugpage.Handler(open(t))
+	cache := open(t)
+	page := debugpage.Handler(cache)
 	var got struct {
 		Missing, Unhealthy string
 		Rules              []struct {
@@ -200,12 +201,25 @@ func TestJSON(t *testing.T) {
 	}
 
 	// The page that is loaded has the samples too.
-	body := get(page, "/debug/", nil).Body.String()
-	_, body, _ = strings.Cut(body, `<script id="state" type="application/json">`)
-	body, _, _ = strings.Cut(body, "</script>")
-	read(body)
+	load := func() {
+		t.Helper()
+		body := get(page, "/debug/", nil).Body.String()
+		_, body, _ = strings.Cut(body, `<script id="state" type="application/json">`)
+		body, _, _ = strings.Cut(body, "</script>")
+		read(body)
+	}
+	load()
 	if len(got.Samples) != 1 || got.Samples[0].Rules[0][0] != 3 || got.Samples[0].Rules[0][1] != 1 {
 		t.Errorf("got the samples %+v, want one", got.Samples)
+	}
+
+	// A rule that comes to be known later is shown, and all samples are of the same rules.
+	if _, err := cache.Explain("SELECT email FROM users WHERE name = ? -- moneyclip: cache key=named::{name}"); err != nil {
+		t.Fatal(err)
+	}
+	load()
+	if len(got.Rules) != 2 || got.Rules[1].Key != "named::%v" || len(got.Samples) != 1 || len(got.Samples[0].Rules) != 2 {
+		t.Errorf("got %+v, %+v, want the new rule and samples of both", got.Rules, got.Samples)
 	}
 }
 

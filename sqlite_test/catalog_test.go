@@ -25,28 +25,7 @@ func sameCatalog(t *testing.T, statements ...string) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	conn, err := db.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	script := ""
-	for _, statement := range statements {
-		_, err := conn.ExecContext(t.Context(), statement)
-		if err == nil {
-			script += statement + ";\n"
-		} else if len(statements) == 1 {
-			t.Fatal(err)
-		}
-	}
-	want, err := sqlite.Dialect.Catalog(t.Context(), dialecttest.Asker(conn))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := sqlite.Schema(script)
-	if err != nil {
-		t.Errorf("Schema: %v", err)
-	}
+	want, got, script := dialecttest.Catalogs(t, db, sqlite.Dialect, sqlite.Schema, statements...)
 	if diff := cmp.Diff(want.Tables, got.Tables, everything, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-database +Schema)\n%s\n%s", diff, script)
 	}

@@ -26,28 +26,7 @@ var options = cmp.Options{
 // Of several, those that fail do not count. It returns both catalogs.
 func Same(t *testing.T, db *sql.DB, dialect moneyclip.Dialect, schema func(...string) (*moneyclip.Catalog, error), statements ...string) (want, got *moneyclip.Catalog) {
 	t.Helper()
-	conn, err := db.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	script := ""
-	for _, statement := range statements {
-		_, err := conn.ExecContext(t.Context(), statement)
-		if err == nil {
-			script += statement + ";\n"
-		} else if len(statements) == 1 {
-			t.Fatalf("%v\n%s", err, statement)
-		}
-	}
-	want, err = dialect.Catalog(t.Context(), dialecttest.Asker(conn))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err = schema(script)
-	if err != nil {
-		t.Errorf("Schema: %v", err)
-	}
+	want, got, script := dialecttest.Catalogs(t, db, dialect, schema, statements...)
 	plainWant, plainGot := plain(want, dialect), plain(got, dialect)
 	for name, table := range plainGot {
 		real := plainWant[name]

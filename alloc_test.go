@@ -18,7 +18,7 @@ func TestAllocs(t *testing.T) {
 		t.Run(task.name, func(t *testing.T) {
 			db, cache := wideDB(t)
 			ours, floor := task.make(t, db), task.make(t, floorDB(t))
-			got, want := testing.AllocsPerRun(1000, ours), testing.AllocsPerRun(1000, floor)
+			got, want := allocs(ours), allocs(floor)
 			if task.name == "cancellable" {
 				want++ // database/sql starts a goroutine that watches the context, with room of its own if the last has not ended
 			}
@@ -30,6 +30,16 @@ func TestAllocs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// allocs are those of one run of f, of three measurements the least: what is allocated meanwhile in the background, by what other tests
+// have left, is counted too, and what f allocates is there each time.
+func allocs(f func()) float64 {
+	least := testing.AllocsPerRun(1000, f)
+	for range 2 {
+		least = min(least, testing.AllocsPerRun(1000, f))
+	}
+	return least
 }
 
 // What goes through the cache takes hardly longer than what does not. The bounds are those of docs/performance.md with room for

@@ -64,7 +64,7 @@ func TestReport(t *testing.T) {
 func measure(t *testing.T, e Effort, s scale, rows, keys int) *Report {
 	w := newWorld(t, e, rows)
 	r := &Report{Lines: w.table(), Growths: w.growths()}
-	e.Rounds = min(e.Rounds, 7)
+	e.Rounds, e.Turns = min(e.Rounds, 7), min(e.Turns, 10)
 	w.effort = e
 	for _, d := range []*database{w.pg, newMariaDB(t, 2*keys), newSQLite(t, 2*keys)} {
 		r.Contests = append(r.Contests, w.contest(d, keys)...)

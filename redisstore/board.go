@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"encoding/hex"
+	"time"
 
 	"github.com/moneyclip/moneyclip"
 	"github.com/redis/go-redis/v9"
@@ -12,14 +13,12 @@ import (
 func (s *Store) Publish(
 	ctx context.Context, board string, notices []moneyclip.Notice, claim string,
 ) (moneyclip.Board, error) {
-	ctx, cancel := patience(ctx, s.WriteTimeout)
-	defer cancel()
 	args := []any{newVersion(), claim}
 	for _, n := range notices {
 		args = append(args, milliseconds(n.Life), n.Text)
 	}
 	publish := &order{script: publishScript, keys: []string{boardKey(board)}, args: args}
-	if _, err := s.deliver(ctx, "publish", []*order{publish}, ""); err != nil {
+	if _, err := s.deliver(s.writing.wait(ctx, time.Now().Add(s.WriteTimeout)), "publish", []*order{publish}, ""); err != nil {
 		return moneyclip.Board{}, err
 	}
 	return parseBoard(publish.command.(*redis.Cmd).Val())

@@ -41,9 +41,7 @@ func (c *crowd) send(ctx context.Context, l *lookup, deadline time.Time) error {
 		c.alone++
 		c.mu.Unlock()
 		defer c.arrived()
-		ctx, cancel := patience(ctx, time.Until(deadline))
-		defer cancel()
-		return c.lane.send(ctx, l.commands...)
+		return c.lane.send(c.lane.alarm.wait(ctx, deadline), l.commands...)
 	}
 	l.deadline = deadline
 	c.waiting = append(c.waiting, l)
@@ -106,9 +104,10 @@ func (c *crowd) sendPiece(piece []*lookup) {
 			deadline = l.deadline
 		}
 	}
-	ctx, cancel := patience(context.Background(), max(time.Until(deadline), c.lane.timeout/2))
-	defer cancel()
-	err := c.lane.send(ctx, commands...)
+	if least := time.Now().Add(c.lane.timeout / 2); deadline.Before(least) {
+		deadline = least
+	}
+	err := c.lane.send(c.lane.alarm.wait(context.Background(), deadline), commands...)
 	bytes := 0
 	for i, l := range piece {
 		bytes += len(l.value.Val())

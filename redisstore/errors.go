@@ -13,7 +13,6 @@ import (
 
 var (
 	errNotAValue = errors.New("redisstore: what is stored is not a row")
-	errTimeout   = errors.New("redisstore: time is up")
 	errOpen      = errors.New("redisstore: Redis does not answer")
 	errNotMaster = errors.New("redisstore: Redis is not a master")
 	errCluster   = errors.New("redisstore: Redis is a cluster, and the client is none for clusters")

@@ -100,8 +100,7 @@ func (s *Store) renewOne(q *quarantine) {
 	if left <= 0 {
 		return
 	}
-	ctx, cancel := patience(context.Background(), s.WriteTimeout)
-	defer cancel()
+	ctx := s.writing.wait(context.Background(), time.Now().Add(s.WriteTimeout))
 	s.deliver(ctx, "renew", quarantineOrders(&marks, left, true, s.together()), "") // its writer renews it in time if this fails
 }
 

@@ -17,6 +17,7 @@ type lane struct {
 	node    *node
 	client  *redis.Client
 	timeout time.Duration
+	alarm   *alarm
 	breaker circuitbreaker.CircuitBreaker[any]
 	probing atomic.Bool
 	pipes   sync.Pool // :: redis.Pipeliner; go-redis makes one of four pieces each time
@@ -28,7 +29,7 @@ const (
 	maxFailures = 3 // connections that fail one after the other, as all do to a server that is gone
 )
 
-func newLane(n *node, client *redis.Client, timeout time.Duration) *lane {
+func newLane(n *node, client *redis.Client, timeout time.Duration, a *alarm) *lane {
 	// The clone shares the connections.
 	clone := client.WithTimeout(timeout)
 	options := clone.Options()           // the clone's own, and nobody uses it yet
@@ -38,30 +39,26 @@ func newLane(n *node, client *redis.Client, timeout time.Duration) *lane {
 		WithFailureThreshold(maxFailures).
 		WithDelay(1 << 62). // it is the probe that closes it
 		Build()
-	l := &lane{node: n, client: clone, timeout: timeout, breaker: breaker}
+	l := &lane{node: n, client: clone, timeout: timeout, alarm: a, breaker: breaker}
 	l.pipes.New = func() any { return clone.Pipeline() }
 	return l
 }
 
 // send sends commands in one piece on one connection. Each has its answer then; the error says that not all have.
-func (l *lane) send(ctx context.Context, commands ...redis.Cmder) error {
+func (l *lane) send(ctx *patience, commands ...redis.Cmder) error {
 	if !l.breaker.IsClosed() {
 		return errOpen
 	}
-	err := l.exec(ctx, commands)
+	err := ctx.Err()
+	if err == nil {
+		err = l.exec(ctx, commands)
+	}
 	if err == nil {
 		l.breaker.RecordSuccess()
 		return nil
 	}
-	if deadline, ok := ctx.Deadline(); ok && isTimeout(err) && time.Until(deadline) < lead {
-		<-ctx.Done() // the connection was quicker to tell that the time is up; whose it was is known only now
-	}
-	switch {
-	case ctx.Err() != nil && context.Cause(ctx) != errTimeout: //nolint:errorlint // it is ours, and not wrapped
-		// The caller did not wait. Whether the node would have answered is found out by the next one.
-		l.node.doubt()
-	default:
-		l.node.doubt()
+	l.node.doubt()
+	if !ctx.left() { // or else whether the node would have answered is found out by the next one
 		l.judge(err)
 	}
 	return err

@@ -55,9 +55,9 @@ var start = time.Now()
 func newNode(s *Store, client *redis.Client) *node {
 	n := &node{store: s, client: client}
 	client.AddHook(dialHook{&n.turns})
-	n.reads = newLane(n, client, s.ReadTimeout)
+	n.reads = newLane(n, client, s.ReadTimeout, &s.reading)
 	n.crowd.lane = n.reads
-	n.writes = newLane(n, client, s.WriteTimeout)
+	n.writes = newLane(n, client, s.WriteTimeout, &s.writing)
 	n.use()
 	return n
 }
@@ -100,7 +100,7 @@ func (n *node) confirm(ctx context.Context, deadline time.Time) (*mastership, er
 	if m := n.current(); m != nil {
 		return m, nil
 	}
-	ctx, cancel := patience(ctx, time.Until(deadline))
+	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	for range maxAttempts {
 		if m := n.current(); m != nil {
@@ -141,11 +141,9 @@ func (n *node) inquire(i *inquiry) {
 
 // ask asks the node for its mastership.
 func (n *node) ask(ctx context.Context, l *lane) error {
-	ctx, cancel := patience(ctx, l.timeout)
-	defer cancel()
 	m := &mastership{turns: n.turns.Load(), at: time.Now()}
 	info := redis.NewStringCmd(ctx, "info", "replication")
-	err := l.exec(ctx, []redis.Cmder{info})
+	err := l.exec(l.alarm.wait(ctx, time.Now().Add(l.timeout)), []redis.Cmder{info})
 	if err == nil {
 		err = info.Err()
 	}

@@ -8,11 +8,6 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// patience is the caller's context, but with a deadline: it can be told from his own.
-func patience(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, d, errTimeout)
-}
-
 // Get returns the row in the slot.
 func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, error) {
 	deadline := time.Now().Add(s.ReadTimeout)
@@ -67,7 +62,7 @@ func (n *node) look(ctx context.Context, l *lookup, deadline time.Time) (sight, 
 }
 
 // run runs a script of a read on the node that has a key.
-func (s *Store) run(ctx context.Context, step string, script *script, keys []string, args ...any) (any, error) {
+func (s *Store) run(ctx *patience, step string, script *script, keys []string, args ...any) (any, error) {
 	n, err := s.node(ctx, keys[0])
 	if err != nil {
 		return nil, err
@@ -114,10 +109,9 @@ const maxFields = 64
 func (s *Store) Lease(
 	ctx context.Context, slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, renew bool,
 ) (moneyclip.Grant, error) {
-	ctx, cancel := patience(ctx, s.ReadTimeout)
-	defer cancel()
+	step := s.reading.wait(ctx, time.Now().Add(s.ReadTimeout))
 	at := placeOf(slot)
-	got, err := s.run(ctx, "lease", leaseScript, at.keys(), at.field, at.generations[0], at.generations[1],
+	got, err := s.run(step, "lease", leaseScript, at.keys(), at.field, at.generations[0], at.generations[1],
 		token[:], milliseconds(d), renew, milliseconds(s.Grace), maxFields)
 	if err != nil || got == nil {
 		return moneyclip.Grant{}, err
@@ -135,7 +129,7 @@ func (s *Store) Lease(
 		row, err := decodeRow([]byte(value))
 		if err != nil {
 			// The server does not look into rows: one that is damaged would stay until it is too old.
-			return moneyclip.Grant{}, s.drop(ctx, &at)
+			return moneyclip.Grant{}, s.drop(step, &at)
 		}
 		return moneyclip.Grant{Answer: moneyclip.AnswerValue, Row: row}, nil
 	}
@@ -143,7 +137,7 @@ func (s *Store) Lease(
 }
 
 // drop drops a value.
-func (s *Store) drop(ctx context.Context, at *place) error {
+func (s *Store) drop(ctx *patience, at *place) error {
 	n, err := s.node(ctx, at.key)
 	if err != nil {
 		return err
@@ -175,22 +169,20 @@ func (s *Store) Fill(
 	if err != nil || len(encoded) > maxValue {
 		return false, s.Abandon(ctx, slot, lease)
 	}
-	ctx, cancel := patience(ctx, s.ReadTimeout)
-	defer cancel()
+	step := s.reading.wait(ctx, time.Now().Add(s.ReadTimeout))
 	if age.Soft <= 0 {
 		age.Soft = age.Hard
 	}
 	at := placeOf(slot)
-	got, err := s.run(ctx, "fill", fillScript, at.keys(), at.field, at.generations[0], at.generations[1],
+	got, err := s.run(step, "fill", fillScript, at.keys(), at.field, at.generations[0], at.generations[1],
 		lease.Token[:], milliseconds(age.Hard), milliseconds(age.Soft), encoded)
 	return got == int64(1), err
 }
 
 // Abandon gives a lease back.
 func (s *Store) Abandon(ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease) error {
-	ctx, cancel := patience(ctx, s.ReadTimeout)
-	defer cancel()
+	step := s.reading.wait(ctx, time.Now().Add(s.ReadTimeout))
 	at := placeOf(slot)
-	_, err := s.run(ctx, "abandon", abandonScript, []string{at.key}, at.field, lease.Token[:])
+	_, err := s.run(step, "abandon", abandonScript, []string{at.key}, at.field, lease.Token[:])
 	return err
 }

@@ -34,6 +34,8 @@ type Store struct {
 	cluster *redis.ClusterClient
 	loading loading
 	held    held
+	reading alarm // of what goes by ReadTimeout
+	writing alarm // of what goes by WriteTimeout
 
 	mu    sync.Mutex // protects nodes
 	nodes map[*redis.Client]*node
@@ -120,7 +122,7 @@ func (s *Store) node(ctx context.Context, key string) (*node, error) {
 func (s *Store) nodeBy(ctx context.Context, key string, deadline time.Time) (*node, error) {
 	if s.cluster != nil {
 		var cancel context.CancelFunc
-		ctx, cancel = patience(ctx, time.Until(deadline))
+		ctx, cancel = context.WithDeadline(ctx, deadline)
 		defer cancel()
 	}
 	return s.node(ctx, key)

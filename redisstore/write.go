@@ -15,20 +15,18 @@ import (
 
 // Quarantine drops what stands under the keys, ends the generations, and keeps both from being used.
 func (s *Store) Quarantine(ctx context.Context, marks *moneyclip.Marks, d time.Duration) (string, error) {
-	ctx, cancel := patience(ctx, s.WriteTimeout)
-	defer cancel()
+	step := s.writing.wait(ctx, time.Now().Add(s.WriteTimeout))
 	if len(marks.Keys) > 0 || len(marks.Generations) > 0 {
 		s.held.add(marks, d)
 	}
-	return s.deliver(ctx, "quarantine", quarantineOrders(marks, d, false, s.together()), marks.Board)
+	return s.deliver(step, "quarantine", quarantineOrders(marks, d, false, s.together()), marks.Board)
 }
 
 // Release ends the writer's quarantine.
 func (s *Store) Release(ctx context.Context, marks *moneyclip.Marks) (string, error) {
-	ctx, cancel := patience(ctx, s.WriteTimeout)
-	defer cancel()
+	step := s.writing.wait(ctx, time.Now().Add(s.WriteTimeout))
 	s.held.remove(marks)
-	return s.deliver(ctx, "release", releaseOrders(marks, s.together()), marks.Board)
+	return s.deliver(step, "release", releaseOrders(marks, s.together()), marks.Board)
 }
 
 // An order must be carried out by the node that has a key. It may be more than once.
@@ -97,7 +95,7 @@ const (
 
 // deliver has all orders carried out, and then asks for the version of a board. What has failed for a reason that may pass
 // is sent again until the time is up.
-func (s *Store) deliver(ctx context.Context, step string, pending []*order, board string) (string, error) {
+func (s *Store) deliver(ctx *patience, step string, pending []*order, board string) (string, error) {
 	var look *order
 	if board != "" {
 		look = &order{keys: []string{boardKey(board)}}
@@ -165,7 +163,7 @@ func mayPass(err error) bool {
 }
 
 // send sends each order once: what goes to one node in one piece, and to all nodes at the same time.
-func (s *Store) send(ctx context.Context, batch []*order) error {
+func (s *Store) send(ctx *patience, batch []*order) error {
 	parts := map[*node][]*order{}
 	for _, o := range batch {
 		n, err := s.target(ctx, o)
@@ -224,7 +222,7 @@ func (s *Store) at(ctx context.Context, addr string) *redis.Client {
 }
 
 // carryOut sends orders to the node.
-func (n *node) carryOut(ctx context.Context, part []*order) {
+func (n *node) carryOut(ctx *patience, part []*order) {
 	commands := make([]redis.Cmder, 0, len(part))
 	sent := map[*script]bool{} // the text is behind the first name
 	for _, o := range part {

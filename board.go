@@ -141,13 +141,12 @@ func (b *board) publish(ctx context.Context) error {
 // seen one can not tell that there was none from that it was lost.
 func (b *board) isKnown(version string) bool { return version != "" && version == *b.version.Load() }
 
-// isAt reports whether the board is still at a version.
-func (b *board) isAt(ctx context.Context, version string) bool {
-	now, err := b.store.Release(ctx, &Marks{Board: b.name})
-	if err == nil && now != version {
-		b.look(ctx) // the next reader need not find out again; if it fails, that one will
+// doubt looks whether the board is still at a version, after a fill was refused: or else all would be, until the notices are
+// published again.
+func (b *board) doubt(ctx context.Context, version string) {
+	if now, err := b.store.Release(ctx, &Marks{Board: b.name}); err == nil && now != version {
+		b.look(ctx) // if it fails, the next reader finds out
 	}
-	return err == nil && now == version
 }
 
 // heed binds what other processes have published, in some databases of the site. Plans of writes that were made without it

@@ -114,6 +114,9 @@ func (s *sharedStore) Fill(
 	if err := s.step("fill"); err != nil {
 		return false, err
 	}
+	if lease.Board != "" && s.version(&moneyclip.Marks{Board: lease.Board}) != lease.Version {
+		return false, s.Store.Abandon(ctx, slot, lease)
+	}
 	return s.Store.Fill(ctx, slot, lease, row, age)
 }
 
@@ -348,12 +351,12 @@ func TestBoardNeverKept(t *testing.T) {
 func TestBoardLostDuringRead(t *testing.T) {
 	w := newTown(t, []moneyclip.Rule{personRule}, nil, []moneyclip.Rule{thingsRule})
 	warmed(t, w.fixture, personQuery, 2) // the notice is on the board
-	released := make(chan struct{})
+	lost := make(chan struct{})
 	once := sync.Once{}
 	hook := func(step string) {
-		if step == "release" { // the reader asks for the version
+		if step == "fill" {
 			once.Do(func() {
-				defer close(released)
+				defer close(lost)
 				w.stores[0].boards.lose()
 				readRow(t, w.others[1].DB, thingsQuery, 1)
 				exec(t, w.others[0], "UPDATE people SET name = 'Amy' WHERE id = 1")
@@ -362,7 +365,7 @@ func TestBoardLostDuringRead(t *testing.T) {
 	}
 	w.stores[0].before.Store(&hook)
 	w.read(t, personQuery, 1)
-	<-released
+	<-lost
 	w.cache.Close()
 	if got := readRow(t, w.DB, personQuery, 1); !strings.Contains(got, "Amy") {
 		t.Errorf("got %s", got)

@@ -188,20 +188,26 @@ func (r *readPlan) fill(
 	ctx context.Context, h *hub, slot *Slot, lease Lease, version string, row *Row, age Age, f *flight,
 ) {
 	ctx = context.WithoutCancel(ctx)
-	// The board is asked after the lease was granted: had it been lost before, with the notice on it, then the generation
-	// was ended since, or there is another board by now.
-	if b := r.rule.board; !r.isCurrent() || b != nil && !b.isAt(ctx, version) {
+	if !r.isCurrent() {
 		r.giveBack(ctx, h, slot, lease)
 		return
 	}
-	filled, err := h.store.Fill(ctx, slot, lease, row, age)
-	if err != nil {
-		r.storeFailed(ctx, err)
+	b := r.rule.board
+	if b != nil {
+		// The board is looked at after the lease was granted: had it been lost before, with the notice on it, then the generation
+		// was ended since, or there is another board by now.
+		lease.Board, lease.Version = b.name, version
 	}
-	if filled {
+	filled, err := h.store.Fill(ctx, slot, lease, row, age)
+	switch {
+	case err != nil:
+		r.storeFailed(ctx, err)
+	case filled:
 		r.rule.counters.fills.Add(1)
 		r.rule.owner.observe(ctx, Event{Kind: EventFill, Rule: r.rule.Name})
 		f.row = row
+	case b != nil:
+		b.doubt(ctx, version)
 	}
 }
 

@@ -28,7 +28,7 @@ type Store interface {
 	Lease(ctx context.Context, slot *Slot, token Token, d time.Duration, renew bool) (Grant, error)
 
 	// Fill stores a row set under a lease. It reports false, and stores nothing, if the lease has ended in any way,
-	// or if one of its generations has. Ages count from the grant of the lease.
+	// or if one of its generations has, or if its board is not what it was. Ages count from the grant of the lease.
 	Fill(ctx context.Context, slot *Slot, lease Lease, row *Row, age Age) (bool, error)
 
 	// Abandon gives a lease back unused. A lease that has ended already is no error.
@@ -110,6 +110,10 @@ func newToken() (t Token) {
 type Lease struct {
 	Token Token
 	Stamp string // what the store wants to see again at the fill; the store's own
+
+	// Board and Version are what the row goes by: unless the board is still at that version, the fill is refused. Empty: the
+	// row goes by no board.
+	Board, Version string
 }
 
 // A Grant is a store's answer to a reader that wants to fill a slot.

@@ -1,8 +1,15 @@
--- What all scripts share. It is put below the first line of each.
+-- What all scripts share. It is put below the first line of each. A call of a command costs a script more than nearly all that
+-- the command does, and a function that it may not need costs too: it is made anew each time.
 
 -- Deadlines are the server's own time, in milliseconds: clients' clocks differ.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local clock
+local function now()
+  if not clock then
+    local time = redis.call('TIME')
+    clock = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return clock
+end
 
 -- A number of milliseconds is stored in 13 digits: they last until the year 2286.
 local function digits(ms) return string.format('%013d', ms) end
@@ -17,14 +24,14 @@ local function field(key, name)
   return value
 end
 
--- fields reads several fields of a hash at once, as field does: each command costs a script far more than what it reads.
-local function fields(key, ...)
-  local values = redis.pcall('HMGET', key, ...)
-  if values.err then
+-- names are those of the fields of a hash.
+local function names(key)
+  local all = redis.pcall('HKEYS', key)
+  if all.err then
     redis.call('DEL', key)
     return {}
   end
-  return values
+  return all
 end
 
 -- A set of quarantines is one text: the writer's 16 bytes and the deadline of each. live leaves out those that have run
@@ -36,7 +43,7 @@ local function live(set, but)
     local till = tonumber(set:sub(at + 16, at + 28)) or 0
     if set:sub(at, at + 15) == but then
       own = till
-    elseif till > now then
+    elseif till > now() then
       kept[#kept + 1] = set:sub(at, at + 28)
       last = math.max(last, till)
     end
@@ -44,12 +51,16 @@ local function live(set, but)
   return table.concat(kept), last, own
 end
 
--- keep drops all fields of a key but one, which is put there first: while a slot of a cluster moves, a script may not put
--- back a key that it has dropped.
-local function keep(key, name, value, till)
+-- keep drops all of these fields of a key but one, which is put there first: while a slot of a cluster moves, a script may not
+-- put back a key that it has dropped.
+local function keep(key, all, name, value, till)
   redis.call('HSET', key, name, value)
-  for _, f in ipairs(redis.call('HKEYS', key)) do
-    if f ~= name then redis.call('HDEL', key, f) end
+  local others = {}
+  for i = 1, #all do
+    if all[i] ~= name then others[#others + 1] = all[i] end
+  end
+  for i = 1, #others, 1000 do -- Lua has no room for all arguments at once
+    redis.call('HDEL', key, unpack(others, i, math.min(i + 999, #others)))
   end
   redis.call('PEXPIREAT', key, till)
 end
@@ -57,40 +68,7 @@ end
 -- outlive lets a key live until a deadline at least. T2: no key is without one.
 local function outlive(key, till, slack)
   local left = redis.call('PTTL', key)
-  if left < 0 or now + left < till then
+  if left < 0 or now() + left < till then
     redis.call('PEXPIREAT', key, till + (slack or 0))
   end
-end
-
--- Generations live longer than what was stored under them: if one is lost, all that is goes with it.
-local day = 24 * 60 * 60 * 1000
-
--- nonces reads by what the generations are known.
-local function nonces(hash1, generation1, hash2, generation2)
-  local value1, value2
-  if hash1 == hash2 then
-    local values = fields(hash1, 'n:' .. generation1, 'n:' .. generation2)
-    value1, value2 = values[1], values[2]
-  else
-    value1, value2 = field(hash1, 'n:' .. generation1), field(hash2, 'n:' .. generation2)
-  end
-  return value1 and #value1 == 16 and value1, value2 and #value2 == 16 and value2
-end
-
--- epochOf is what this server's mastership is known by: 40 digits. To find them by a pattern takes half as long as to ask.
-local function epochOf(info)
-  local at = info:find('master_replid:', 1, true)
-  return at and info:sub(at + 14, at + 53)
-end
-
--- What is stored begins with the mastership and the generations under which it was leased; nil if one of them is not
--- there, or in quarantine. The epoch is this very server's, whichever connection the script came by.
-local function head(epoch, nonce1, nonce2)
-  return nonce1 and nonce2 and '1' .. epoch .. nonce1 .. nonce2
-end
-local epochLen, headLen = 40, 73
-
--- A lease is its token of 16 bytes, its deadline, the time of its grant, and the head of what may be filled.
-local function leased(lease, head)
-  return lease and head and lease:sub(43) == head and (tonumber(lease:sub(17, 29)) or 0) > now
 end

@@ -1,9 +1,7 @@
 package redisstore
 
 import (
-	"bytes"
 	"strconv"
-	"strings"
 
 	"github.com/moneyclip/moneyclip"
 )
@@ -43,15 +41,15 @@ func bucket[T ~string | ~[]byte](key T) int {
 }
 
 // keyIn is a name, with a tag behind its first part, the namespace.
-func keyIn(tag, name string) string { return string(appendKeyIn(nil, tag, []byte(name))) }
+func keyIn(tag, name string) string {
+	var room [256]byte
+	return string(appendKeyIn(room[:0], tag, name))
+}
 
-func appendKeyIn(to []byte, tag string, name []byte) []byte {
-	namespace, rest, more := bytes.Cut(name, []byte{':'})
-	to = append(append(append(append(to, namespace...), ":{"...), tag...), '}')
-	if !more {
-		return to
-	}
-	return append(append(to, ':'), rest...)
+func appendKeyIn[T ~string | ~[]byte](to []byte, tag string, name T) []byte {
+	namespace := len(namespaceOf(name))
+	to = append(append(append(append(to, name[:namespace]...), ":{"...), tag...), '}')
+	return append(to, name[namespace:]...)
 }
 
 // storedKey is the key in Redis of a stored key.
@@ -71,27 +69,36 @@ func appendGenerationsKey(to []byte, name string, bucket int) []byte {
 func boardKey(board string) string { return keyIn("board", board) }
 
 // namespaceOf is the first part of a name.
-func namespaceOf(name string) string {
-	namespace, _, _ := strings.Cut(name, ":")
-	return namespace
+func namespaceOf[T ~string | ~[]byte](name T) T {
+	for i := range len(name) {
+		if name[i] == ':' {
+			return name[:i]
+		}
+	}
+	return name
 }
 
-// A place is where in Redis a slot is.
+// A place is where in Redis a slot is: its key and the hashes of its generations, and the fields in them.
 type place struct {
-	key         string
+	keys        [3]string
 	field       string
-	hashes      [2]string // of the generations
 	generations [2]string
 }
 
-func placeOf(slot *moneyclip.Slot) place {
-	key := string(slot.Key)
-	p := place{key: storedKey(key), field: string(slot.Field), generations: slot.Generations}
-	b := bucket(key)
+func placeOf(slot *moneyclip.Slot) *place {
+	var room [512]byte
+	b := bucket(slot.Key)
+	text := appendKeyIn(room[:0], strconv.Itoa(b), slot.Key)
+	ends := [3]int{len(text)}
 	for i, name := range slot.Generations {
-		p.hashes[i] = generationsKey(namespaceOf(name), b)
+		text = appendGenerationsKey(text, name, b)
+		ends[1+i] = len(text)
 	}
-	return p
+	text = append(text, slot.Field...)
+	all := string(text)
+	return &place{
+		keys:        [3]string{all[:ends[0]], all[ends[0]:ends[1]], all[ends[1]:ends[2]]},
+		field:       all[ends[2]:],
+		generations: slot.Generations,
+	}
 }
-
-func (p *place) keys() []string { return []string{p.key, p.hashes[0], p.hashes[1]} }

@@ -66,7 +66,7 @@ func TestPlace(t *testing.T) {
 		Key: []byte("moneyclip:db:followers:42"), Field: []byte("f"), Generations: [2]string{"moneyclip:db:@followers", "moneyclip:@@"},
 	})
 	const hash = "moneyclip:{38}@"
-	if at.key != "moneyclip:{38}:db:followers:42" || at.hashes != [2]string{hash, hash} {
+	if at.keys != [3]string{"moneyclip:{38}:db:followers:42", hash, hash} || at.field != "f" {
 		t.Errorf("got %+v, want both hashes to be %s", at, hash)
 	}
 }

@@ -4,7 +4,7 @@
 -- long, whether to renew, the grace time, how many fields a key may have. Returns the answer, and with 3 the value.
 local key, hash1, hash2 = KEYS[1], KEYS[2], KEYS[3]
 local name, generation1, generation2, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local till, renew, grace, most = now + ARGV[5], ARGV[6] == '1', tonumber(ARGV[7]), tonumber(ARGV[8])
+local till, renew, grace, most = now() + ARGV[5], ARGV[6] == '1', tonumber(ARGV[7]), tonumber(ARGV[8])
 local bypass, wait, lease, value = { 0 }, { 1 }, { 2 }, 3
 
 local info = redis.call('INFO', 'replication')
@@ -14,34 +14,28 @@ if not epoch or #epoch ~= epochLen or not info:find('role:master', 1, true) then
 end
 
 -- The generations come first: one that is in quarantine stands for every key of its rule.
-local first = fields(hash1, 'q:' .. generation1, 'e', 'q:' .. generation2)
-local since = first[2]
-local sets = { first[1], first[3] }
-if hash1 ~= hash2 then sets[2] = field(hash2, 'q:' .. generation2) end
-for i, hash in ipairs({ hash1, hash2 }) do
-  if sets[i] then
-    if live(sets[i]) ~= '' then return bypass end
-    redis.call('HDEL', hash, 'q:' .. ARGV[1 + i])
-  end
+local first, second
+if hash1 == hash2 then
+  first = fields(hash1, 'e', 'q:' .. generation1, 'n:' .. generation1, 'q:' .. generation2, 'n:' .. generation2)
+  second = { first[4], first[5] }
+else
+  first = fields(hash1, 'e', 'q:' .. generation1, 'n:' .. generation1)
+  second = fields(hash2, 'q:' .. generation2, 'n:' .. generation2)
 end
+local since, set1, set2, nonce1, nonce2 = first[1], first[2], second[1], nonce(first[3]), nonce(second[2])
+if set1 and live(set1) ~= '' or set2 and live(set2) ~= '' then return bypass end
+if set1 then redis.call('HDEL', hash1, 'q:' .. generation1) end
+if set2 then redis.call('HDEL', hash2, 'q:' .. generation2) end
 local values = fields(key, 'q', 'v:' .. name, 'l:' .. name)
 local set, stored = values[1], values[2]
 if set and live(set) ~= '' then return bypass end
 
--- No hash grows without end. To forget a generation is to end it; and not between the two that go together.
-if redis.call('HLEN', hash1) > 1024 then
-  for _, f in ipairs(redis.call('HKEYS', hash1)) do
-    if f:sub(1, 2) == 'n:' or f:sub(1, 2) == 'q:' and live(field(hash1, f)) == '' then redis.call('HDEL', hash1, f) end
-  end
-end
-local nonce1, nonce2 = nonces(hash1, generation1, hash2, generation2)
 local now_head = head(epoch, nonce1, nonce2)
-
-local good = stored and now_head and stored:sub(1, headLen) == now_head and (tonumber(stored:sub(87, 99)) or 0) > now
+local good = stored and now_head and stored:sub(1, headLen) == now_head and (tonumber(stored:sub(87, 99)) or 0) > now()
 local taken = leased(values[3], now_head)
 if good then
   if renew and taken then return wait end
-  if not renew and (taken or (tonumber(stored:sub(74, 86)) or 0) > now) then return { value, stored } end
+  if not renew and (taken or (tonumber(stored:sub(74, 86)) or 0) > now()) then return { value, stored } end
 elseif taken then
   return wait
 end
@@ -50,30 +44,32 @@ end
 -- nothing is leased. Who asks first notes since when this server is the master. A server that never was a replica has
 -- been it since it started; of one that was promoted nobody knows when, so it counts from now.
 if not since or since:sub(1, #epoch) ~= epoch then
-  local from = now
+  local from = now()
   if not since and info:find('master_replid2:0+\r') then
-    from = now - 1000 * (tonumber(redis.call('INFO', 'server'):match('uptime_in_seconds:(%d+)')) or 0)
+    from = now() - 1000 * (tonumber(redis.call('INFO', 'server'):match('uptime_in_seconds:(%d+)')) or 0)
   end
   since = epoch .. digits(from)
   redis.call('HSET', hash1, 'e', since)
-  outlive(hash1, now + day)
+  outlive(hash1, now() + day)
 end
-if now < (tonumber(since:sub(#epoch + 1)) or now) + grace then return bypass end
+if now() < (tonumber(since:sub(#epoch + 1)) or now()) + grace then return bypass end
 
 -- Room for one more field: not that of a lease which is live. It also shows whether anything is stored under the key.
-local fields, count, filled = {}, 0, false
-for _, f in ipairs(redis.call('HKEYS', key)) do
+local others, count, filled = {}, 0, false
+local all = names(key)
+for i = 1, #all do
+  local f = all[i]
   local kind, of = f:sub(1, 2), f:sub(3)
   if kind == 'v:' and (good or of ~= name) then filled = true end
-  if f ~= 'q' and of ~= name and not fields[of] then
-    fields[of], count = true, count + 1
+  if f ~= 'q' and of ~= name and not others[of] then
+    others[of], count = true, count + 1
   end
 end
 if count >= most then
   local victim
-  for of in pairs(fields) do
+  for of in pairs(others) do
     local l = field(key, 'l:' .. of)
-    if not l or (tonumber(l:sub(17, 29)) or 0) <= now then
+    if not l or (tonumber(l:sub(17, 29)) or 0) <= now() then
       victim = of
       break
     end
@@ -82,14 +78,26 @@ if count >= most then
   redis.call('HDEL', key, 'v:' .. victim, 'l:' .. victim)
 end
 
--- A generation that is not there gets a nonce that never was: this token, which is sent only once.
-if not nonce1 then redis.call('HSET', hash1, 'n:' .. generation1, token) end
-if not nonce2 and not (hash1 == hash2 and generation1 == generation2) then
-  redis.call('HSET', hash2, 'n:' .. generation2, token)
+if not now_head then
+  -- No hash grows without end. To forget a generation is to end it; and not one of the two that go together.
+  if redis.call('HLEN', hash1) > 1024 then
+    local all = names(hash1)
+    for i = 1, #all do
+      local f = all[i]
+      if f:sub(1, 2) == 'n:' or f:sub(1, 2) == 'q:' and live(field(hash1, f)) == '' then redis.call('HDEL', hash1, f) end
+    end
+    nonce1 = nil
+    if hash2 == hash1 then nonce2 = nil end
+  end
+  -- A generation that is not there gets a nonce that never was: this token, which is sent only once.
+  if not nonce1 then redis.call('HSET', hash1, 'n:' .. generation1, token) end
+  if not nonce2 and not (hash1 == hash2 and generation1 == generation2) then
+    redis.call('HSET', hash2, 'n:' .. generation2, token)
+  end
+  outlive(hash1, till, day)
+  if hash2 ~= hash1 then outlive(hash2, till, day) end
 end
-outlive(hash1, till, day)
-if hash2 ~= hash1 then outlive(hash2, till, day) end
-redis.call('HSET', key, 'l:' .. name, token .. digits(till) .. digits(now) .. head(epoch, nonce1 or token, nonce2 or token))
+redis.call('HSET', key, 'l:' .. name, token .. digits(till) .. digits(now()) .. head(epoch, nonce1 or token, nonce2 or token))
 -- What is dead goes last: see keep.
 if set then redis.call('HDEL', key, 'q') end
 if stored and not good then redis.call('HDEL', key, 'v:' .. name) end

@@ -23,8 +23,8 @@ func TestLookup(t *testing.T) {
 			slot := &moneyclip.Slot{Key: []byte(key), Field: []byte("field " + key), Generations: test.generations}
 			l, at := newLookup(slot), placeOf(slot)
 			got := l.texts[:]
-			want := []string{at.key, "v:" + at.field, at.hashes[0], "n:" + at.generations[0], at.hashes[1], "n:" + at.generations[1]}
-			if !slices.Equal(got, want) || l.key() != at.key {
+			want := []string{at.keys[0], "v:" + at.field, at.keys[1], "n:" + at.generations[0], at.keys[2], "n:" + at.generations[1]}
+			if !slices.Equal(got, want) || l.key() != at.keys[0] {
 				t.Errorf("got %q, want %q", got, want)
 			}
 			if len(l.commands) != test.commands {

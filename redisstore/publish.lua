@@ -2,20 +2,21 @@
 -- Puts notices on a board. KEYS: the board. ARGV: a version that never was, a claim or nothing, and for each notice its life
 -- and its text. Returns the version and all texts; if there is no board, an empty version and a claim to it.
 local board = KEYS[1]
+local day = 24 * 60 * 60 * 1000
 local version = field(board, 'version')
 local changed = not version
 if not version then
   -- A claim that is not there was lost, and with it what stood on a board meanwhile: the rows of its rules must go first.
   if ARGV[2] == '' or not field(board, 'c:' .. ARGV[2]) then
     redis.call('HSET', board, 'c:' .. ARGV[1], '')
-    outlive(board, now + day)
+    outlive(board, now() + day)
     return { '', ARGV[1] }
   end
-  keep(board, 'version', ARGV[1], now + day) -- and nothing else: not a notice whose version was lost, no other claims
+  keep(board, names(board), 'version', ARGV[1], now() + day) -- and nothing else: not a notice whose version was lost, no other claims
 end
-local last = now
+local last = now()
 for i = 3, #ARGV, 2 do
-  local text, till = 't:' .. ARGV[i + 1], now + ARGV[i]
+  local text, till = 't:' .. ARGV[i + 1], now() + ARGV[i]
   local old = tonumber(field(board, text) or 0)
   changed = changed or old == 0
   -- Two processes may want it for different times.
@@ -26,7 +27,7 @@ local all = redis.call('HGETALL', board)
 for i = 1, #all, 2 do
   if all[i]:sub(1, 2) == 't:' then
     local till = tonumber(all[i + 1]) or 0
-    if till <= now then
+    if till <= now() then
       redis.call('HDEL', board, all[i])
       changed = true
     else

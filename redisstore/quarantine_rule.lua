@@ -3,7 +3,7 @@
 -- whether it is put back, the generations' names.
 for i = 4, #ARGV do
   local set, last, own = live(field(KEYS[1], 'q:' .. ARGV[i]), ARGV[1])
-  local till = now + ARGV[2]
+  local till = now() + ARGV[2]
   if ARGV[3] == '1' then till = math.max(till, own) end
   -- A generation without a nonce is nobody's: a hit need not look for writers.
   redis.call('HDEL', KEYS[1], 'n:' .. ARGV[i])

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/moneyclip/moneyclip"
@@ -88,16 +89,16 @@ func (s *Store) run(ctx *patience, step string, script *script, keys []string, a
 	return command.Val(), nil
 }
 
-// command sends the script, or its name, which is shorter and does for a server that has it.
+// command sends the script, or its name, which is shorter and does for a server that has it. The keys are not to change any more.
 func (s *script) command(ctx context.Context, text bool, keys []string, args []any) *redis.Cmd {
 	all := make([]any, 0, 3+len(keys)+len(args))
 	if text {
-		all = append(all, "eval", s.text, len(keys))
+		all = append(all, "eval", &s.text, len(keys))
 	} else {
-		all = append(all, "evalsha", s.sha, len(keys))
+		all = append(all, "evalsha", &s.sha, len(keys))
 	}
-	for _, k := range keys {
-		all = append(all, k)
+	for i := range keys {
+		all = append(all, &keys[i]) // a pointer goes into an interface as it is
 	}
 	return redis.NewCmd(ctx, append(all, args...)...)
 }
@@ -111,7 +112,7 @@ func (s *Store) Lease(
 ) (moneyclip.Grant, error) {
 	step := s.reading.wait(ctx, time.Now().Add(s.ReadTimeout))
 	at := placeOf(slot)
-	got, err := s.run(step, "lease", leaseScript, at.keys(), at.field, at.generations[0], at.generations[1],
+	got, err := s.run(step, "lease", leaseScript, at.keys[:], &at.field, &at.generations[0], &at.generations[1],
 		token[:], milliseconds(d), renew, milliseconds(s.Grace), maxFields)
 	if err != nil || got == nil {
 		return moneyclip.Grant{}, err
@@ -129,7 +130,7 @@ func (s *Store) Lease(
 		row, err := decodeRow([]byte(value))
 		if err != nil {
 			// The server does not look into rows: one that is damaged would stay until it is too old.
-			return moneyclip.Grant{}, s.drop(step, &at)
+			return moneyclip.Grant{}, s.drop(step, at)
 		}
 		return moneyclip.Grant{Answer: moneyclip.AnswerValue, Row: row}, nil
 	}
@@ -138,11 +139,11 @@ func (s *Store) Lease(
 
 // drop drops a value.
 func (s *Store) drop(ctx *patience, at *place) error {
-	n, err := s.node(ctx, at.key)
+	n, err := s.node(ctx, at.keys[0])
 	if err != nil {
 		return err
 	}
-	if err := n.reads.send(ctx, redis.NewIntCmd(ctx, "hdel", at.key, "v:"+at.field)); err != nil {
+	if err := n.reads.send(ctx, redis.NewIntCmd(ctx, "hdel", at.keys[0], "v:"+at.field)); err != nil {
 		return failed("drop", err)
 	}
 	return nil
@@ -174,8 +175,20 @@ func (s *Store) Fill(
 		age.Soft = age.Hard
 	}
 	at := placeOf(slot)
-	got, err := s.run(step, "fill", fillScript, at.keys(), at.field, at.generations[0], at.generations[1],
-		lease.Token[:], milliseconds(age.Hard), milliseconds(age.Soft), encoded)
+	keys, args := at.keys[:], []any{
+		&at.field, &at.generations[0], &at.generations[1], lease.Token[:], milliseconds(age.Hard), milliseconds(age.Soft), encoded,
+	}
+	if lease.Board != "" {
+		if s.cluster != nil {
+			// The board may be on another node than the key.
+			if is, err := s.isAt(step, lease.Board, lease.Version); err != nil || !is {
+				return false, errors.Join(err, s.Abandon(ctx, slot, lease))
+			}
+		} else {
+			keys, args = append(keys, boardKey(lease.Board)), append(args, &lease.Version)
+		}
+	}
+	got, err := s.run(step, "fill", fillScript, keys, args...)
 	return got == int64(1), err
 }
 
@@ -183,6 +196,6 @@ func (s *Store) Fill(
 func (s *Store) Abandon(ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease) error {
 	step := s.reading.wait(ctx, time.Now().Add(s.ReadTimeout))
 	at := placeOf(slot)
-	_, err := s.run(step, "abandon", abandonScript, []string{at.key}, at.field, lease.Token[:])
+	_, err := s.run(step, "abandon", abandonScript, at.keys[:1], &at.field, lease.Token[:])
 	return err
 }

@@ -15,6 +15,8 @@ type script struct {
 var (
 	//go:embed common.lua
 	common string
+	//go:embed head.lua
+	head string
 	//go:embed lease.lua
 	leaseText string
 	//go:embed fill.lua
@@ -34,8 +36,8 @@ var (
 )
 
 var (
-	leaseScript          = newScript(leaseText)
-	fillScript           = newScript(fillText)
+	leaseScript          = newScript(leaseText, head)
+	fillScript           = newScript(fillText, head)
 	abandonScript        = newScript(abandonText)
 	quarantineScript     = newScript(quarantineText)
 	releaseScript        = newScript(releaseText)
@@ -44,10 +46,10 @@ var (
 	publishScript        = newScript(publishText)
 )
 
-// newScript puts what all scripts share below the first line, which says what the script is allowed.
-func newScript(text string) *script {
+// newScript puts what scripts share below the first line, which says what the script is allowed.
+func newScript(text string, more ...string) *script {
 	first, rest, _ := strings.Cut(text, "\n")
-	s := &script{text: first + "\n" + common + rest}
+	s := &script{text: first + "\n" + common + strings.Join(more, "") + rest}
 	sum := sha1.Sum([]byte(s.text))
 	s.sha = hex.EncodeToString(sum[:])
 	return s

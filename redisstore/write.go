@@ -29,6 +29,12 @@ func (s *Store) Release(ctx context.Context, marks *moneyclip.Marks) (string, er
 	return s.deliver(step, "release", releaseOrders(marks, s.together()), marks.Board)
 }
 
+// isAt reports whether a board is at a version.
+func (s *Store) isAt(ctx *patience, board, version string) (bool, error) {
+	now, err := s.deliver(ctx, "look at a board", nil, board)
+	return now == version, err
+}
+
 // An order must be carried out by the node that has a key. It may be more than once.
 type order struct {
 	script *script  // nil: it asks for the version of a board
@@ -43,11 +49,11 @@ type order struct {
 }
 
 func quarantineOrders(marks *moneyclip.Marks, d time.Duration, back bool, together int) []*order {
-	return orders(marks, together, quarantineScript, quarantineRuleScript, string(marks.Writer[:]), milliseconds(d), back)
+	return orders(marks, together, quarantineScript, quarantineRuleScript, marks.Writer[:], milliseconds(d), back)
 }
 
 func releaseOrders(marks *moneyclip.Marks, together int) []*order {
-	return orders(marks, together, releaseScript, releaseRuleScript, string(marks.Writer[:]))
+	return orders(marks, together, releaseScript, releaseRuleScript, marks.Writer[:])
 }
 
 // maxTogether is how many keys one script may drop: it keeps the server from all others meanwhile, some microseconds a key.
@@ -64,13 +70,16 @@ func (s *Store) together() int {
 
 // orders are a script for so many keys together, and one for each bucket of each namespace whose generations are touched.
 func orders(marks *moneyclip.Marks, together int, one, wide *script, args ...any) []*order {
-	all := make([]*order, 0, 1+len(marks.Keys)/together)
+	all := make([]*order, 0, 2+len(marks.Keys)/together) // and the board
 	for some := range slices.Chunk(marks.Keys, together) {
-		keys := make([]string, 0, len(some))
-		for _, key := range some {
-			keys = append(keys, storedKey(key))
+		keys := make([]string, len(some))
+		for i, key := range some {
+			keys[i] = storedKey(key)
 		}
 		all = append(all, &order{script: one, keys: keys, args: args})
+	}
+	if len(marks.Generations) == 0 {
+		return all
 	}
 	namespaces := map[string][]any{} // :: namespace → the arguments, with its generations
 	for _, name := range marks.Generations {
@@ -104,7 +113,7 @@ func (s *Store) deliver(ctx *patience, step string, pending []*order, board stri
 		// The version is that of after all orders. On one server it is enough that it comes last.
 		batch, looking := pending, look != nil && (s.cluster == nil || len(pending) == 0)
 		if looking {
-			batch = append(pending[:len(pending):len(pending)], look)
+			batch = append(pending, look)
 		}
 		if len(batch) == 0 {
 			return "", nil
@@ -164,24 +173,17 @@ func mayPass(err error) bool {
 
 // send sends each order once: what goes to one node in one piece, and to all nodes at the same time.
 func (s *Store) send(ctx *patience, batch []*order) error {
-	parts := map[*node][]*order{}
-	for _, o := range batch {
-		n, err := s.target(ctx, o)
+	if s.cluster != nil {
+		if err := s.spread(ctx, batch); err != nil {
+			return err
+		}
+	} else {
+		n, err := s.node(ctx, "")
 		if err != nil {
 			return err
 		}
-		parts[n] = append(parts[n], o)
+		n.carryOut(ctx, batch)
 	}
-	var all sync.WaitGroup
-	for n, part := range parts {
-		n.watch()
-		if len(parts) == 1 {
-			n.carryOut(ctx, part)
-			continue
-		}
-		all.Go(func() { n.carryOut(ctx, part) })
-	}
-	all.Wait()
 	moved := false
 	for _, o := range batch {
 		moved = o.settle() || moved
@@ -195,9 +197,27 @@ func (s *Store) send(ctx *patience, batch []*order) error {
 	return nil
 }
 
+// spread sends each order to its node of a cluster.
+func (s *Store) spread(ctx *patience, batch []*order) error {
+	parts := map[*node][]*order{}
+	for _, o := range batch {
+		n, err := s.target(ctx, o)
+		if err != nil {
+			return err
+		}
+		parts[n] = append(parts[n], o)
+	}
+	var all sync.WaitGroup
+	for n, part := range parts {
+		all.Go(func() { n.carryOut(ctx, part) })
+	}
+	all.Wait()
+	return nil
+}
+
 // target returns the node for an order.
 func (s *Store) target(ctx context.Context, o *order) (*node, error) {
-	if o.redirect != "" && s.cluster != nil {
+	if o.redirect != "" {
 		if client := s.at(ctx, o.redirect); client != nil {
 			return s.nodeOf(client), nil
 		}
@@ -223,8 +243,9 @@ func (s *Store) at(ctx context.Context, addr string) *redis.Client {
 
 // carryOut sends orders to the node.
 func (n *node) carryOut(ctx *patience, part []*order) {
+	n.watch()
 	commands := make([]redis.Cmder, 0, len(part))
-	sent := map[*script]bool{} // the text is behind the first name
+	var sent []*script // with their text, which is behind a name from then on
 	for _, o := range part {
 		if o.asking {
 			commands = append(commands, redis.NewCmd(ctx, "asking"))
@@ -233,10 +254,13 @@ func (n *node) carryOut(ctx *patience, part []*order) {
 			o.args[0] = newVersion() // also if it is sent again: the first may have come through
 		}
 		if o.script == nil {
-			o.command = redis.NewStringCmd(ctx, "hget", o.keys[0], "version")
+			o.command = redis.NewStringCmd(ctx, "hget", &o.keys[0], "version")
 		} else {
-			o.command = o.script.command(ctx, o.unknown && !sent[o.script], o.keys, o.args)
-			sent[o.script] = sent[o.script] || o.unknown
+			text := o.unknown && !slices.Contains(sent, o.script)
+			if text {
+				sent = append(sent, o.script)
+			}
+			o.command = o.script.command(ctx, text, o.keys, o.args)
 		}
 		commands = append(commands, o.command)
 	}
@@ -261,6 +285,9 @@ func answered(command redis.Cmder) bool {
 func (o *order) settle() (moved bool) {
 	if o.err == redis.Nil { //nolint:errorlint // see isReply
 		o.err = nil
+	}
+	if o.err == nil {
+		return false
 	}
 	reason := code(o.err)
 	if reason == "NOSCRIPT" {

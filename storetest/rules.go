@@ -56,6 +56,7 @@ var tests = []struct {
 	{"BoardClaims", boardClaims},
 	{"Board", boardChanges},
 	{"BoardOfMarks", boardOfMarks},
+	{"BoardOfFill", boardOfFill},
 	{"BoardRunsOut", boardRunsOut},
 	{"N4", n4},
 	{"N4Generation", n4Generation},
@@ -690,6 +691,24 @@ func boardOfMarks(s *suite) {
 	want("")
 	want(s.create("b").Version)
 	want(s.publish("b", "", moneyclip.Notice{Text: "a", Life: long}).Version)
+}
+
+// A row that goes by a board is stored only while that is what it was. Who is refused has no lease any more.
+func boardOfFill(s *suite) {
+	s.needsBoards()
+	slot, board := s.slot("k"), s.prefix+"b"
+	by := func(lease moneyclip.Lease, version string) moneyclip.Lease {
+		lease.Board, lease.Version = board, version
+		return lease
+	}
+	s.wantRefused(slot, by(s.lease(slot), "1"), row(1)) // there is none
+	first := s.create("b").Version
+	lease := s.lease(slot)
+	second := s.publish("b", "", moneyclip.Notice{Text: "a", Life: long}).Version
+	s.wantRefused(slot, by(lease, first), row(1))
+	s.wantRefused(slot, by(lease, second), row(1))
+	s.fill(slot, by(s.lease(slot), second), row(2))
+	s.wantGet(slot, row(2))
 }
 
 // A notice that was not renewed is gone.

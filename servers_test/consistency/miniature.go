@@ -107,6 +107,12 @@ func (m *miniature) Fill(ctx context.Context, slot *moneyclip.Slot, lease moneyc
 	if err != nil {
 		return false, err
 	}
+	if lease.Board != "" {
+		version, err := m.Release(ctx, &moneyclip.Marks{Board: lease.Board})
+		if err != nil || version != lease.Version {
+			return false, errors.Join(err, m.Abandon(ctx, slot, lease))
+		}
+	}
 	reply, err := m.run(ctx, m.read, "fill", []string{key(string(slot.Key))}, slot.Field, slot.Generations[0], slot.Generations[1],
 		lease.Token[:], lease.Stamp, value, age.Hard.Milliseconds(), age.Soft.Milliseconds())
 	return err == nil && reply[0] == "filled", err

@@ -1,5 +1,5 @@
--- What all scripts share. It is put below the first line of each. A call of a command costs a script more than nearly all that
--- the command does, and a function that it may not need costs too: it is made anew each time.
+-- What all scripts share. It stands in each of them behind what is usual, which does without: a script makes its functions anew each
+-- time that it gets to them, and that costs as much as a command.
 
 -- Deadlines are the server's own time, in milliseconds: clients' clocks differ.
 local clock

@@ -110,7 +110,7 @@ func (c *crowd) sendPiece(piece []*lookup) {
 	err := c.lane.send(c.lane.alarm.wait(context.Background(), deadline), commands...)
 	bytes := 0
 	for i, l := range piece {
-		bytes += len(l.value.Val())
+		bytes += l.size()
 		piece[i] = nil // who has his answer may give it back
 		l.answered <- err
 	}

@@ -1,7 +1,63 @@
 #!lua
 -- Asks for the right to fill a slot.
 -- KEYS: the key, the generations' hashes, which may be one. ARGV: the field, the generations' names, the token, for how
--- long, whether to renew, the grace time, how many fields a key may have. Returns the answer, and with 3 the value.
+-- long, whether to renew, the grace time, how many fields a key may have, the mastership as the caller knows it or nothing. Returns
+-- the answer, and with 3 the value.
+
+-- Usually nothing stands under the key, the generations are there, and so not in quarantine, and grace is over. The mastership need not
+-- be asked for then: under another one the generations' hash would have another, and so would the fill.
+if KEYS[2] == KEYS[3] and ARGV[9] ~= '' then
+  local found = redis.pcall('HMGET', KEYS[2], 'e', 'n:' .. ARGV[2], 'n:' .. ARGV[3])
+  local since, nonce1, nonce2 = found[1], found[2], found[3]
+  if since and nonce1 and nonce2 and #nonce1 == 16 and #nonce2 == 16 and since:sub(1, 40) == ARGV[9] and
+      redis.pcall('HLEN', KEYS[1]) == 0 then
+    local time = redis.call('TIME')
+    local now = time[1] * 1000 + math.floor(time[2] / 1000)
+    if now >= (tonumber(since:sub(41)) or now) + ARGV[7] then
+      local till = string.format('%013d', now + ARGV[5])
+      redis.call('HSET', KEYS[1], 'l:' .. ARGV[1],
+        ARGV[4] .. till .. string.format('%013d', now) .. '1' .. ARGV[9] .. nonce1 .. nonce2)
+      redis.call('PEXPIREAT', KEYS[1], till)
+      return { 2 }
+    end
+  end
+end
+-- common
+
+-- fields reads several fields of a hash at once, as field does.
+local function fields(key, ...)
+  local values = redis.pcall('HMGET', key, ...)
+  if values.err then
+    redis.call('DEL', key)
+    return {}
+  end
+  return values
+end
+
+-- Generations live longer than what was stored under them: if one is lost, all that is goes with it.
+local day = 24 * 60 * 60 * 1000
+
+-- nonce is by what a generation is known, if it is there.
+local function nonce(value) return value and #value == 16 and value end
+
+-- epochOf is what this server's mastership is known by: 40 digits. To find them by a pattern takes half as long as to ask.
+local epochLen, headLen = 40, 73
+local function epochOf(info)
+  local at = info:find('master_replid:', 1, true)
+  return at and info:sub(at + 14, at + 53)
+end
+
+-- What is stored begins with the mastership and the generations under which it was leased; nil if one of them is not
+-- there, or in quarantine. The epoch is this very server's, whichever connection the script came by.
+local function head(epoch, nonce1, nonce2)
+  return nonce1 and nonce2 and '1' .. epoch .. nonce1 .. nonce2
+end
+
+-- A lease is its token of 16 bytes, its deadline, the time of its grant, and the head of what may be filled.
+local function leased(lease, head)
+  return lease and head and lease:sub(43) == head and (tonumber(lease:sub(17, 29)) or 0) > now()
+end
+
 local key, hash1, hash2 = KEYS[1], KEYS[2], KEYS[3]
 local name, generation1, generation2, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local till, renew, grace, most = now() + ARGV[5], ARGV[6] == '1', tonumber(ARGV[7]), tonumber(ARGV[8])

@@ -15,7 +15,8 @@ type command = redis.Cmder
 // A lookup reads a slot and its generations. Every hit needs one, so they are used again, with their commands; all texts in
 // one are parts of one; and arguments are pointers to them, which go into an interface as they are.
 type lookup struct {
-	value    *redis.StringCmd
+	value    *redis.StringSliceCmd    // not a HGET: one that finds nothing is an error to go-redis, which it looks at from all sides
+	bytes    *redis.StringCmd         // is never sent: it turns what was read into bytes without a copy
 	both     *redis.StringSliceCmd    // the generations
 	apart    [2]*redis.StringSliceCmd // or these two, if they are in two hashes
 	commands []command                // those that are sent
@@ -40,7 +41,8 @@ var lookups = sync.Pool{New: func() any {
 	l := &lookup{answered: make(chan error, 1)}
 	ctx := context.Background() // of no use to commands in a pipeline
 	at := func(i int) any { return &l.texts[i] }
-	l.value = redis.NewStringCmd(ctx, "hget", at(textKey), at(textField))
+	l.value = redis.NewStringSliceCmd(ctx, "hmget", at(textKey), at(textField))
+	l.bytes = redis.NewStringCmd(ctx)
 	l.both = redis.NewStringSliceCmd(ctx, "hmget", at(textHash1), at(textName1), at(textName2))
 	for i := range l.apart {
 		l.apart[i] = redis.NewStringSliceCmd(ctx, "hmget", at(textHash1+2*i), at(textName1+2*i))
@@ -82,8 +84,8 @@ func (l *lookup) free() {
 	for _, c := range l.commands {
 		c.SetErr(nil)
 	}
-	l.value.SetVal("")
-	for _, c := range []*redis.StringSliceCmd{l.both, l.apart[0], l.apart[1]} {
+	l.bytes.SetVal("")
+	for _, c := range []*redis.StringSliceCmd{l.value, l.both, l.apart[0], l.apart[1]} {
 		c.SetVal(nil)
 	}
 	l.commands, l.texts = nil, [len(l.texts)]string{}
@@ -93,6 +95,14 @@ func (l *lookup) free() {
 // key is where in Redis the row is.
 func (l *lookup) key() string { return l.texts[textKey] }
 
+// size is how many bytes the value has.
+func (l *lookup) size() (n int) {
+	for _, read := range l.value.Val() {
+		n += len(read)
+	}
+	return n
+}
+
 // A sight is what stands in a slot and its generations; what does not is empty.
 type sight struct {
 	value  []byte
@@ -101,7 +111,10 @@ type sight struct {
 
 // sight is what was read.
 func (l *lookup) sight() (seen sight) {
-	seen.value, _ = l.value.Bytes()
+	if read := l.value.Val(); len(read) == 1 {
+		l.bytes.SetVal(read[0])
+		seen.value, _ = l.bytes.Bytes()
+	}
 	nonces := seen.nonces[:0]
 	for _, c := range l.commands[1:] {
 		nonces = append(nonces, c.(*redis.StringSliceCmd).Val()...)

@@ -30,10 +30,13 @@ func TestLookup(t *testing.T) {
 			if len(l.commands) != test.commands {
 				t.Errorf("%q: got %d commands, want %d", test.generations, len(l.commands), test.commands)
 			}
-			l.value.SetVal("value")
+			l.value.SetVal([]string{"value"})
 			l.value.SetErr(errAnswer)
+			if seen := l.sight(); string(seen.value) != "value" || l.size() != 5 {
+				t.Errorf("got value %q of %d bytes", seen.value, l.size())
+			}
 			l.free()
-			if again := newLookup(slot); again.value.Val() != "" || again.value.Err() != nil {
+			if again := newLookup(slot); again.sight().value != nil || again.value.Err() != nil {
 				t.Error("what was read for another slot is still there")
 			}
 		}

@@ -1,6 +1,7 @@
 #!lua
 -- Puts notices on a board. KEYS: the board. ARGV: a version that never was, a claim or nothing, and for each notice its life
 -- and its text. Returns the version and all texts; if there is no board, an empty version and a claim to it.
+-- common
 local board = KEYS[1]
 local day = 24 * 60 * 60 * 1000
 local version = field(board, 'version')

@@ -2,17 +2,34 @@
 -- Quarantines keys, or renews that, or puts back what was lost: it must pass when memory is full, for a write waits for
 -- it. KEYS: the keys. ARGV: the writer, for how long, whether it is put back: then it ends no earlier than it would, for the
 -- writer may have renewed it meanwhile.
+
+-- Usually no other writer is at work on a key. All values go, and N15: all leases.
+local time = redis.call('TIME')
+local till = string.format('%013d', time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[2])
+local others = {}
 for i = 1, #KEYS do
-  local key, till = KEYS[i], now() + ARGV[2]
-  local all, others, last = names(key), '', 0
+  local all = redis.pcall('HKEYS', KEYS[i])
+  local odd = all.err or #all > 1000
   for k = 1, #all do
-    if all[k] == 'q' then
-      local own
-      others, last, own = live(field(key, 'q'), ARGV[1])
-      if ARGV[3] == '1' then till = math.max(till, own) end
-    end
+    if all[k] == 'q' then odd = true end
   end
-  -- All values go, and N15: all leases.
-  keep(key, all, 'q', others .. ARGV[1] .. digits(till), math.max(till, last))
+  if odd then
+    others[#others + 1] = KEYS[i]
+  else
+    -- The quarantine first: while a slot of a cluster moves, a script may not put back a key that it has dropped.
+    redis.call('HSET', KEYS[i], 'q', ARGV[1] .. till)
+    if #all > 0 then redis.call('HDEL', KEYS[i], unpack(all)) end
+    redis.call('PEXPIREAT', KEYS[i], till)
+  end
+end
+if #others == 0 then return 1 end
+-- common
+
+for i = 1, #others do
+  local key, till = others[i], now() + ARGV[2]
+  local all = names(key)
+  local set, last, own = live(field(key, 'q'), ARGV[1])
+  if ARGV[3] == '1' then till = math.max(till, own) end
+  keep(key, all, 'q', set .. ARGV[1] .. digits(till), math.max(till, last))
 end
 return 1

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Quarantines generations: all keys of their rules at once. KEYS: the generations' hash. ARGV: the writer, for how long,
 -- whether it is put back, the generations' names.
+-- common
 for i = 4, #ARGV do
   local set, last, own = live(field(KEYS[1], 'q:' .. ARGV[i]), ARGV[1])
   local till = now() + ARGV[2]

@@ -68,9 +68,13 @@ func (s *Store) run(ctx *patience, step string, script *script, keys []string, a
 	if err != nil {
 		return nil, err
 	}
+	return n.run(ctx, step, script, keys, args...)
+}
+
+func (n *node) run(ctx *patience, step string, script *script, keys []string, args ...any) (any, error) {
 	n.watch()
 	command := script.command(ctx, false, keys, args)
-	err = n.reads.send(ctx, command)
+	err := n.reads.send(ctx, command)
 	if err == nil && code(command.Err()) == "NOSCRIPT" {
 		// It has not run, so it may be sent again.
 		command = script.command(ctx, true, keys, args)
@@ -80,7 +84,7 @@ func (s *Store) run(ctx *patience, step string, script *script, keys []string, a
 		err = command.Err()
 	}
 	if isElsewhere(err) {
-		s.reload(ctx)
+		n.store.reload(ctx)
 		return nil, nil
 	}
 	if err != nil {
@@ -112,8 +116,16 @@ func (s *Store) Lease(
 ) (moneyclip.Grant, error) {
 	step := s.reading.wait(ctx, time.Now().Add(s.ReadTimeout))
 	at := placeOf(slot)
-	got, err := s.run(step, "lease", leaseScript, at.keys[:], &at.field, &at.generations[0], &at.generations[1],
-		token[:], milliseconds(d), renew, milliseconds(s.Grace), maxFields)
+	n, err := s.node(step, at.keys[0])
+	if err != nil {
+		return moneyclip.Grant{}, err
+	}
+	epoch := ""
+	if m := n.current(); m != nil {
+		epoch = m.epoch
+	}
+	got, err := n.run(step, "lease", leaseScript, at.keys[:], &at.field, &at.generations[0], &at.generations[1],
+		token[:], milliseconds(d), renew, milliseconds(s.Grace), maxFields, &epoch)
 	if err != nil || got == nil {
 		return moneyclip.Grant{}, err
 	}

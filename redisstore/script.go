@@ -15,8 +15,6 @@ type script struct {
 var (
 	//go:embed common.lua
 	common string
-	//go:embed head.lua
-	head string
 	//go:embed lease.lua
 	leaseText string
 	//go:embed fill.lua
@@ -36,8 +34,8 @@ var (
 )
 
 var (
-	leaseScript          = newScript(leaseText, head)
-	fillScript           = newScript(fillText, head)
+	leaseScript          = newScript(leaseText)
+	fillScript           = newScript(fillText)
 	abandonScript        = newScript(abandonText)
 	quarantineScript     = newScript(quarantineText)
 	releaseScript        = newScript(releaseText)
@@ -46,10 +44,9 @@ var (
 	publishScript        = newScript(publishText)
 )
 
-// newScript puts what scripts share below the first line, which says what the script is allowed.
-func newScript(text string, more ...string) *script {
-	first, rest, _ := strings.Cut(text, "\n")
-	s := &script{text: first + "\n" + common + strings.Join(more, "") + rest}
+// newScript puts what scripts share where a script wants it.
+func newScript(text string) *script {
+	s := &script{text: strings.Replace(text, "-- common\n", common, 1)}
 	sum := sha1.Sum([]byte(s.text))
 	s.sha = hex.EncodeToString(sum[:])
 	return s

@@ -81,13 +81,13 @@ func TestRoundTrips(t *testing.T) {
 		t.Helper()
 		counter.trips = nil
 		wantMiss(t, s, one)
-		counter.want(t, "Get", "hget hmget")
+		counter.want(t, "Get", "hmget")
 		l := lease(t, s, one)
 		counter.want(t, "Lease", "evalsha")
 		must1(s.Fill(t.Context(), one, l, row(1), forLong))
 		counter.want(t, "Fill", "evalsha")
 		wantHit(t, s, one, 1)
-		counter.want(t, "Get", "hget hmget")
+		counter.want(t, "Get", "hmget")
 		quarantine(t, s, marks)
 		counter.want(t, "Quarantine", "evalsha hget")
 		release(t, s, marks)
@@ -581,7 +581,7 @@ func TestACL(t *testing.T) {
 	quarantine(t, s, marks)
 
 	// With less, the error says what is missing, and nothing else.
-	must(t, admin.Do(t.Context(), "acl", "setuser", "moneyclip", "-hget").Err())
+	must(t, admin.Do(t.Context(), "acl", "setuser", "moneyclip", "-hmget").Err())
 	eventually(t, "the server says no", func() error {
 		if _, err := s.Get(t.Context(), one); err == nil || !strings.Contains(err.Error(), "NOPERM") {
 			return fmt.Errorf("got %v", err)
@@ -589,7 +589,7 @@ func TestACL(t *testing.T) {
 		return nil
 	})
 	_, err := s.Get(t.Context(), one)
-	if want := "redisstore: get: Redis answers NOPERM for hget"; err == nil || err.Error() != want {
+	if want := "redisstore: get: Redis answers NOPERM for hmget"; err == nil || err.Error() != want {
 		t.Errorf("got the error %v, want %q", err, want)
 	}
 }

@@ -1,0 +1,66 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+)
+
+// A step ends by the earlier deadline, and it is told whose that was.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	var a alarm
+	now := time.Now()
+	short, cancel := context.WithDeadline(t.Context(), now.Add(30*time.Millisecond))
+	defer cancel()
+	for _, test := range []struct {
+		name   string
+		caller context.Context
+		until  time.Time
+		left   bool
+	}{
+		{"ours", t.Context(), now.Add(30 * time.Millisecond), false},
+		{"the caller's", short, now.Add(time.Hour), true},
+	} {
+		p := a.wait(test.caller, test.until)
+		if deadline, ok := p.Deadline(); !ok || !deadline.Equal(now.Add(30*time.Millisecond)) {
+			t.Errorf("%s: got deadline %v after %v", test.name, deadline, now)
+		}
+		select {
+		case <-p.Done():
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s: it does not end", test.name)
+		}
+		if time.Now().Before(now.Add(30*time.Millisecond)) || !errors.Is(p.Err(), context.DeadlineExceeded) || p.left() != test.left {
+			t.Errorf("%s: got error %v, left %v after %v", test.name, p.Err(), p.left(), time.Since(now))
+		}
+	}
+	gone, leave := context.WithCancel(t.Context())
+	p := a.wait(gone, now.Add(time.Hour))
+	if p.Err() != nil || p.left() {
+		t.Errorf("got error %v, left %v before the caller leaves", p.Err(), p.left())
+	}
+	leave()
+	if !errors.Is(p.Err(), context.Canceled) || !p.left() {
+		t.Errorf("got error %v, left %v after the caller has left", p.Err(), p.left())
+	}
+}
+
+// Steps that end at about the same time share an alarm, and none is rung too early.
+func TestAlarm(t *testing.T) {
+	t.Parallel()
+	var a alarm
+	first := time.Now().Add(200 * time.Millisecond)
+	rings := a.at(first)
+	if a.at(first.Add(20*time.Millisecond)) != rings {
+		t.Error("a step that ends a little later has a timer of its own")
+	}
+	if a.at(first.Add(time.Hour)) == rings || a.at(first.Add(-190*time.Millisecond)) == rings {
+		t.Error("steps that end at other times share one")
+	}
+	<-rings
+	if early := time.Until(first); early > 0 {
+		t.Errorf("it rings %v too early", early)
+	}
+}

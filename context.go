@@ -1,6 +1,10 @@
 package moneyclip
 
-import "context"
+import (
+	"context"
+	"sync"
+	"time"
+)
 
 // backgroundContext is for work that no caller waits for.
 var backgroundContext = context.Background()
@@ -25,4 +29,47 @@ func Refresh(ctx context.Context) context.Context { return context.WithValue(ctx
 func modeOf(ctx context.Context) mode {
 	m, _ := ctx.Value(modeKey{}).(mode)
 	return m
+}
+
+// A bounded is the context of one step of a write: with the caller's values and a deadline, but not ended by him. It makes its timer
+// when somebody first waits for its end, which next to nobody does: a timer costs as much as all that this package does for a
+// write.
+type bounded struct {
+	context.Context
+	deadline time.Time
+
+	mu    sync.Mutex // protects timed
+	timed context.Context
+	stop  context.CancelFunc
+}
+
+func within(ctx context.Context, d time.Duration) *bounded {
+	return &bounded{Context: context.WithoutCancel(ctx), deadline: time.Now().Add(d)}
+}
+
+func (b *bounded) Deadline() (time.Time, bool) { return b.deadline, true }
+
+func (b *bounded) Done() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.timed == nil {
+		b.timed, b.stop = context.WithDeadline(b.Context, b.deadline)
+	}
+	return b.timed.Done()
+}
+
+func (b *bounded) Err() error {
+	if time.Now().Before(b.deadline) {
+		return nil
+	}
+	return context.DeadlineExceeded
+}
+
+// end stops the timer, if there is one.
+func (b *bounded) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.stop != nil {
+		b.stop()
+	}
 }

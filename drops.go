@@ -5,21 +5,19 @@ import (
 	"slices"
 )
 
-// drops are the keys that one write drops.
+// drops are the keys that one write drops. The zero value is none.
 type drops struct {
 	keys   map[drop][]Datum // :: drop → the values in its key
 	counts map[*bound]int   // :: rule → its keys
 	wide   map[*bound]bool
+
+	changed bool // since it was last told
 }
 
 // A drop is one key of one rule.
 type drop struct {
 	rule *bound
 	key  string
-}
-
-func newDrops() *drops {
-	return &drops{keys: map[drop][]Datum{}, counts: map[*bound]int{}, wide: map[*bound]bool{}}
 }
 
 // add puts in the keys of a recipe. Row is nil for a recipe that needs none.
@@ -31,7 +29,7 @@ func (d *drops) add(r *recipe, dialect Dialect, args []driver.NamedValue, names 
 	for i := range r.sources {
 		var ok bool
 		if lists[i], ok = r.sources[i].data(dialect, args, names, row); !ok {
-			d.wide[r.rule] = true
+			d.dropAll(r.rule)
 			return
 		}
 	}
@@ -54,7 +52,7 @@ func (d *drops) fill(b *bound, data []Datum) {
 func (d *drops) addFound(b *bound, dialect Dialect, rows [][]driver.Value) {
 	for _, row := range rows {
 		if len(row) != len(b.template.verbs) {
-			d.wide[b] = true
+			d.dropAll(b)
 			return
 		}
 		if slices.Contains(row, nil) {
@@ -64,7 +62,7 @@ func (d *drops) addFound(b *bound, dialect Dialect, rows [][]driver.Value) {
 		for i, value := range row {
 			var ok bool
 			if data[i], ok = canonical(dialect, b.columns[i], value); !ok {
-				d.wide[b] = true
+				d.dropAll(b)
 				return
 			}
 		}
@@ -133,30 +131,44 @@ func (d *drops) put(k drop, data []Datum) {
 	if _, have := d.keys[k]; have {
 		return
 	}
+	if d.keys == nil {
+		d.keys, d.counts = map[drop][]Datum{}, map[*bound]int{}
+	}
 	d.counts[k.rule]++
 	if d.counts[k.rule] > k.rule.owner.maxKeys {
-		d.wide[k.rule] = true
+		d.dropAll(k.rule)
 		return
 	}
 	d.keys[k] = data
+	d.changed = true
+}
+
+// dropAll drops every key of a rule.
+func (d *drops) dropAll(b *bound) {
+	if d.wide == nil {
+		d.wide = map[*bound]bool{}
+	}
+	d.wide[b] = true
+	d.changed = true
 }
 
 // widen drops every key of these rules.
 func (d *drops) widen(rules []*bound) {
 	for _, b := range rules {
-		d.wide[b] = true
+		d.dropAll(b)
 	}
 }
 
 // marks turns drops into what the store is told.
 func (d *drops) marks(m *Marks) {
-	seen := map[string]bool{}
 	for k := range d.keys {
-		if d.wide[k.rule] || seen[k.key] {
-			continue
+		if !d.wide[k.rule] {
+			m.Keys = append(m.Keys, k.key)
 		}
-		seen[k.key] = true
-		m.Keys = append(m.Keys, k.key)
+	}
+	if len(m.Keys) > 1 { // two rules may have one key
+		slices.Sort(m.Keys)
+		m.Keys = slices.Compact(m.Keys)
 	}
 	for b := range d.wide {
 		m.addGeneration(b.generations[0])

@@ -97,7 +97,7 @@ func TestDropsAddFound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := ruleOf(t, "k-%d-%s", 10)
-			d := newDrops()
+			d := &drops{}
 			d.addFound(b, nil, test.rows)
 			if test.wide {
 				d.wantMarks(t, nil, "@k-%d-%s")
@@ -112,7 +112,7 @@ func TestDrops(t *testing.T) {
 	t.Parallel()
 	b := ruleOf(t, "k-%v", 2)
 	one := &recipe{rule: b, sources: []source{{kind: fromRow}}}
-	d := newDrops()
+	d := &drops{}
 	add := func(v driver.Value) { d.add(one, nil, nil, nil, []driver.Value{v}) }
 	for _, v := range []int64{1, 2, 1, 2} { // twice is not one more
 		add(v)
@@ -134,7 +134,7 @@ func TestDrops(t *testing.T) {
 	}
 
 	// A rule whose keys are not known any more takes none.
-	d = newDrops()
+	d = &drops{}
 	add(1.5)
 	add(int64(1))
 	d.wantMarks(t, nil, "@k-%v")

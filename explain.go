@@ -188,7 +188,7 @@ func (b *bound) misfit(m *meaning, s *Statement) string {
 }
 
 func explainWrite(x *Explanation, c *Cache, m *meaning, p *plan, args []driver.NamedValue) {
-	d := newDrops()
+	d := &drops{}
 	complete := len(args) == len(p.statement.Params)
 	for i := range p.write.direct {
 		if complete && p.write.direct[i].path == nil {

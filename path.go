@@ -234,7 +234,7 @@ func (w *work) lookAgain(ctx context.Context, base *baseConn, outcome error) {
 			rows, err = base.askUpTo(ctx, l.rule.owner.maxKeys, l.path.text, l.args...)
 		}
 		if err != nil {
-			w.drops.wide[l.rule] = true
+			w.drops.dropAll(l.rule)
 			continue
 		}
 		w.drops.addFound(l.rule, w.dialect, rows)

@@ -82,7 +82,7 @@ func (m *meaning) rule(c *Cache, name string) *bound {
 // name adds a key by the values of its verbs.
 func (w *work) name(b *bound, args []any) error {
 	if len(args) == 0 {
-		w.drops.wide[b] = true
+		w.drops.dropAll(b)
 		return nil
 	}
 	if len(args) != len(b.template.verbs) {

@@ -38,7 +38,7 @@ type work struct {
 	known   knowledge // from which drops were computed
 	items   []item
 	texts   map[*plan]bool // of the statements above maxItems, without their arguments
-	drops   *drops
+	drops   drops
 	blind   bool // not even the database is known: everything is dropped
 
 	lookups map[string]lookedUp // :: id → paths that are to be gone again after the COMMIT
@@ -59,7 +59,7 @@ type item struct {
 }
 
 func newWork(c *Cache, s *session, known knowledge) *work {
-	return &work{cache: c, dialect: c.dialect, session: s, known: known, drops: newDrops()}
+	return &work{cache: c, dialect: c.dialect, session: s, known: known}
 }
 
 // add takes in a statement: the keys that follow from its arguments, and for rules that want rows to be read the rows
@@ -84,7 +84,7 @@ func (w *work) touch(p *plan, args []driver.NamedValue, read *rowsRead) {
 		r := &p.write.readings[i]
 		for j := range r.recipes {
 			if read == nil || read.readings[i].failed {
-				w.drops.wide[r.recipes[j].rule] = true
+				w.drops.dropAll(r.recipes[j].rule)
 				continue
 			}
 			w.touchOne(&r.recipes[j], args, names, read.readings[i].rows, read)
@@ -96,7 +96,7 @@ func (w *work) touch(p *plan, args []driver.NamedValue, read *rowsRead) {
 func (w *work) touchOne(r *recipe, args []driver.NamedValue, names []string, rows [][]driver.Value, read *rowsRead) {
 	if r.path != nil {
 		if read == nil || read.found[r] == nil {
-			w.drops.wide[r.rule] = true
+			w.drops.dropAll(r.rule)
 			return
 		}
 		w.drops.addFound(r.rule, w.dialect, read.found[r])
@@ -163,7 +163,7 @@ func (w *work) join(other *work) {
 		w.drops.put(k, data)
 	}
 	for b := range other.drops.wide {
-		w.drops.wide[b] = true
+		w.drops.dropAll(b)
 	}
 	for _, l := range other.lookups {
 		w.again(l)
@@ -172,8 +172,12 @@ func (w *work) join(other *work) {
 
 // compute writes down what the store is to be told.
 func (w *work) compute() {
-	m := Marks{Writer: w.marks.Writer}
-	w.drops.marks(&m)
+	m := &w.marks
+	if w.drops.changed || w.blind {
+		*m = Marks{Writer: m.Writer}
+		w.drops.marks(m)
+		w.drops.changed = false
+	}
 	if w.blind {
 		for _, name := range w.cache.hub.everything() {
 			m.addGeneration(name)
@@ -183,7 +187,6 @@ func (w *work) compute() {
 		m.Board = b.name
 		w.version = *b.version.Load()
 	}
-	w.marks = m
 }
 
 // board is where other processes say what they want of this write; nil: there are none.
@@ -243,14 +246,14 @@ func (w *work) quarantine(ctx context.Context) error {
 // mark tells the store what the write touches, and again if another process turns out to want more of it: for a time, or
 // without one that the write is over. An error may be for want of time.
 func (w *work) mark(ctx context.Context, hold time.Duration) (late bool, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), times.Store)
-	defer cancel()
+	step := within(ctx, times.Store)
+	defer step.end()
 	h := w.cache.hub
-	version, err := h.settle(ctx, &w.marks, hold)
-	for err == nil && w.heed(ctx, version) {
-		version, err = h.settle(ctx, &w.marks, hold)
+	version, err := h.settle(step, &w.marks, hold)
+	for err == nil && w.heed(step, version) {
+		version, err = h.settle(step, &w.marks, hold)
 	}
-	return ctx.Err() != nil, err
+	return step.Err() != nil, err
 }
 
 func (w *work) failed(ctx context.Context, err error) {
@@ -353,7 +356,7 @@ func (w *work) late() {
 		if p := now.meaning.plan(old.query); p != old && p.write != nil {
 			for _, t := range p.write.touches {
 				if t.guarantee != None {
-					w.drops.wide[t.rule] = true
+					w.drops.dropAll(t.rule)
 				}
 			}
 		}
@@ -362,6 +365,13 @@ func (w *work) late() {
 
 // count counts what was dropped. A rule may be there twice, as it was before the catalog changed and after.
 func (w *work) count(ctx context.Context) {
+	if len(w.drops.keys) == 1 && len(w.drops.wide) == 0 {
+		for k := range w.drops.keys {
+			k.rule.counters.invalidations.Add(1)
+			k.rule.owner.observe(ctx, Event{Kind: EventWrite, Rule: k.rule.Name, Keys: 1})
+		}
+		return
+	}
 	wide := map[*rule]bool{}
 	for b := range w.drops.wide {
 		if !wide[b.rule] {

@@ -287,9 +287,12 @@ func (c *converter) convert(args []driver.NamedValue, inPlace bool) ([]driver.Na
 		converted = make([]driver.NamedValue, len(args))
 	}
 	n := 0
-	for _, arg := range args {
+	for i := range args {
 		nv := &converted[n]
-		*nv = driver.NamedValue{Name: arg.Name, Ordinal: n + 1, Value: arg.Value}
+		if !inPlace || n != i {
+			*nv = args[i]
+		}
+		nv.Ordinal = n + 1
 		switch err := c.convertOne(nv); {
 		case err == nil:
 			n++

@@ -21,6 +21,7 @@ type baseConn struct {
 	beginner   driver.ConnBeginTx
 	checker    driver.NamedValueChecker
 	validator  driver.Validator
+	resetter   driver.SessionResetter
 }
 
 func newBaseConn(c driver.Conn) *baseConn {
@@ -32,6 +33,7 @@ func newBaseConn(c driver.Conn) *baseConn {
 	b.beginner, _ = c.(driver.ConnBeginTx)
 	b.checker, _ = c.(driver.NamedValueChecker)
 	b.validator, _ = c.(driver.Validator)
+	b.resetter, _ = c.(driver.SessionResetter)
 	return b
 }
 

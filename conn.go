@@ -151,11 +151,14 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 	if c.base == nil {
 		s = c.connector.home.Load()
 	}
-	if s == nil || !c.mayServe(s) || modeOf(ctx) != normal || ctx.Err() != nil { // what becomes of a ctx that is done is the base's affair
+	if s == nil {
 		return nil
 	}
-	r := c.recall(s.database.knowledge(), query).read(c.cache)
-	if r == nil || r.unfit.Load() || c.connector.keeps.Load() && hasKept(args) || !r.slot(&c.room, s, args, st != nil || c.connector.queries.prepares(args)) {
+	r := c.recall(s.database.knowledge(), query).read(c.cache) // first: most texts are of no rule
+	if r == nil || !c.mayServe(s) || modeOf(ctx) != normal || ctx.Err() != nil { // what becomes of a ctx that is done is the base's affair
+		return nil
+	}
+	if r.unfit.Load() || c.connector.keeps.Load() && hasKept(args) || !r.slot(&c.room, s, args, st != nil || c.connector.queries.prepares(args)) {
 		return nil
 	}
 	row, failed := r.hit(ctx, c.cache.hub, &c.room)
@@ -304,9 +307,9 @@ func (c *conn) ready(ctx context.Context) error {
 	}
 	if c.base != nil && c.resetDue {
 		c.resetDue = false
-		if resetter, ok := c.base.Conn.(driver.SessionResetter); ok {
+		if c.base.resetter != nil {
 			// sql.Conn and sql.Tx would not try again on another connection, so this one dials again.
-			if err := resetter.ResetSession(ctx); errors.Is(err, driver.ErrBadConn) {
+			if err := c.base.resetter.ResetSession(ctx); errors.Is(err, driver.ErrBadConn) {
 				c.hangUp()
 			}
 		}

@@ -59,10 +59,12 @@ type session struct {
 func (h *habit) ran(args []driver.NamedValue, err error) {
 	switch {
 	case len(args) == 0:
+	case err == nil:
+		if !h.atOnce.Load() {
+			h.atOnce.Store(true)
+		}
 	case errors.Is(err, driver.ErrSkip):
 		h.skips.Store(true)
-	case err == nil && !h.atOnce.Load():
-		h.atOnce.Store(true)
 	}
 }
 
@@ -76,8 +78,10 @@ func (h *habit) prepares(args []driver.NamedValue) bool {
 
 // kept notes what the base has left as it is.
 func (c *connector) kept(converted []driver.NamedValue) {
-	if !c.keeps.Load() && hasKept(converted) {
-		c.keeps.Store(true)
+	for i := range converted {
+		if !c.keeps.Load() && isKept(converted[i].Value) {
+			c.keeps.Store(true)
+		}
 	}
 }
 

@@ -161,6 +161,9 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 	if r.unfit.Load() || c.connector.keeps.Load() && hasKept(args) || !r.slot(&c.room, s, args, st != nil || c.connector.queries.prepares(args)) {
 		return nil
 	}
+	if c.base != nil && r.inVain(c.cache.hub) {
+		return nil
+	}
 	row, failed := r.hit(ctx, c.cache.hub, &c.room)
 	c.failed = failed
 	if row == nil {

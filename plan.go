@@ -195,6 +195,8 @@ type readPlan struct {
 	notice    string      // for the writers of other processes; empty: there are none
 	unfit     atomic.Bool // it is scanned into what only the driver can fill, and left to the database
 
+	missed atomic.Int32 // look-ups in a row that have found nothing
+
 	// columns are those of the last row that was recorded, shared by all rows that have the same.
 	columns shape
 }

@@ -25,10 +25,29 @@ func (r *readPlan) hit(ctx context.Context, h *hub, l *lookup) (row *Row, failed
 		r.storeFailed(ctx, err)
 		return nil, true
 	}
-	if row != nil {
-		r.served(ctx, row, false)
+	if row == nil {
+		r.missed.Add(1)
+		return nil, false
 	}
+	r.found()
+	r.served(ctx, row, false)
 	return row, false
+}
+
+// inVain reports whether a look-up is likely to find nothing, as while a cache is still empty. Then the lease is asked for at once,
+// which answers with the row if there is one: across a network that spares a round trip. Now and then it is looked up all the same,
+// because that needs no database.
+func (r *readPlan) inVain(h *hub) bool {
+	return h.shared && r.missed.Load() >= manyMissed && r.missed.Add(1)%manyMissed != 0
+}
+
+const manyMissed = 8 // look-ups: of those of which half are hits, one in 256 is followed by so many misses
+
+// found notes that something was stored after all.
+func (r *readPlan) found() {
+	if r.missed.Load() != 0 {
+		r.missed.Store(0)
+	}
 }
 
 // served counts a hit.
@@ -77,6 +96,7 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 		}
 		switch grant.Answer {
 		case AnswerValue:
+			r.found()
 			r.served(ctx, grant.Row, false)
 			if r.rule.owner.verifies() {
 				return r.verify(ctx, h, l, grant.Row, run)
@@ -90,6 +110,7 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 		if renew {
 			return r.bypass(ctx, run)
 		}
+		r.found() // somebody is about to store it
 		if f := h.flights.find(l); f != nil {
 			// N5: a row that was read before this reader came may be older than a write that was acknowledged before it
 			// came. A fill that is accepted after it came is not: no writer has touched the key since the lease.

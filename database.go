@@ -107,8 +107,8 @@ func (d *database) knowledge() knowledge {
 // busy it takes many times as long as on one that is not, and would take longer still if all read it.
 const catalogPatience = 2 * time.Second
 
-// refreshCatalog reads the catalog if it is older than catalogAge, or at once if it is known to have changed. To read it costs
-// a database tens of milliseconds: a program that starts, with all connections of its pool at once, has it done by one of them.
+// refreshCatalog reads the catalog if it is older than catalogAge, or at once if it is known to have changed. To read it takes
+// some twenty milliseconds on Postgres: a program that starts, with all connections of its pool at once, has it done by one of them.
 func (d *database) refreshCatalog(ctx context.Context, ask Asker, changed bool) error {
 	if changed {
 		return d.readCatalog(ctx, ask) // what another connection reads may be from before

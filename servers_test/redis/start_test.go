@@ -10,6 +10,7 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,5 +86,48 @@ func TestSlowStart(t *testing.T) {
 	must(t, cache.Close())
 	if log.Len() > 0 {
 		t.Errorf("logged: %s", log.String())
+	}
+}
+
+// While connections are made without end a look-up may find nothing, because it can not tell which server has answered. The
+// script of a lease can, and finds the row. No read fails.
+func TestConnectionsWithoutEnd(t *testing.T) {
+	t.Parallel()
+	c := client(t, servers.Redis(t))
+	s := patient(c)
+	put(t, s, slot("one"), 1)
+	ctx, stop := context.WithCancel(t.Context())
+	var dialing, reading sync.WaitGroup
+	for range 4 {
+		dialing.Go(func() {
+			for ctx.Err() == nil {
+				p := c.Subscribe(ctx, "nothing") // on a connection of its own
+				p.Ping(ctx)
+				p.Close()
+			}
+		})
+	}
+	var uncertain atomic.Int64
+	for range 8 {
+		reading.Go(func() {
+			for range 100 {
+				got, err := s.Get(ctx, slot("one"))
+				if got == nil && err == nil {
+					uncertain.Add(1)
+					var g moneyclip.Grant
+					g, err = s.Lease(ctx, slot("one"), token(), time.Minute, false)
+					got = g.Row
+				}
+				if err != nil || spell(got) != spell(row(1)) {
+					t.Errorf("got %s, %v, want row 1", spell(got), err)
+				}
+			}
+		})
+	}
+	reading.Wait()
+	stop()
+	dialing.Wait()
+	if uncertain.Load() == 0 {
+		t.Error("each look-up was certain: the test shows nothing")
 	}
 }

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/moneyclip/moneyclip/internal/times"
 )
 
 // Programs that share a store may have different rules: two services, or the old and the new version of one while it
@@ -35,8 +38,11 @@ type board struct {
 
 	foreign atomic.Pointer[[]string] // notices of other processes, sorted
 
-	mu  sync.RWMutex // protects own; held while the store is asked
-	own map[string]*posted
+	asking chan struct{} // holds one while the store is asked
+
+	mu      sync.RWMutex // protects what follows, and changes of version
+	own     map[string]*posted
+	posting *posting // under way; nil: none
 }
 
 // A posted notice is one that this process has put on the board.
@@ -45,10 +51,17 @@ type posted struct {
 	at   time.Time // when it was last seen there after it was published; zero: not yet
 }
 
+// A posting puts the notices of this process on the board, for all readers who wait for it.
+type posting struct {
+	until time.Time     // for which they wait
+	done  chan struct{} // closed by post
+	err   error
+}
+
 const (
 	noticeMargin  = time.Hour              // that a notice outlives the oldest row of its rule
 	noticeAge     = 10 * time.Minute       // after which a notice is published again; much less than the margin
-	boardPatience = 250 * time.Millisecond // of a reader, the first time that it needs a rule
+	boardPatience = 250 * time.Millisecond // of readers, the first time that they need a rule
 	maxClaims     = 5                      // that may be lost, one after the other
 )
 
@@ -58,6 +71,7 @@ func newBoard(store Store, namespace, scope string, s *site) *board {
 		namespace: namespace,
 		store:     store,
 		site:      s,
+		asking:    make(chan struct{}, 1),
 		own:       map[string]*posted{},
 	}
 	b.version.Store(new(string))
@@ -65,46 +79,94 @@ func newBoard(store Store, namespace, scope string, s *site) *board {
 	return b
 }
 
-// announce sees to it that a notice is on the board. The version is that of the board with the notice. It reports false
-// if that can not be said now.
-func (b *board) announce(ctx context.Context, text string, life time.Duration) (version string, ok bool, err error) {
+// announce sees to it that the notice of a read is on the board. The version is that of the board with the notice. It reports
+// false if that can not be said now.
+//
+// The notice is put there in the background, and has the time of a write. A reader does not wait that long: where a program
+// starts on a machine that is busy, to connect to the store alone may take longer than he should wait, and nothing is wrong.
+func (b *board) announce(ctx context.Context, r *readPlan) (version string, ok bool) {
+	for {
+		if version, ok := b.bears(r.notice); ok {
+			return version, true
+		}
+		p := b.post(ctx, r)
+		if p == nil {
+			return "", false
+		}
+		patience := time.NewTimer(time.Until(p.until))
+		defer patience.Stop()
+		select {
+		case <-p.done:
+			if p.err != nil {
+				return "", false
+			}
+			// It may have begun without this notice.
+		case <-patience.C:
+			return "", false
+		case <-ctx.Done():
+			return "", false
+		}
+	}
+}
+
+// bears reports whether a notice is known to be on the board, and on which version of it.
+func (b *board) bears(text string) (version string, ok bool) {
 	b.mu.RLock()
+	defer b.mu.RUnlock()
 	mine := b.own[text]
 	version = *b.version.Load()
-	recent := mine != nil && version != "" && time.Since(mine.at) < noticeAge
-	b.mu.RUnlock()
-	if recent {
-		return version, true, nil
-	}
-	if !b.mu.TryLock() {
-		return "", false, nil // somebody is asking already
-	}
-	defer b.mu.Unlock()
-	if b.own[text] == nil {
-		b.own[text] = &posted{}
-	}
-	b.own[text].life = life + noticeMargin
-	ctx, cancel := context.WithTimeout(ctx, boardPatience)
-	defer cancel()
-	if err := b.publish(ctx); err != nil {
-		return "", false, err
-	}
-	return *b.version.Load(), true, nil
+	return version, mine != nil && version != "" && time.Since(mine.at) < noticeAge
 }
 
-// look learns what is on the board.
-func (b *board) look(ctx context.Context) error {
+// post has the notice of a read put on the board, with the others of this process, or joins who does so already. It returns
+// nil if there is too much to do.
+func (b *board) post(ctx context.Context, r *readPlan) *posting {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.publish(ctx)
+	if b.own[r.notice] == nil {
+		b.own[r.notice] = &posted{}
+	}
+	b.own[r.notice].life = r.rule.TTL + noticeMargin
+	if b.posting != nil {
+		return b.posting
+	}
+	p := &posting{until: time.Now().Add(boardPatience), done: make(chan struct{})}
+	if !r.rule.owner.spawn(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), times.Store)
+		defer cancel()
+		if p.err = b.look(ctx); p.err != nil {
+			r.storeFailed(ctx, p.err)
+		}
+		b.mu.Lock()
+		b.posting = nil
+		b.mu.Unlock()
+		close(p.done)
+	}) {
+		return nil
+	}
+	b.posting = p
+	return p
 }
 
-// publish puts the notices of this process on the board, and takes in the others'. The board is locked.
+// look learns what is on the board, and puts the notices of this process there.
+func (b *board) look(ctx context.Context) error {
+	select {
+	case b.asking <- struct{}{}:
+		defer func() { <-b.asking }()
+		return b.publish(ctx)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// publish puts the notices of this process on the board, and takes in the others'. Nobody else is asking.
 func (b *board) publish(ctx context.Context) error {
 	var notices []Notice
+	b.mu.RLock()
 	for text, p := range b.own {
 		notices = append(notices, Notice{text, p.life})
 	}
+	b.mu.RUnlock()
 	got, err := b.store.Publish(ctx, b.name, notices, "")
 	for lost := 0; err == nil && got.Claim != "" && lost < maxClaims; lost++ {
 		// Before anybody writes by a board that lacks what the one before had on it.
@@ -118,21 +180,28 @@ func (b *board) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	now := time.Now()
-	var foreign []string
+	foreign := map[string]bool{}
 	for _, text := range got.Notices {
-		if mine := b.own[text]; mine != nil {
-			mine.at = now
-		} else {
-			foreign = append(foreign, text)
+		foreign[text] = true
+	}
+	var mine []string // that are there, for as long as was asked for
+	for _, n := range notices {
+		if foreign[n.Text] {
+			mine = append(mine, n.Text)
+			delete(foreign, n.Text)
 		}
 	}
-	slices.Sort(foreign)
-	if !slices.Equal(foreign, *b.foreign.Load()) {
-		b.foreign.Store(&foreign)
+	if texts := slices.Sorted(maps.Keys(foreign)); !slices.Equal(texts, *b.foreign.Load()) {
+		b.foreign.Store(&texts)
 		b.site.heed(b.site.all()...)
 	}
 	// After the rules: who finds the version known must find them too.
+	now := time.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, text := range mine {
+		b.own[text].at = now
+	}
 	b.version.Store(&got.Version)
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/moneyclip/moneyclip"
@@ -617,4 +618,43 @@ func TestFailedOnce(t *testing.T) {
 	if len(steps) != 1 || steps[0] != "get" {
 		t.Errorf("the store was asked to %q", steps)
 	}
+}
+
+// While the first notices take long to get to the board, readers wait for a moment, and then not at all. Nobody is told of an
+// error: there is none.
+func TestBoardTakesTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, log := processes(1)[0], new(logged)
+		slow := func(step string) {
+			if step == "publish" {
+				time.Sleep(700 * time.Millisecond)
+			}
+		}
+		store.before.Store(&slow)
+		f := openFake(t, moneyclip.Config{Store: store, Rules: []moneyclip.Rule{userRule}, Logger: log.logger()})
+		read := func(most time.Duration) {
+			began := time.Now()
+			f.wantRow(t, selectUser, 1)
+			if took := time.Since(began); took > most {
+				t.Errorf("a read has taken %v, want at most %v", took, most)
+			}
+		}
+		var readers sync.WaitGroup
+		for range 16 {
+			readers.Go(func() { read(250 * time.Millisecond) })
+		}
+		readers.Wait()
+		read(0)
+		if got := f.cache.Stats(); got.Bypasses != 17 {
+			t.Errorf("got %+v, want 17 bypasses", got)
+		}
+		time.Sleep(2 * time.Second) // it is a bubble's
+		f.wantQueries(t, 1, selectUser, 1)
+		synctest.Wait()
+		f.wantQueries(t, 0, selectUser, 1)
+		if got := log.String(); got != "" {
+			t.Errorf("logged: %s", got)
+		}
+	})
 }

@@ -21,6 +21,7 @@ type database struct {
 
 	meaning atomic.Pointer[meaning]        // nil only before the first rebind
 	reading atomic.Pointer[catalogReading] // the last one of the catalog; nil: there was none
+	reader  chan struct{}                  // holds one while a connection reads the catalog for all
 
 	mu sync.Mutex // serialises changes of meaning
 }
@@ -102,11 +103,35 @@ func (d *database) knowledge() knowledge {
 	return knowledge{m, m.learnt.Load()}
 }
 
-// refreshCatalog reads the catalog if it is older than catalogAge, or at once if it is known to have changed.
+// catalogPatience is how long a connection waits for another one to read the catalog. That one may hang. On a machine that is
+// busy it takes many times as long as on one that is not, and would take longer still if all read it.
+const catalogPatience = 2 * time.Second
+
+// refreshCatalog reads the catalog if it is older than catalogAge, or at once if it is known to have changed. To read it takes
+// some twenty milliseconds on Postgres: a program that starts, with all connections of its pool at once, has it done by one of them.
 func (d *database) refreshCatalog(ctx context.Context, ask Asker, changed bool) error {
-	if !changed && !d.stale() {
+	if changed {
+		return d.readCatalog(ctx, ask) // what another connection reads may be from before
+	}
+	if !d.stale() {
 		return nil
 	}
+	patience := time.NewTimer(catalogPatience)
+	defer patience.Stop()
+	select {
+	case d.reader <- struct{}{}:
+		defer func() { <-d.reader }()
+	case <-patience.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if !d.stale() {
+		return nil
+	}
+	return d.readCatalog(ctx, ask)
+}
+
+func (d *database) readCatalog(ctx context.Context, ask Asker) error {
 	catalog, err := d.dialect.Catalog(ctx, ask)
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ type fakeDB struct {
 type fakeState struct {
 	mu      sync.Mutex               // protects what follows
 	asked   int                      // queries, the catalog's not counted
+	schemas int                      // times that the catalog was read
 	calls   []string                 // dials, closes, pings, prepares, begins, resets
 	name    string                   // of all users
 	gates   map[string]chan struct{} // :: query → closed when its rows may go back
@@ -180,11 +181,12 @@ func (c *fakeConn) ResetSession(context.Context) error {
 }
 
 func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if query == catalogQuery {
-		return catalogRows(), nil
-	}
 	c.state.mu.Lock()
-	c.state.asked++
+	if query == catalogQuery {
+		c.state.schemas++
+	} else {
+		c.state.asked++
+	}
 	gate := c.state.gates[query]
 	name := c.state.name
 	c.state.mu.Unlock()
@@ -194,6 +196,9 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
+	}
+	if query == catalogQuery {
+		return catalogRows(), nil
 	}
 	rows := &fakeRows{names: []string{"id", "name"}}
 	id := args[len(args)-1].Value

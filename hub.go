@@ -94,7 +94,7 @@ func (h *hub) database(dialect Dialect, scope string, path []string) *database {
 			s = &site{}
 			h.sites[one] = s
 		}
-		d = &database{hub: h, dialect: dialect, scope: scope, path: path, site: s}
+		d = &database{hub: h, dialect: dialect, scope: scope, path: path, site: s, reader: make(chan struct{}, 1)}
 		h.databases[id] = d
 		s.list.Lock()
 		s.databases = append(s.databases, d)

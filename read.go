@@ -140,15 +140,10 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 // announce tells the writers of other processes what they have to drop, before anything is stored. It returns the version of
 // the board on which they find it, or false if they may not find it.
 func (r *readPlan) announce(ctx context.Context) (version string, ok bool) {
-	b := r.rule.board
-	if b == nil {
-		return "", true
+	if b := r.rule.board; b != nil {
+		return b.announce(ctx, r)
 	}
-	version, ok, err := b.announce(ctx, r.notice, r.rule.TTL)
-	if err != nil {
-		r.storeFailed(ctx, err)
-	}
-	return version, ok
+	return "", true
 }
 
 // lead reads the database under a lease and fills the slot. The query starts after the grant: what it sees is no older

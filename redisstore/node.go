@@ -47,7 +47,7 @@ const (
 	epochLen    = 40
 	confirmed   = time.Second            // for which a mastership is believed: the bound of what a failover can hide
 	watchPause  = 400 * time.Millisecond // between two inquiries while the node is used
-	maxAttempts = 5                      // to find the node at rest while connections are being made
+	maxAttempts = 2                      // to look something up while connections are made; a lease is surer then: its script knows where it runs
 )
 
 var start = time.Now()
@@ -94,39 +94,34 @@ func (n *node) current() *mastership {
 	return m
 }
 
-// confirm returns the node's mastership, and asks for it if need be.
+// confirm returns the node's mastership, and asks for it if it can not be believed now. While connections are being made it may
+// be past belief again when it is returned. That does no harm: what is looked up after it counts only if it is current at the
+// end, with the same turns, and then no connection was begun and none has failed since it was asked for. To wait here for a
+// moment in which no connection is being made would be in vain where a program starts, with all of its pool at once.
 func (n *node) confirm(ctx context.Context, deadline time.Time) (*mastership, error) {
 	n.watch()
 	if m := n.current(); m != nil {
 		return m, nil
 	}
+	if !n.reads.breaker.IsClosed() {
+		return nil, errOpen
+	}
+	n.mu.Lock()
+	asked := n.asking
+	if asked == nil {
+		asked = &inquiry{done: make(chan struct{})}
+		n.asking = asked
+		go n.inquire(asked)
+	}
+	n.mu.Unlock()
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	for range maxAttempts {
-		if m := n.current(); m != nil {
-			return m, nil
-		}
-		if !n.reads.breaker.IsClosed() {
-			return nil, errOpen
-		}
-		n.mu.Lock()
-		asked := n.asking
-		if asked == nil {
-			asked = &inquiry{done: make(chan struct{})}
-			n.asking = asked
-			go n.inquire(asked)
-		}
-		n.mu.Unlock()
-		select {
-		case <-asked.done:
-			if asked.err != nil {
-				return nil, asked.err
-			}
-		case <-ctx.Done():
-			return nil, failed("ask for the mastership", ctx.Err())
-		}
+	select {
+	case <-asked.done:
+		return n.known.Load(), asked.err
+	case <-ctx.Done():
+		return nil, failed("ask for the mastership", ctx.Err())
 	}
-	return nil, errUnsettled
 }
 
 func (n *node) inquire(i *inquiry) {

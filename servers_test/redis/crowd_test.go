@@ -117,10 +117,9 @@ func TestCrowdCancelled(t *testing.T) {
 	var leaving, staying sync.WaitGroup
 	for range crowded {
 		staying.Go(func() {
-			got, err := s.Get(t.Context(), slot("one"))
-			// After the pause connections may be made anew, and then the database would be asked. That is no reason to stop.
-			if spell(got) != spell(row(1)) && (err == nil || !contains(err.Error(), "do not settle")) {
-				t.Errorf("Get, while others leave: got %s, %v, want row 1", spell(got), err)
+			// After the pause connections may be made anew, and then nothing is certain. That is no reason to stop.
+			if got, err := s.Get(t.Context(), slot("one")); err != nil || got != nil && spell(got) != spell(row(1)) {
+				t.Errorf("Get, while others leave: got %s, %v, want row 1 or nothing", spell(got), err)
 			}
 		})
 	}

@@ -125,12 +125,13 @@ func NewRow(columns []string, values []driver.Value) *Row {
 	if values != nil && len(values) != len(columns) {
 		panic(fmt.Sprintf("moneyclip: a row of %d columns has %d values", len(columns), len(values)))
 	}
-	r := &Row{columns: make([]column, len(columns)), names: slices.Clone(columns), found: values != nil}
+	r := newRow(len(values))
+	r.description = &description{columns: make([]column, len(columns)), names: slices.Clone(columns)}
+	if r.found = values != nil; !r.found {
+		r.values = nil
+	}
 	for i, name := range columns {
 		r.columns[i] = column{name: name, scanType: reflect.TypeFor[any]()}
-	}
-	if r.found {
-		r.values = make([]driver.Value, len(values))
 	}
 	for i, v := range values {
 		r.values[i] = clone(v)
@@ -143,6 +144,9 @@ func NewRow(columns []string, values []driver.Value) *Row {
 // value or of a column that has no byte form; b is returned as it was then.
 func (r *Row) AppendBinary(b []byte) ([]byte, error) {
 	start := len(b)
+	if r.description == nil {
+		r = &Row{description: new(description)} // the zero Row has no columns
+	}
 	e := append(b, rowVersion)
 	e, err := appendColumns(e, r.columns)
 	if err != nil {
@@ -341,12 +345,6 @@ func locate(t time.Time) (tag byte, z zone, err error) {
 	return tagTimeZone, z, nil
 }
 
-// A description is what the columns of a row are in memory. Rows of one select have it in common.
-type description struct {
-	columns []column
-	names   []string
-}
-
 // descriptions remembers what was decoded :: columns in byte form → description. A hit then finds its columns with
 // one look-up. maxDescription is in bytes; what is longer is decoded again each time.
 var descriptions = memo[string, *description]{limit: 1024}
@@ -374,7 +372,7 @@ func (r *Row) UnmarshalBinary(b []byte) error {
 	if err != nil {
 		return err
 	}
-	row := Row{columns: desc.columns, names: desc.names, found: head&foundFlag != 0, scans: head&scansFlag != 0}
+	row := Row{description: desc, found: head&foundFlag != 0, scans: head&scansFlag != 0}
 	if row.found {
 		if d.left() < len(row.columns) {
 			return fmt.Errorf("%w: values are missing", errCorruptRow)

@@ -133,7 +133,7 @@ func TestRowBinaryTimes(t *testing.T) {
 
 func TestRowBinaryColumns(t *testing.T) {
 	t.Parallel()
-	want := &Row{found: true}
+	want := &Row{description: new(description), found: true}
 	types := []reflect.Type{
 		nil, reflect.TypeFor[*any](), reflect.TypeFor[*string](), reflect.TypeFor[*time.Time](),
 		reflect.TypeFor[sql.NullInt64](), reflect.TypeFor[sql.RawBytes](), reflect.TypeFor[*sql.RawBytes](),
@@ -156,8 +156,9 @@ func TestRowBinaryColumns(t *testing.T) {
 	for range 2 { // decoded, and remembered or not
 		compareRows(t, decodeRow(t, encodeRow(t, want)), want)
 	}
-	none := &Row{columns: want.columns, names: want.names}
+	none := &Row{description: want.description}
 	compareRows(t, decodeRow(t, encodeRow(t, none)), none)
+	compareRows(t, decodeRow(t, encodeRow(t, new(Row))), NewRow(nil, nil))
 	compareRows(t, decodeRow(t, encodeRow(t, NewRow(nil, nil))), NewRow(nil, nil))
 	compareRows(t, decodeRow(t, encodeRow(t, NewRow(nil, []driver.Value{}))), NewRow(nil, []driver.Value{}))
 }
@@ -166,11 +167,13 @@ func TestRowBinaryColumns(t *testing.T) {
 func TestRowBinaryIsStable(t *testing.T) {
 	t.Parallel()
 	r := &Row{
-		columns: []column{
-			{name: "id", databaseType: "INT8", scanType: reflect.TypeFor[int64]()},
-			{name: "at", databaseType: "T", scanType: reflect.TypeFor[*sql.NullTime](), nullable: true, hasNullable: true},
+		description: &description{
+			columns: []column{
+				{name: "id", databaseType: "INT8", scanType: reflect.TypeFor[int64]()},
+				{name: "at", databaseType: "T", scanType: reflect.TypeFor[*sql.NullTime](), nullable: true, hasNullable: true},
+			},
+			names: []string{"id", "at"},
 		},
-		names:  []string{"id", "at"},
 		found:  true,
 		values: []driver.Value{int64(-2), time.Unix(1, 2).In(time.FixedZone("Z", 60))},
 	}
@@ -201,11 +204,11 @@ func TestRowBinaryUnknownTypes(t *testing.T) {
 			"column 1: a value of type int32 has no byte form",
 		},
 		"scan type": {
-			&Row{columns: []column{{name: "hunter2", scanType: reflect.TypeFor[secret]()}}},
+			&Row{description: &description{columns: []column{{name: "hunter2", scanType: reflect.TypeFor[secret]()}}}},
 			"column 1: scan type moneyclip.secret has no byte form",
 		},
 		"pointer to a pointer": {
-			&Row{columns: []column{{scanType: reflect.TypeFor[**int]()}}},
+			&Row{description: &description{columns: []column{{scanType: reflect.TypeFor[**int]()}}}},
 			"column 1: scan type **int has no byte form",
 		},
 	} {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// entryBytes is what a stored row set costs beside its key, its field and its row: one that is alone under its key,
-// as most are, with its share of the map. [TestMemStoreEntryBytes] measures it.
-const entryBytes = 240
+// entryBytes is what a stored row set costs beside its key, its field and its row: its entry, with its share of the
+// map. [TestMemStoreEntryBytes] measures it.
+const entryBytes = 126
 
 // maxGenerations bounds the generations that are remembered. To forget one is to end it, so above the bound all are.
 const maxGenerations = 1 << 16
@@ -21,47 +21,53 @@ type memStore struct {
 	start    time.Time
 
 	mu          sync.Mutex             // protects all below, and all that they point to
-	keys        map[string]*memKey     // :: stored key → what is under it
+	entries     map[string]*memEntry   // :: key → the first of what is under it
 	generations map[string]*generation // :: name → generation
-	filled      memList                // keys that hold a row set, the last used first
-	waiting     memList                // keys that hold leases or quarantines only
+	filled      memList                // entries that hold a row set, the last filled first
+	hand        *memEntry              // where the next eviction begins to look; the head: with the oldest
+	waiting     memList                // entries that hold a lease or quarantines only
 	bytes       int64                  // of all row sets
-	count       uint64                 // numbers nonces and fills; no number is used twice
+	count       uint64                 // numbers nonces; no number is used twice
 
 	now            time.Duration // of the last tick
 	ticking, asked bool          // there will be another tick; somebody has asked since the last
 }
 
-// A memKey is all that is under one key.
-type memKey struct {
-	key         string
-	list        *memList
-	prev, next  *memKey
-	variants    []variant
-	quarantines quarantines
-	rows        int // variants that hold a row set
+// A memEntry is one select's row set, the lease on it, or both while one reader refreshes what others are still
+// served. Both are under the same terms then, for a row set that is not good is dropped at the grant. Or else it is a
+// key's quarantine, and then it is all that is under the key.
+//
+// With millions of keys a hit takes as long as it waits for memory. So what it looks at is in as few places as can be:
+// the map, the text, the entry, and the row with its values.
+type memEntry struct {
+	text   string // the key, and behind it the field
+	keyLen uint32
+	used   bool // since it was filled, or since the hand has passed it
+
+	terms   *terms
+	row     *Row          // nil: none
+	granted time.Duration // of the lease under which the row set was filled; its age counts from then
+
+	sibling    *memEntry // under the same key, filled before
+	hold       *hold     // nil: none
+	prev, next *memEntry // in a memList
 }
 
-// A variant is one select's row set, the lease on it, or both while one reader refreshes what others are still
-// served. Both have the same generations and nonces then, for a row set that is not good is dropped at the grant.
-type variant struct {
-	field       string
-	generations [2]*generation
-	nonces      [2]uint64 // of the generations, at the grant of the lease
-
-	row    *Row // nil: none
-	size   int64
-	filled uint64        // grows from fill to fill
-	hard   time.Duration // the row set is good before it
-	soft   time.Duration // and needs no refresh before it
-
-	lease *memLease // nil: none. Most row sets have none, so they have no room for one either
-}
-
-type memLease struct {
+// A hold is the lease on an entry, or the quarantines of a key.
+type hold struct {
 	token   Token
 	granted time.Duration
 	until   time.Duration
+
+	quarantines quarantines // if there are any, it is no lease
+}
+
+// Terms are those under which row sets are good: the nonces of two generations, at the grant of the lease, and an age.
+// They are the same for most row sets of a rule, which share them.
+type terms struct {
+	generations [2]*generation
+	nonces      [2]uint64
+	age         Age // zero for a lease
 }
 
 // A generation is current under one nonce, and gets another with each quarantine and each release. In between no
@@ -70,7 +76,11 @@ type generation struct {
 	name        string
 	nonce       uint64
 	quarantines quarantines
+	terms       []*terms // to be shared; it is the first generation of all of them
 }
+
+// maxTerms bounds the terms of a generation that are there to be shared: a rule has a few.
+const maxTerms = 8
 
 // quarantines is a set of writers and not a flag: the first writer that is done must not free what the second still
 // needs (N4).
@@ -83,18 +93,20 @@ type quarantine struct {
 
 var _ Store = (*memStore)(nil)
 
-// NewMemStore returns a [Store] that keeps row sets in the memory of this process. They may take about maxBytes;
-// those that were not used for the longest time make room. With zero or less none is stored, and all else works.
-// The store knows nothing of what other processes write.
+// NewMemStore returns a [Store] that keeps row sets in the memory of this process. They may take about maxBytes; then
+// row sets make room that were not used for a while: the oldest of those that were not used since they were stored, or
+// since they were last considered (SIEVE). With zero or less none is stored, and all else works. The store knows nothing
+// of what other processes write.
 func NewMemStore(maxBytes int64) Store {
 	m := &memStore{
 		maxBytes:    maxBytes,
 		start:       time.Now(),
-		keys:        make(map[string]*memKey),
+		entries:     make(map[string]*memEntry),
 		generations: make(map[string]*generation),
 	}
 	m.filled.init()
 	m.waiting.init()
+	m.hand = &m.filled.head
 	return m
 }
 
@@ -127,22 +139,21 @@ func (m *memStore) tick() {
 
 func (m *memStore) Get(_ context.Context, slot *Slot) (*Row, error) {
 	m.mu.Lock()
-	k := m.keys[string(slot.Key)]
-	if k == nil {
+	e := m.find(slot)
+	if e == nil || e.row == nil {
 		m.mu.Unlock()
 		return nil, nil
 	}
-	now := m.roughly()
-	v := k.variant(slot.Field)
-	if v != nil && v.soft-now < near {
+	now, soft := m.roughly(), e.soft()
+	if soft-now < near {
 		now = time.Since(m.start)
 	}
-	if v == nil || now >= v.soft || !v.good(slot, now) {
+	if now >= soft || !e.good(slot, now) {
 		m.mu.Unlock()
 		return nil, nil
 	}
-	m.filled.toFront(k)
-	row := v.row
+	e.use()
+	row := e.row
 	m.mu.Unlock()
 	return row, nil
 }
@@ -158,36 +169,38 @@ func (m *memStore) Lease(_ context.Context, slot *Slot, token Token, d time.Dura
 	if len(generations[0].quarantines) > 0 || len(generations[1].quarantines) > 0 {
 		return Grant{Answer: AnswerBypass}, nil
 	}
-	k := m.key(slot.Key, now)
-	if len(k.quarantines) > 0 {
-		return Grant{Answer: AnswerBypass}, nil
-	}
-	v := k.variant(slot.Field)
-	switch {
-	case v == nil:
-		if !m.makeRoom(k, now) {
+	if q := m.entries[string(slot.Key)]; q != nil && q.isQuarantine() {
+		q.hold.quarantines = q.hold.quarantines.live(now)
+		if len(q.hold.quarantines) > 0 {
 			return Grant{Answer: AnswerBypass}, nil
 		}
-		k.variants = append(k.variants, variant{field: string(slot.Field)})
-		v = &k.variants[len(k.variants)-1]
-	case v.good(slot, now):
-		m.filled.toFront(k)
-		leased := v.leased(now)
+		m.settle(q)
+	}
+	e := m.find(slot)
+	switch {
+	case e == nil:
+		if !m.makeRoom(slot.Key, now) {
+			return Grant{Answer: AnswerBypass}, nil
+		}
+		e = m.add(string(slot.Key)+string(slot.Field), len(slot.Key), now)
+	case e.good(slot, now):
+		e.use()
+		leased := e.leased(now)
 		if renew && leased {
 			return Grant{Answer: AnswerWait}, nil
 		}
-		if !renew && (leased || now < v.soft) {
-			return Grant{Answer: AnswerValue, Row: v.row}, nil
+		if !renew && (leased || now < e.soft()) {
+			return Grant{Answer: AnswerValue, Row: e.row}, nil
 		}
-	case v.leased(now):
+	case e.leased(now):
 		return Grant{Answer: AnswerWait}, nil
 	default:
-		m.dropRow(k, v)
+		m.dropRow(e)
 	}
-	v.generations = generations
-	v.nonces = [2]uint64{generations[0].nonce, generations[1].nonce}
-	v.lease = &memLease{token, now, after(now, d)}
-	m.settle(k)
+	if e.row == nil {
+		e.terms = termsOf(generations, Age{})
+	}
+	e.hold = &hold{token: token, granted: now, until: after(now, d)}
 	return Grant{Answer: AnswerLease, Lease: Lease{Token: token}}, nil
 }
 
@@ -196,30 +209,28 @@ func (m *memStore) Fill(_ context.Context, slot *Slot, lease Lease, row *Row, ag
 	defer m.mu.Unlock()
 	now := time.Since(m.start)
 
-	k, v := m.leaseholder(slot, lease.Token)
-	if v == nil {
+	e := m.leaseholder(slot, lease.Token)
+	if e == nil {
 		return false, nil // N13: what is not there is not filled
 	}
-	leased, granted := v.leased(now), v.lease.granted
-	hard := after(granted, age.Hard)
-	size := int64(entryBytes + len(k.key) + len(v.field) + row.Size())
-	v.lease = nil
-	if !leased || now >= hard || size > m.maxBytes {
-		m.settle(k)
+	leased, granted := e.leased(now), e.hold.granted
+	size := e.size(row)
+	e.hold = nil
+	if !leased || now >= after(granted, age.Hard) || size > m.maxBytes {
+		m.settle(e)
 		return false, nil
 	}
-	m.dropRow(k, v)
-	v.row, v.size, v.filled = row, size, m.next()
-	v.hard, v.soft = hard, hard
-	if age.Soft > 0 {
-		v.soft = after(granted, age.Soft)
-	}
-	k.rows++
-	m.bytes += size
-	m.settle(k)
-	m.filled.toFront(k)
-	for m.bytes > m.maxBytes {
+	m.dropRow(e)
+	for m.bytes > m.maxBytes-size {
 		m.evict()
+	}
+	e.terms, e.row, e.granted = termsOf(e.terms.generations, age), row, granted
+	m.bytes += size
+	e.unlink()
+	m.filled.pushFront(e)
+	if m.entries[e.key()] != e { // the last filled comes first
+		m.unchain(e)
+		m.chain(e)
 	}
 	return true, nil
 }
@@ -228,12 +239,12 @@ func (m *memStore) Abandon(_ context.Context, slot *Slot, lease Lease) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
-	k, v := m.leaseholder(slot, lease.Token)
-	if v == nil {
+	e := m.leaseholder(slot, lease.Token)
+	if e == nil {
 		return nil
 	}
-	v.lease = nil
-	m.settle(k)
+	e.hold = nil
+	m.settle(e)
 	return nil
 }
 
@@ -250,10 +261,12 @@ func (m *memStore) Quarantine(_ context.Context, marks *Marks, d time.Duration) 
 		g.quarantines = append(g.quarantines.without(marks.Writer), mine)
 	}
 	for _, key := range marks.Keys {
-		k := m.key([]byte(key), now)
-		m.dropAll(k) // N15: the leases too
-		k.quarantines = append(k.quarantines.without(marks.Writer), mine)
-		m.settle(k)
+		q := m.dropKey(key) // N15: the leases too
+		if q == nil {
+			q = m.add(key, len(key), now)
+			q.hold = new(hold)
+		}
+		q.hold.quarantines = append(q.hold.quarantines.live(now).without(marks.Writer), mine)
 	}
 	return "", nil
 }
@@ -270,11 +283,10 @@ func (m *memStore) Release(_ context.Context, marks *Marks) (string, error) {
 		}
 	}
 	for _, key := range marks.Keys {
-		if k := m.keys[key]; k != nil {
-			// N14: the quarantine may have run out, and a reader may have filled the key since.
-			m.dropAll(k)
-			k.quarantines = k.quarantines.live(now).without(marks.Writer)
-			m.settle(k)
+		// N14: the quarantine may have run out, and a reader may have filled the key since.
+		if q := m.dropKey(key); q != nil {
+			q.hold.quarantines = q.hold.quarantines.live(now).without(marks.Writer)
+			m.settle(q)
 		}
 	}
 	return "", nil
@@ -294,126 +306,161 @@ func (m *memStore) next() uint64 {
 	return m.count
 }
 
-// key returns what is under a key, without quarantines that have run out. The caller puts something there and
-// settles.
-func (m *memStore) key(key []byte, now time.Duration) *memKey {
-	if k := m.keys[string(key)]; k != nil {
-		k.quarantines = k.quarantines.live(now)
-		return k
+// find returns what is in a slot, or nil.
+func (m *memStore) find(slot *Slot) *memEntry {
+	for e := m.entries[string(slot.Key)]; e != nil; e = e.sibling {
+		if e.text[len(slot.Key):] == string(slot.Field) && !e.isQuarantine() {
+			return e
+		}
 	}
+	return nil
+}
+
+// leaseholder returns what was leased with the token, or nil.
+func (m *memStore) leaseholder(slot *Slot, token Token) *memEntry {
+	e := m.find(slot)
+	if e == nil || e.hold == nil || e.hold.token != token {
+		return nil
+	}
+	return e
+}
+
+// add makes an entry. The caller puts something there.
+func (m *memStore) add(text string, keyLen int, now time.Duration) *memEntry {
 	// A key whose lease or quarantine was never given back may never be asked for again. Two are looked at for each
-	// key that comes, so they can not pile up.
+	// entry that comes, so they can not pile up.
 	for range 2 {
-		if k := m.waiting.last(); k != nil {
-			m.sweep(k, now)
+		if e := m.waiting.last(); e != nil {
+			m.sweep(e, now)
 		}
 	}
-	k := &memKey{key: string(key)}
-	m.keys[k.key] = k
-	m.waiting.pushFront(k)
-	return k
+	e := &memEntry{text: text, keyLen: uint32(keyLen)}
+	m.chain(e)
+	m.waiting.pushFront(e)
+	return e
 }
 
-// sweep drops what has run out under a key without row sets. If something is left, the key goes behind the others.
-func (m *memStore) sweep(k *memKey, now time.Duration) {
-	k.quarantines = k.quarantines.live(now)
-	for i := range k.variants {
-		if v := &k.variants[i]; !v.leased(now) {
-			v.lease = nil
-		}
-	}
-	m.waiting.toFront(k)
-	m.settle(k)
-}
-
-// settle drops variants that hold nothing, and the key if it holds nothing then; otherwise it puts the key in the
-// list where it belongs. Pointers to its variants are not good any more.
-func (m *memStore) settle(k *memKey) {
-	k.variants = slices.DeleteFunc(k.variants, func(v variant) bool { return v.row == nil && v.lease == nil })
-	list := &m.waiting
+// sweep drops what has run out of an entry without a row set. If something is left, it goes behind the others.
+func (m *memStore) sweep(e *memEntry, now time.Duration) {
 	switch {
-	case k.rows > 0:
-		list = &m.filled
-	case len(k.variants) == 0 && len(k.quarantines) == 0:
-		k.unlink()
-		delete(m.keys, k.key)
+	case e.isQuarantine():
+		e.hold.quarantines = e.hold.quarantines.live(now)
+	case !e.leased(now):
+		e.hold = nil
+	}
+	e.unlink()
+	m.waiting.pushFront(e)
+	m.settle(e)
+}
+
+// settle drops an entry that holds nothing.
+func (m *memStore) settle(e *memEntry) {
+	lapsed := e.isQuarantine() && len(e.hold.quarantines) == 0
+	if e.row != nil || e.hold != nil && !lapsed {
 		return
 	}
-	if k.list != list {
-		k.unlink()
-		list.pushFront(k)
-	}
+	e.unlink()
+	m.unchain(e)
 }
 
-// makeRoom makes room for one more variant, and reports whether there is some: leases are not dropped.
-func (m *memStore) makeRoom(k *memKey, now time.Duration) bool {
-	if len(k.variants) < maxFields {
+// chain puts an entry before those under its key. The map takes the key's text from it: it must not keep that of another.
+func (m *memStore) chain(e *memEntry) {
+	e.sibling = m.entries[e.key()]
+	m.entries[e.key()] = e
+}
+
+func (m *memStore) unchain(e *memEntry) {
+	switch first := m.entries[e.key()]; {
+	case first != e:
+		for first.sibling != e {
+			first = first.sibling
+		}
+		first.sibling = e.sibling
+	case e.sibling != nil:
+		m.entries[e.sibling.key()] = e.sibling
+	default:
+		delete(m.entries, e.key())
+	}
+	e.sibling = nil
+}
+
+// makeRoom makes room under a key for one more entry, and reports whether there is some: leases are not dropped.
+func (m *memStore) makeRoom(key []byte, now time.Duration) bool {
+	var worst, dead *memEntry
+	fields := 0
+	for e := m.entries[string(key)]; e != nil; e = e.sibling {
+		fields++
+		switch {
+		case e.leased(now):
+		case e.row == nil || now >= e.hard() || !e.terms.current():
+			dead = e
+		default:
+			worst = e // those that come later were filled earlier
+		}
+	}
+	if fields < maxFields {
 		return true
 	}
-	worst, age := -1, uint64(math.MaxUint64)
-	for i := range k.variants {
-		v := &k.variants[i]
-		if v.leased(now) {
-			continue
-		}
-		filled := v.filled
-		if v.row == nil || now >= v.hard || !v.current() {
-			filled = 0 // older than any
-		}
-		if filled < age {
-			worst, age = i, filled
-		}
+	if dead != nil {
+		worst = dead
 	}
-	if worst < 0 {
+	if worst == nil {
 		return false
 	}
-	m.dropRow(k, &k.variants[worst])
-	k.variants = slices.Delete(k.variants, worst, worst+1)
+	m.drop(worst)
 	return true
 }
 
-// evict drops the oldest row set of the key that was not used for the longest time.
+// patience is how many used row sets an eviction passes at most: if all are in use, it must not keep the lock for as long
+// as it takes to see them all. Which one goes hardly matters then.
+const patience = 64
+
+// evict drops a row set, by SIEVE (https://www.usenix.org/conference/nsdi24/presentation/zhang-yazhuo): a hand goes from
+// the oldest to the youngest, and around. It passes what was used since it last came by, and takes what was not. So a hit
+// leaves a mark on its entry and moves nothing, and what is read only once goes soon, however much of it there is.
 func (m *memStore) evict() {
-	k := m.filled.last()
-	var oldest *variant
-	for i := range k.variants {
-		if v := &k.variants[i]; v.row != nil && (oldest == nil || v.filled < oldest.filled) {
-			oldest = v
+	e := m.hand
+	for passed := 0; e == &m.filled.head || e.used && passed < patience; e = e.prev {
+		if e.used {
+			e.used = false
+			passed++
 		}
 	}
-	m.dropRow(k, oldest)
-	m.settle(k)
+	m.hand = e.prev
+	m.dropRow(e)
+	m.settle(e)
 }
 
-// dropRow drops the row set of a variant, if it has one.
-func (m *memStore) dropRow(k *memKey, v *variant) {
-	if v.row == nil {
+// dropRow drops the row set of an entry, if it has one.
+func (m *memStore) dropRow(e *memEntry) {
+	if e.row == nil {
 		return
 	}
-	m.bytes -= v.size
-	k.rows--
-	v.row, v.size = nil, 0
+	if m.hand == e {
+		m.hand = e.prev
+	}
+	m.bytes -= e.size(e.row)
+	e.row = nil
+	e.unlink()
+	m.waiting.pushFront(e)
 }
 
-// dropAll drops all row sets and leases of a key.
-func (m *memStore) dropAll(k *memKey) {
-	for i := range k.variants {
-		m.dropRow(k, &k.variants[i])
-		k.variants[i].lease = nil
-	}
+// drop drops an entry with all that it holds.
+func (m *memStore) drop(e *memEntry) {
+	m.dropRow(e)
+	e.hold = nil
+	m.settle(e)
 }
 
-// leaseholder returns the variant that was leased with the token, or nil.
-func (m *memStore) leaseholder(slot *Slot, token Token) (*memKey, *variant) {
-	k := m.keys[string(slot.Key)]
-	if k == nil {
-		return nil, nil
+// dropKey drops all row sets and leases of a key, and returns its quarantine, if there is one: it may have run out.
+func (m *memStore) dropKey(key string) *memEntry {
+	for {
+		e := m.entries[key]
+		if e == nil || e.isQuarantine() {
+			return e
+		}
+		m.drop(e)
 	}
-	v := k.variant(slot.Field)
-	if v == nil || v.lease == nil || v.lease.token != token {
-		return nil, nil
-	}
-	return k, v
 }
 
 // generation returns a generation, without quarantines that have run out.
@@ -441,33 +488,66 @@ func (m *memStore) boundGenerations(now time.Duration) {
 	}
 }
 
-func (k *memKey) variant(field []byte) *variant {
-	for i := range k.variants {
-		if v := &k.variants[i]; v.field == string(field) {
-			return v
+// termsOf returns the terms of generations as they are, with an age.
+func termsOf(generations [2]*generation, age Age) *terms {
+	g := generations[0]
+	for _, t := range g.terms {
+		if t.generations == generations && t.age == age && t.current() {
+			return t
 		}
 	}
-	return nil
-}
-
-// good reports whether v holds a row set that may be served.
-func (v *variant) good(slot *Slot, now time.Duration) bool {
-	return v.row != nil && now < v.hard && v.current() && v.under(slot)
-}
-
-// leased reports whether a reader may still fill v.
-func (v *variant) leased(now time.Duration) bool {
-	return v.lease != nil && now < v.lease.until && v.current()
+	t := &terms{generations, [2]uint64{generations[0].nonce, generations[1].nonce}, age}
+	g.terms = slices.DeleteFunc(g.terms, func(t *terms) bool { return !t.current() })
+	if len(g.terms) == maxTerms {
+		g.terms = slices.Delete(g.terms, 0, 1)
+	}
+	g.terms = append(g.terms, t)
+	return t
 }
 
 // current reports whether the generations are still those under which the lease was granted.
-func (v *variant) current() bool {
-	return v.nonces[0] == v.generations[0].nonce && v.nonces[1] == v.generations[1].nonce
+func (t *terms) current() bool {
+	return t.nonces[0] == t.generations[0].nonce && t.nonces[1] == t.generations[1].nonce
 }
 
 // under reports whether the generations are those of the slot.
-func (v *variant) under(slot *Slot) bool {
-	return v.generations[0].name == slot.Generations[0] && v.generations[1].name == slot.Generations[1]
+func (t *terms) under(slot *Slot) bool {
+	return t.generations[0].name == slot.Generations[0] && t.generations[1].name == slot.Generations[1]
+}
+
+func (e *memEntry) key() string { return e.text[:e.keyLen] }
+
+// size is what counts of the entry with a row set.
+func (e *memEntry) size(row *Row) int64 { return int64(entryBytes + len(e.text) + row.Size()) }
+
+func (e *memEntry) isQuarantine() bool { return e.hold != nil && e.hold.quarantines != nil }
+
+// use marks an entry as used. To write where nothing changes would only make other processors fetch it again.
+func (e *memEntry) use() {
+	if !e.used {
+		e.used = true
+	}
+}
+
+// hard is when the row set is good no more.
+func (e *memEntry) hard() time.Duration { return after(e.granted, e.terms.age.Hard) }
+
+// soft is when it needs to be refreshed.
+func (e *memEntry) soft() time.Duration {
+	if e.terms.age.Soft > 0 {
+		return after(e.granted, e.terms.age.Soft)
+	}
+	return e.hard()
+}
+
+// good reports whether there is a row set that may be served.
+func (e *memEntry) good(slot *Slot, now time.Duration) bool {
+	return e.row != nil && now < e.hard() && e.terms.current() && e.terms.under(slot)
+}
+
+// leased reports whether a reader may still fill the entry.
+func (e *memEntry) leased(now time.Duration) bool {
+	return e.hold != nil && now < e.hold.until && e.terms.current()
 }
 
 // live drops the quarantines that have run out.
@@ -480,34 +560,26 @@ func (q quarantines) without(writer Token) quarantines {
 	return slices.DeleteFunc(q, func(one quarantine) bool { return one.writer == writer })
 }
 
-// A memList is a ring of keys around a head that is none.
-type memList struct{ head memKey }
+// A memList is a ring of entries around a head that is none.
+type memList struct{ head memEntry }
 
 func (l *memList) init() { l.head.prev, l.head.next = &l.head, &l.head }
 
-func (l *memList) last() *memKey {
+func (l *memList) last() *memEntry {
 	if l.head.prev == &l.head {
 		return nil
 	}
 	return l.head.prev
 }
 
-func (l *memList) pushFront(k *memKey) {
-	k.list, k.prev, k.next = l, &l.head, l.head.next
-	k.prev.next, k.next.prev = k, k
+func (l *memList) pushFront(e *memEntry) {
+	e.prev, e.next = &l.head, l.head.next
+	e.prev.next, e.next.prev = e, e
 }
 
-func (l *memList) toFront(k *memKey) {
-	if l.head.next == k {
-		return
-	}
-	k.unlink()
-	l.pushFront(k)
-}
-
-func (k *memKey) unlink() {
-	k.prev.next, k.next.prev = k.next, k.prev
-	k.list, k.prev, k.next = nil, nil, nil
+func (e *memEntry) unlink() {
+	e.prev.next, e.next.prev = e.next, e.prev
+	e.prev, e.next = nil, nil
 }
 
 // after is t + d, or the end of time.

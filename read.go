@@ -324,7 +324,8 @@ func (f *flight) wait(ctx context.Context) (landed bool, err error) {
 func record(base driver.Rows, shape *shape) (*Row, driver.Rows) {
 	like := shape.of(base)
 	ahead := &ahead{described: described{row: like, base: base}}
-	first := make([]driver.Value, len(like.names))
+	row := newRow(len(like.names))
+	first := row.values
 	if err := nextValues(base, first); err != nil {
 		ahead.queue = []result{{err: err}}
 		if err != io.EOF || hasNextResultSet(base) { //nolint:errorlint // as database/sql compares it
@@ -342,12 +343,13 @@ func record(base driver.Rows, shape *shape) (*Row, driver.Rows) {
 	if err != io.EOF || hasNextResultSet(base) || slices.ContainsFunc(first, isFailed) { //nolint:errorlint // as database/sql compares it
 		return nil, ahead
 	}
-	return finish(ahead, &Row{found: true, values: first, bytes: hasBytes(first)})
+	row.found, row.bytes = true, hasBytes(first)
+	return finish(ahead, row)
 }
 
 // finish closes the base's rows and completes the row.
 func finish(a *ahead, row *Row) (*Row, driver.Rows) {
-	row.columns, row.names, row.scans = a.row.columns, a.row.names, scans(a.base)
+	row.description, row.scans = a.row.description, scans(a.base)
 	if err := a.base.Close(); err != nil {
 		a.closed, a.closeErr = true, err
 		return nil, a
@@ -366,7 +368,7 @@ func (s *shape) of(base driver.Rows) *Row {
 	if last := s.Load(); last != nil && slices.Equal(last.columns, columns) {
 		return last
 	}
-	row := &Row{columns: columns}
+	row := &Row{description: &description{columns: columns}}
 	for i := range columns {
 		row.names = append(row.names, columns[i].name)
 	}

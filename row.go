@@ -12,12 +12,53 @@ import (
 // A Row is what a single-row SELECT returned: one row or none, with its columns, as the base driver gave it. It is
 // immutable.
 type Row struct {
+	*description
+	values []driver.Value
+	found  bool
+	bytes  bool // some values are []byte
+	scans  bool // the driver fills destinations itself: see scan_go127.go
+}
+
+// newRow makes a row with room for n values. Up to 16 stand in one piece of memory with the row: a hit that has to wait for
+// memory waits once.
+func newRow(n int) *Row {
+	switch {
+	case n <= 2:
+		r := new(struct {
+			Row
+			room [2]driver.Value
+		})
+		r.values = r.room[:n]
+		return &r.Row
+	case n <= 4:
+		r := new(struct {
+			Row
+			room [4]driver.Value
+		})
+		r.values = r.room[:n]
+		return &r.Row
+	case n <= 8:
+		r := new(struct {
+			Row
+			room [8]driver.Value
+		})
+		r.values = r.room[:n]
+		return &r.Row
+	case n <= 16:
+		r := new(struct {
+			Row
+			room [16]driver.Value
+		})
+		r.values = r.room[:n]
+		return &r.Row
+	}
+	return &Row{values: make([]driver.Value, n)}
+}
+
+// A description is what the columns of a row are in memory. Rows of one select have it in common.
+type description struct {
 	columns []column
 	names   []string
-	found   bool
-	values  []driver.Value
-	bytes   bool // some values are []byte
-	scans   bool // the driver fills destinations itself: see scan_go127.go
 }
 
 // A column is all that a driver tells of a column. An answer that the base driver has no method for holds what
@@ -39,7 +80,12 @@ type column struct {
 func (r *Row) Found() bool { return r.found }
 
 // Columns are the names of the columns.
-func (r *Row) Columns() []string { return slices.Clone(r.names) }
+func (r *Row) Columns() []string {
+	if r.description == nil {
+		return nil // of the zero Row
+	}
+	return slices.Clone(r.names)
+}
 
 // Values are the values of the row, one for each column; nil if there is no row.
 func (r *Row) Values() []driver.Value {
@@ -52,7 +98,7 @@ func (r *Row) Values() []driver.Value {
 
 // Size is about how many bytes the row takes in memory, the share of what it has in common with others not counted.
 func (r *Row) Size() int {
-	size := 96 + 16*len(r.values) // the struct; an interface for each value
+	size := 48 + 16*cap(r.values) // the struct; an interface for each value
 	for _, v := range r.values {
 		switch v := v.(type) {
 		case string:

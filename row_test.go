@@ -81,7 +81,7 @@ func (r *describedRows) ColumnTypePrecisionScale(i int) (precision, scale int64,
 
 // recordRows is the row that a driver's rows are recorded as.
 func recordRows(rows driver.Rows) *Row {
-	r := &Row{columns: describe(rows), names: rows.Columns()}
+	r := &Row{description: &description{columns: describe(rows), names: rows.Columns()}}
 	values := make([]driver.Value, len(r.names))
 	if rows.Next(values) == nil {
 		r.found, r.values = true, values

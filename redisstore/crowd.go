@@ -6,12 +6,14 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
-// A crowd is all who look something up on a node at the same time. A few go alone, each on a connection of its own, which is
-// the quickest way for them. Who comes when that many are under way waits for the piece that is sent next, and goes in it
+// A crowd is all who have an errand to a node at the same time, on one lane. A few go alone, each on a connection of its own,
+// which is the quickest way for them. Who comes when that many are under way waits for the piece that is sent next, and goes in it
 // together with all who came meanwhile: so the more there are, the less each costs the server, the network and this process.
-// Nobody waits for others to come.
+// Nobody waits for others to come, but for those who have time.
 //
 // go-redis has pipelines that fill by themselves (AutoPipeline). They are not used here: they may send the commands of one
 // look-up in two pieces, on two connections (M29); and they go by the client's time-outs and retries.
@@ -19,43 +21,97 @@ type crowd struct {
 	lane *lane
 
 	mu      sync.Mutex // protects what follows
-	alone   int        // look-ups that are under way alone
-	waiting []*lookup
-	senders int // goroutines that send what waits
-	size    int // of an answer, in bytes, on average; only its order of magnitude counts
+	alone   int        // errands that are under way alone
+	waiting []*errand
+	senders int  // goroutines that send what waits
+	timed   bool // leave will be called
+	size    int  // of an answer, in bytes, on average; only its order of magnitude counts
+}
+
+// An errand is what is sent to a node in one piece, on one connection.
+type errand struct {
+	commands []command
+	deadline time.Time
+	answered chan error // why there is no answer, or nil; of one that is sent with others
 }
 
 const (
-	few           = 4         // who go alone
-	maxSenders    = 2         // so that there is something to do for the server while answers are read
-	enough        = 16        // who wait, for one sender more
-	maxPiece      = 128       // look-ups
-	maxPieceBytes = 512 << 10 // of answers: the time-out is that of a piece, so large rows go few at a time
+	few           = 4                      // who go alone
+	maxSenders    = 2                      // so that there is something to do for the server while answers are read
+	enough        = 16                     // who wait, for one sender more
+	maxPiece      = 256                    // commands
+	maxPieceBytes = 512 << 10              // of answers: the time-out is that of a piece, so large rows go few at a time
+	company       = 500 * time.Microsecond // for which who has time waits for somebody to go with
 )
 
-// send sends a look-up and waits for its answer, until the deadline; the error says that there is none. When the context ends
+// send sends an errand and waits for its answer, until the deadline; the error says that there is none. When the caller leaves
 // only this one stops waiting.
-func (c *crowd) send(ctx context.Context, l *lookup, deadline time.Time) error {
+func (c *crowd) send(p *patience, e *errand) error {
 	c.mu.Lock()
-	if c.senders == 0 && c.alone < few {
-		c.alone++
+	if c.senders > 0 || c.alone >= few {
+		e.expect(p)
+		c.waiting = append(c.waiting, e)
+		if c.senders == 0 || c.senders < maxSenders && len(c.waiting) >= enough {
+			c.senders++
+			go c.sendWaiting()
+		}
 		c.mu.Unlock()
-		defer c.arrived()
-		return c.lane.send(c.lane.alarm.wait(ctx, deadline), l.commands...)
+		return e.answer(p)
 	}
-	l.deadline = deadline
-	c.waiting = append(c.waiting, l)
-	if c.senders == 0 || c.senders < maxSenders && len(c.waiting) >= enough {
+	c.alone++
+	defer c.arrived()
+	if len(c.waiting) == 0 || p.theirs { // the others have more time than that
+		c.mu.Unlock()
+		return c.lane.send(p, e.commands...)
+	}
+	e.expect(p)
+	piece := append(c.take(nil), e)
+	c.mu.Unlock()
+	c.sendPiece(piece)
+	return e.answer(p)
+}
+
+// follow is send for an errand that has time: it goes with the next one that comes, or alone if none comes soon. That spares
+// the server and this process most of what an errand costs.
+func (c *crowd) follow(p *patience, e *errand) error {
+	c.mu.Lock()
+	e.expect(p)
+	c.waiting = append(c.waiting, e)
+	if c.senders == 0 && !c.timed {
+		c.timed = true
+		time.AfterFunc(company, c.leave)
+	}
+	c.mu.Unlock()
+	return e.answer(p)
+}
+
+// leave has those sent who have waited for company in vain.
+func (c *crowd) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.timed = false
+	if len(c.waiting) > 0 && c.senders == 0 {
 		c.senders++
 		go c.sendWaiting()
 	}
-	c.mu.Unlock()
+}
+
+// expect prepares an errand to be sent by somebody else.
+func (e *errand) expect(p *patience) {
+	e.deadline = p.deadline
+	if e.answered == nil {
+		e.answered = make(chan error, 1)
+	}
+}
+
+// answer waits for the answer, or until the caller leaves.
+func (e *errand) answer(p *patience) error {
 	select {
-	case err := <-l.answered:
+	case err := <-e.answered:
 		return err
-	case <-ctx.Done():
+	case <-p.Context.Done():
 		// Whether the node answers at all is found out by the piece, which has the deadline.
-		return ctx.Err()
+		return p.Context.Err()
 	}
 }
 
@@ -68,10 +124,15 @@ func (c *crowd) arrived() {
 // sendWaiting sends pieces, one after the other, until nobody waits. It is a goroutine of its own, since no caller's time may
 // bound what the others wait for.
 func (c *crowd) sendWaiting() {
-	var piece []*lookup
+	var piece []*errand
 	for {
-		runtime.Gosched() // those who were answered come back with their next look-ups, so that the next piece is a large one
+		runtime.Gosched() // those who were answered come back with their next errands, so that the next piece is a large one
+		c.mu.Lock()
 		piece = c.take(piece[:0])
+		if len(piece) == 0 {
+			c.senders--
+		}
+		c.mu.Unlock()
 		if len(piece) == 0 {
 			return
 		}
@@ -79,14 +140,13 @@ func (c *crowd) sendWaiting() {
 	}
 }
 
-// take moves who waits into a piece. It is empty if the crowd has dispersed.
-func (c *crowd) take(piece []*lookup) []*lookup {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := min(len(c.waiting), maxPiece, max(1, maxPieceBytes/max(1, c.size)))
-	if n == 0 {
-		c.senders--
-		return nil
+// take moves who waits into a piece. The crowd is locked.
+func (c *crowd) take(piece []*errand) []*errand {
+	room := min(maxPiece, max(1, maxPieceBytes/max(1, c.size)))
+	n := 0
+	for n < len(c.waiting) && (n == 0 || room >= len(c.waiting[n].commands)) {
+		room -= len(c.waiting[n].commands)
+		n++
 	}
 	piece = append(piece, c.waiting[:n]...)
 	c.waiting = slices.Delete(c.waiting, 0, n)
@@ -95,13 +155,13 @@ func (c *crowd) take(piece []*lookup) []*lookup {
 
 // sendPiece sends a piece. It has the deadline of who has waited longest, so nobody needs a timer of his own; but half of the
 // time-out at least, since that others came before is no sign that the node hangs.
-func (c *crowd) sendPiece(piece []*lookup) {
+func (c *crowd) sendPiece(piece []*errand) {
 	commands := make([]command, 0, 2*len(piece))
 	deadline := piece[0].deadline
-	for _, l := range piece {
-		commands = append(commands, l.commands...)
-		if l.deadline.Before(deadline) {
-			deadline = l.deadline
+	for _, e := range piece {
+		commands = append(commands, e.commands...)
+		if e.deadline.Before(deadline) {
+			deadline = e.deadline
 		}
 	}
 	if least := time.Now().Add(c.lane.timeout / 2); deadline.Before(least) {
@@ -109,12 +169,18 @@ func (c *crowd) sendPiece(piece []*lookup) {
 	}
 	err := c.lane.send(c.lane.alarm.wait(context.Background(), deadline), commands...)
 	bytes := 0
-	for i, l := range piece {
-		bytes += l.size()
-		piece[i] = nil // who has his answer may give it back
-		l.answered <- err
+	for _, one := range commands {
+		if read, ok := one.(*redis.StringSliceCmd); ok {
+			for _, text := range read.Val() {
+				bytes += len(text)
+			}
+		}
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.size = (3*c.size + bytes/len(piece)) / 4
+	c.size = (3*c.size + bytes/len(commands)) / 4
+	c.mu.Unlock()
+	for i, e := range piece {
+		piece[i] = nil // who has his answer may give it back
+		e.answered <- err
+	}
 }

@@ -20,6 +20,7 @@ type lane struct {
 	alarm   *alarm
 	breaker circuitbreaker.CircuitBreaker[any]
 	probing atomic.Bool
+	crowd   crowd     // who use it
 	pipes   sync.Pool // :: redis.Pipeliner; go-redis makes one of four pieces each time
 }
 
@@ -40,6 +41,7 @@ func newLane(n *node, client *redis.Client, timeout time.Duration, a *alarm) *la
 		WithDelay(1 << 62). // it is the probe that closes it
 		Build()
 	l := &lane{node: n, client: clone, timeout: timeout, alarm: a, breaker: breaker}
+	l.crowd.lane = l
 	l.pipes.New = func() any { return clone.Pipeline() }
 	return l
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/moneyclip/moneyclip"
 	"github.com/redis/go-redis/v9"
@@ -15,13 +14,11 @@ type command = redis.Cmder
 // A lookup reads a slot and its generations. Every hit needs one, so they are used again, with their commands; all texts in
 // one are parts of one; and arguments are pointers to them, which go into an interface as they are.
 type lookup struct {
-	value    *redis.StringSliceCmd    // not a HGET: one that finds nothing is an error to go-redis, which it looks at from all sides
-	bytes    *redis.StringCmd         // is never sent: it turns what was read into bytes without a copy
-	both     *redis.StringSliceCmd    // the generations
-	apart    [2]*redis.StringSliceCmd // or these two, if they are in two hashes
-	commands []command                // those that are sent
-	deadline time.Time
-	answered chan error // why there is no answer, or nil; of one that is sent with others
+	errand
+	value *redis.StringSliceCmd    // not a HGET: one that finds nothing is an error to go-redis, which it looks at from all sides
+	bytes *redis.StringCmd         // is never sent: it turns what was read into bytes without a copy
+	both  *redis.StringSliceCmd    // the generations
+	apart [2]*redis.StringSliceCmd // or these two, if they are in two hashes
 
 	texts [6]string // the key; the field; the hash and the field of each generation
 	all   [3]command
@@ -38,7 +35,7 @@ const (
 
 // lookups are those that nobody uses.
 var lookups = sync.Pool{New: func() any {
-	l := &lookup{answered: make(chan error, 1)}
+	l := &lookup{errand: errand{answered: make(chan error, 1)}}
 	ctx := context.Background() // of no use to commands in a pipeline
 	at := func(i int) any { return &l.texts[i] }
 	l.value = redis.NewStringSliceCmd(ctx, "hmget", at(textKey), at(textField))
@@ -94,14 +91,6 @@ func (l *lookup) free() {
 
 // key is where in Redis the row is.
 func (l *lookup) key() string { return l.texts[textKey] }
-
-// size is how many bytes the value has.
-func (l *lookup) size() (n int) {
-	for _, read := range l.value.Val() {
-		n += len(read)
-	}
-	return n
-}
 
 // A sight is what stands in a slot and its generations; what does not is empty.
 type sight struct {

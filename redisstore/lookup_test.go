@@ -32,8 +32,8 @@ func TestLookup(t *testing.T) {
 			}
 			l.value.SetVal([]string{"value"})
 			l.value.SetErr(errAnswer)
-			if seen := l.sight(); string(seen.value) != "value" || l.size() != 5 {
-				t.Errorf("got value %q of %d bytes", seen.value, l.size())
+			if seen := l.sight(); string(seen.value) != "value" {
+				t.Errorf("got value %q", seen.value)
 			}
 			l.free()
 			if again := newLookup(slot); again.sight().value != nil || again.value.Err() != nil {

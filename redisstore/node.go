@@ -18,7 +18,6 @@ type node struct {
 	store         *Store
 	client        *redis.Client
 	reads, writes *lane
-	crowd         crowd // on reads
 
 	turns atomic.Uint64              // connections that were begun, and doubts: another server may answer since
 	known atomic.Pointer[mastership] // nil: it was never asked
@@ -56,7 +55,6 @@ func newNode(s *Store, client *redis.Client) *node {
 	n := &node{store: s, client: client}
 	client.AddHook(dialHook{&n.turns})
 	n.reads = newLane(n, client, s.ReadTimeout, &s.reading)
-	n.crowd.lane = n.reads
 	n.writes = newLane(n, client, s.WriteTimeout, &s.writing)
 	n.use()
 	return n

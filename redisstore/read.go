@@ -42,7 +42,7 @@ func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, 
 
 // look reads a slot and its generations in one piece. The lookup is not to be used after it. M29: on one connection, so from one server.
 func (n *node) look(ctx context.Context, l *lookup, deadline time.Time) (sight, error) {
-	if err := n.crowd.send(ctx, l, deadline); err != nil {
+	if err := n.reads.crowd.send(n.reads.alarm.wait(ctx, deadline), &l.errand); err != nil {
 		return sight{}, failed("get", err)
 	}
 	for _, c := range l.commands {
@@ -73,12 +73,16 @@ func (s *Store) run(ctx *patience, step string, script *script, keys []string, a
 
 func (n *node) run(ctx *patience, step string, script *script, keys []string, args ...any) (any, error) {
 	n.watch()
+	send := n.reads.crowd.send
+	if script == fillScript {
+		send = n.reads.crowd.follow // nobody waits for it
+	}
 	command := script.command(ctx, false, keys, args)
-	err := n.reads.send(ctx, command)
+	err := send(ctx, &errand{commands: []redis.Cmder{command}})
 	if err == nil && code(command.Err()) == "NOSCRIPT" {
 		// It has not run, so it may be sent again.
 		command = script.command(ctx, true, keys, args)
-		err = n.reads.send(ctx, command)
+		err = send(ctx, &errand{commands: []redis.Cmder{command}})
 	}
 	if err == nil {
 		err = command.Err()

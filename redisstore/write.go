@@ -266,7 +266,7 @@ func (n *node) carryOut(ctx *patience, part []*order) {
 	}
 	err := n.meet(ctx)
 	if err == nil {
-		err = n.writes.send(ctx, commands...)
+		err = n.writes.crowd.send(ctx, &errand{commands: commands})
 	}
 	for _, o := range part {
 		if o.err = o.command.Err(); o.err == nil && err != nil && !answered(o.command) {

@@ -59,7 +59,12 @@ func (b *bounded) Done() <-chan struct{} {
 }
 
 func (b *bounded) Err() error {
-	if time.Now().Before(b.deadline) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.timed != nil:
+		return b.timed.Err() // and so never nil where Done is closed
+	case time.Now().Before(b.deadline):
 		return nil
 	}
 	return context.DeadlineExceeded

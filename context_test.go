@@ -33,4 +33,14 @@ func TestWithin(t *testing.T) {
 			t.Errorf("got %v", waits.Err())
 		}
 	}
+
+	// What a store has begun under it may go on when the step is over.
+	over := within(caller, time.Hour)
+	left, leave := context.WithCancel(over)
+	defer leave()
+	over.end()
+	<-left.Done()
+	if !errors.Is(left.Err(), context.Canceled) || over.Err() == nil {
+		t.Errorf("got %v, and %v for what it was begun under", left.Err(), over.Err())
+	}
 }

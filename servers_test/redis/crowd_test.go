@@ -57,7 +57,17 @@ func TestCrowd(t *testing.T) {
 			wantMiss(t, s, slot(fmt.Sprint("nobody:", k)))
 			return
 		}
-		wantHit(t, s, slot(fmt.Sprint("crowd:", k%crowded)), int64(k%crowded))
+		at := slot(fmt.Sprint("crowd:", k%crowded))
+		for range 100 {
+			if got, err := s.Get(t.Context(), at); err != nil || got != nil {
+				if spell(got) != spell(row(int64(k%crowded))) {
+					t.Errorf("Get: got %q, %v, want row %d", spell(got), err, k%crowded)
+				}
+				return
+			}
+			// A connection was made meanwhile, and so nothing is certain.
+		}
+		t.Errorf("row %d is not found", k%crowded)
 	}
 	const rounds = 200
 	settle(t, s, client)
@@ -81,6 +91,77 @@ func TestCrowd(t *testing.T) {
 	if got := w.n.Load() - before; got > crowded*rounds/3 {
 		t.Errorf("%d look-ups of %d at a time were written in %d pieces, want few", crowded*rounds, crowded, got)
 	}
+}
+
+// So do writers, and readers who lease and fill; each has his own answer.
+func TestCrowdOfAllKinds(t *testing.T) {
+	t.Parallel()
+	var w writes
+	client := w.client(t, servers.Redis(t).Addr)
+	s := patient(client)
+	put(t, s, slot("first"), 1)
+	settle(t, s, client)
+	const rounds, steps = 50, 4
+	before := w.n.Load()
+	var all sync.WaitGroup
+	for g := range crowded {
+		all.Go(func() {
+			for k := range rounds {
+				own := slot(fmt.Sprintf("own:%d", g))
+				put(t, s, own, int64(k)) // two steps
+				marks := writer(own)
+				quarantine(t, s, marks)
+				release(t, s, marks)
+			}
+		})
+	}
+	all.Wait()
+	if got := w.n.Load() - before; got > crowded*rounds*steps/2 {
+		t.Errorf("%d steps, of %d at a time, were written in %d pieces, want few", crowded*rounds*steps, crowded, got)
+	}
+	for g := range crowded {
+		wantMiss(t, s, slot(fmt.Sprintf("own:%d", g)))
+	}
+}
+
+// A fill goes with what is sent next, and alone if nothing is.
+func TestFillGoesAlong(t *testing.T) {
+	t.Parallel()
+	counter := &counter{}
+	client := redis.NewClient(&redis.Options{Addr: servers.Redis(t).Addr, Dialer: counter.dial})
+	t.Cleanup(func() { client.Close() })
+	s := patient(client)
+	put(t, s, slot("one"), 1)
+	wantHit(t, s, slot("one"), 1)
+	k := 0
+	eventually(t, "a fill and a look-up go together", func() error {
+		k++
+		two := slot(fmt.Sprint("two:", k))
+		l := lease(t, s, two)
+		counter.mu.Lock()
+		counter.trips = nil
+		counter.mu.Unlock()
+		var filled sync.WaitGroup
+		filled.Go(func() {
+			if ok, err := s.Fill(t.Context(), two, l, row(2), forLong); err != nil || !ok {
+				t.Errorf("Fill: got %v, %v, want true", ok, err)
+			}
+		})
+		time.Sleep(50 * time.Microsecond)
+		wantHit(t, s, slot("one"), 1)
+		filled.Wait()
+		wantHit(t, s, two, 2)
+		counter.mu.Lock()
+		defer counter.mu.Unlock()
+		for _, trip := range counter.trips {
+			if contains(trip, "evalsha") && contains(trip, "hmget") {
+				return nil
+			}
+		}
+		return fmt.Errorf("got the round trips %q", counter.trips)
+	})
+	put(t, s, slot("alone"), 3)
+	wantHit(t, s, slot("alone"), 3)
 }
 
 // settle has a crowd come until no more connections are made: while they are, a server is asked again and again which one it is.

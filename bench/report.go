@@ -81,7 +81,7 @@ func (r *Report) lines() string {
 }
 
 func (r *Report) sections() map[string]string {
-	all := map[string]string{"machine": machine(), "table": r.table()}
+	all := map[string]string{"machine": machine(), "table": r.table(), "trips": r.trips()}
 	var contests, growths, loads strings.Builder
 	for _, database := range r.databases() {
 		r.contestTable(&contests, database)
@@ -119,6 +119,22 @@ func (r *Report) table() string {
 		}
 		fmt.Fprintf(&b, "| %s | %s%s | %s | %s | %g | %g | %s%s |\n", l.Name, figure(l.Value), unit(l.Unit), figure(l.Lowest), figure(l.Higher),
 			l.Must, l.Aim, l.Verdict(), allocs)
+	}
+	return b.String()
+}
+
+// trips are the lines whose unit is a GET, in microseconds, and in GETs of a loop.
+func (r *Report) trips() string {
+	var b strings.Builder
+	b.WriteString("| | plain | with two GETs | MoneyClip | GET in a loop | two GETs, in those | MoneyClip, in those |\n|---|---|---|---|---|---|---|\n")
+	for _, l := range r.Lines {
+		if l.Unit != "GETs" {
+			continue
+		}
+		ours, plain, around, get := l.Nanoseconds[0], l.Nanoseconds[1], l.Nanoseconds[2], l.Nanoseconds[3]
+		name, _, _ := strings.Cut(l.Name, " - ")
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", name, duration(plain), duration(around), duration(ours), duration(get),
+			figure((around-plain)/get), figure((ours-plain)/get))
 	}
 	return b.String()
 }

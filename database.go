@@ -113,8 +113,8 @@ func (d *database) refreshCatalog(ctx context.Context, ask Asker, changed bool) 
 	if changed {
 		return d.readCatalog(ctx, ask) // what another connection reads may be from before
 	}
-	if !d.stale() {
-		return nil
+	if !d.stale() && d.meaning.Load().catalog != nil {
+		return nil // or else it was read, and rules are about to be bound under it: a write that does not wait drops every key
 	}
 	patience := time.NewTimer(catalogPatience)
 	defer patience.Stop()

@@ -2,12 +2,14 @@ package moneyclip_test
 
 import (
 	"context"
+	"database/sql"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/sqlite"
 )
 
 // schemas is how often the catalog was read.
@@ -62,5 +64,43 @@ func TestCatalogReaderHangs(t *testing.T) {
 		}
 		release()
 		reader.Wait()
+	})
+}
+
+// A pensive is SQLite that thinks for long about a text, once it knows the catalog.
+type pensive struct {
+	moneyclip.Dialect
+	text string
+	done chan struct{} // closed when it has thought
+}
+
+func (d pensive) Analyze(query string, c *moneyclip.Catalog) moneyclip.Statement {
+	if query == d.text && c != nil {
+		<-d.done
+	}
+	return d.Dialect.Analyze(query, c)
+}
+
+// A write that comes when the catalog was read, but rules are not bound yet, waits. It would drop every key.
+func TestCatalogIsBound(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dialect := pensive{sqlite.Dialect, selectFollowers, make(chan struct{})}
+		cache, err := moneyclip.New(dialect, moneyclip.Config{Scope: "fake", Rules: []moneyclip.Rule{userRule, followerRule}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &fakeDB{DB: sql.OpenDB(cache.Connector(fakeConnector{newFakeState()})), cache: cache}
+		defer f.DB.Close()
+		var all sync.WaitGroup
+		all.Go(func() { exec(t, f, renameUser, "x", 1) })
+		synctest.Wait() // it has read the catalog
+		all.Go(func() { exec(t, f, renameUser, "y", 2) })
+		synctest.Wait()
+		close(dialect.done)
+		all.Wait()
+		if got := cache.Stats(); got.RuleWide != 0 || got.Invalidations != 2 {
+			t.Errorf("two writes of a row each have dropped %d keys, and all keys %d times", got.Invalidations, got.RuleWide)
+		}
 	})
 }

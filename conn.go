@@ -154,7 +154,7 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 	if s == nil {
 		return nil
 	}
-	r := c.recall(s.database.knowledge(), query).read(c.cache) // first: most texts are of no rule
+	r := c.recall(s.database.knowledge(), query).read(c.cache)                   // first: most texts are of no rule
 	if r == nil || !c.mayServe(s) || modeOf(ctx) != normal || ctx.Err() != nil { // what becomes of a ctx that is done is the base's affair
 		return nil
 	}

@@ -86,6 +86,25 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	}
 	p := c.plan(query)
 	r := p.read(c.cache)
+	if r != nil || !c.passes(p) || p.statement.Kind == KindWrite {
+		return c.queryWatched(ctx, p, r, query, args)
+	}
+	convert := converterFor(c.base, nil)
+	converted, err := convert.convert(args, true)
+	if err != nil {
+		return nil, err
+	}
+	c.connector.kept(converted)
+	c.unmatched(p)
+	c.rowsOut = true
+	rows, err := c.base.query(ctx, query, converted)
+	c.connector.queries.ran(args, err)
+	return rows, err
+}
+
+// queryWatched sends a query to the base that is of interest to the cache: a read that it may store, if r is not nil, or
+// what may be a write.
+func (c *conn) queryWatched(ctx context.Context, p *plan, r *readPlan, query string, args []driver.NamedValue) (driver.Rows, error) {
 	if c.connector.queries.prepares(args) && (r != nil || !c.passes(p)) {
 		return nil, driver.ErrSkip
 	}
@@ -95,18 +114,14 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 		return nil, err
 	}
 	c.connector.kept(converted)
+	run := func(ctx context.Context) (driver.Rows, error) {
+		return c.unwrapped(c.watched.(driver.QueryerContext).QueryContext(ctx, query, converted))
+	}
 	var rows driver.Rows
-	switch {
-	case r != nil:
-		rows, err = c.read(ctx, r, args, nil, func(ctx context.Context) (driver.Rows, error) {
-			return c.unwrapped(c.watched.(driver.QueryerContext).QueryContext(ctx, query, converted))
-		})
-	case c.passes(p) && p.statement.Kind != KindWrite:
-		c.unmatched(p)
-		c.rowsOut = true
-		rows, err = c.base.query(ctx, query, converted)
-	default:
-		rows, err = c.unwrapped(c.watched.(driver.QueryerContext).QueryContext(ctx, query, converted))
+	if r != nil {
+		rows, err = c.read(ctx, r, args, nil, run)
+	} else {
+		rows, err = run(ctx)
 	}
 	c.connector.queries.ran(args, err)
 	return rows, err

@@ -79,8 +79,12 @@ func (h *habit) prepares(args []driver.NamedValue) bool {
 // kept notes what the base has left as it is.
 func (c *connector) kept(converted []driver.NamedValue) {
 	for i := range converted {
-		if !c.keeps.Load() && isKept(converted[i].Value) {
-			c.keeps.Store(true)
+		switch converted[i].Value.(type) {
+		case int64, string: // most are
+		default:
+			if isKept(converted[i].Value) && !c.keeps.Load() {
+				c.keeps.Store(true)
+			}
 		}
 	}
 }

@@ -251,6 +251,7 @@ func how(prepared bool) int {
 // A lookup is the room that a read needs to find its slot. It is used by one goroutine.
 type lookup struct {
 	slot  Slot
+	of    *bound    // whose generations are in the slot
 	key   [128]byte // for a slot's key, if it is no longer
 	field [128]byte // for its field, with the types of arguments that have one of their own
 }
@@ -313,7 +314,10 @@ func (r *readPlan) slot(l *lookup, s *session, args []driver.NamedValue, prepare
 			return false
 		}
 	}
-	l.slot.Key, l.slot.Field, l.slot.Generations = key, field, r.rule.generations
+	l.slot.Key, l.slot.Field = key, field
+	if l.of != r.rule {
+		l.of, l.slot.Generations = r.rule, r.rule.generations
+	}
 	return true
 }
 

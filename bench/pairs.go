@@ -55,7 +55,7 @@ func (e Effort) Compare(t testing.TB, goroutines int, value func(took []float64)
 		a.calibrate(t, e, goroutines)
 	}
 	m := &Measure{Goroutines: goroutines}
-	for range e.Rounds {
+	for range e.Rounds + 1 {
 		took := make([][]float64, len(arms))
 		for turn := range e.Turns {
 			for k := range arms {
@@ -69,10 +69,8 @@ func (e Effort) Compare(t testing.TB, goroutines int, value func(took []float64)
 		}
 		m.Rounds = append(m.Rounds, round)
 	}
-	var values []float64
-	for _, round := range m.Rounds {
-		values = append(values, value(round))
-	}
+	m.Rounds = m.Rounds[1:] // in the first, connections are still being made
+	m.Value, m.Lowest, m.Higher = m.over(value)
 	for i, a := range arms {
 		var took []float64
 		for _, round := range m.Rounds {
@@ -82,8 +80,16 @@ func (e Effort) Compare(t testing.TB, goroutines int, value func(took []float64)
 		m.Nanoseconds = append(m.Nanoseconds, median(took))
 		m.Allocations = append(m.Allocations, a.allocations(t, e, goroutines))
 	}
-	m.Value, m.Lowest, m.Higher = median(values), slices.Min(values), slices.Max(values)
 	return m
+}
+
+// over is the median of something over the rounds, with the lowest and the highest.
+func (m *Measure) over(value func(took []float64) float64) (middle, lowest, highest float64) {
+	var values []float64
+	for _, round := range m.Rounds {
+		values = append(values, value(round))
+	}
+	return median(values), slices.Min(values), slices.Max(values)
 }
 
 // allocations are those of a call, by the whole process. They are counted apart: to ask for them stops the program.

@@ -216,8 +216,7 @@ func (w *writing) end(ctx context.Context, err error) error {
 	case w.own:
 		return w.commitOwn(ctx, err)
 	case w.later:
-		w.collect()
-		w.remember(err)
+		w.leave(err)
 		if c.tx != w.in {
 			// It is over, while rows of it were open. What was written since is visible with their end.
 			w.work.rest().release(ctx, nil)
@@ -240,9 +239,11 @@ func (w *writing) end(ctx context.Context, err error) error {
 	return err
 }
 
-// remember leaves the keys to the transaction's COMMIT.
-func (w *writing) remember(err error) {
+// leave leaves the keys to the transaction's COMMIT.
+func (w *writing) leave(err error) {
 	w.in.work.join(w.work)
+	w.work = w.in.work
+	w.collect()
 	if err != nil {
 		w.conn.doubt(err)
 	} else if w.plan.statement.Kind == KindWrite {

@@ -38,11 +38,12 @@ type Measure struct {
 type Effort struct {
 	Rounds, Turns int
 	Slice         time.Duration
+	Least         int // calls in a slice: of a few that are slow, the first would weigh too much
 }
 
 var (
-	full  = Effort{Rounds: 9, Turns: 24, Slice: 4 * time.Millisecond}
-	smoke = Effort{Rounds: 1, Turns: 1, Slice: 100 * time.Microsecond}
+	full  = Effort{Rounds: 9, Turns: 24, Slice: 4 * time.Millisecond, Least: 32}
+	smoke = Effort{Rounds: 1, Turns: 1, Slice: 100 * time.Microsecond, Least: 1}
 )
 
 // ratio is what is asked most often.
@@ -112,7 +113,7 @@ func (a *Arm) calibrate(t testing.TB, e Effort, goroutines int) {
 	a.run(t, goroutines, goroutines) // what is done once
 	for a.slice = goroutines; ; a.slice *= 2 {
 		if took := a.run(t, a.slice, goroutines); took >= e.Slice/2 || a.slice >= 1<<20 {
-			a.slice = max(goroutines, int(float64(a.slice)*float64(e.Slice)/float64(took)))
+			a.slice = max(goroutines, e.Least, int(float64(a.slice)*float64(e.Slice)/float64(took)))
 			return
 		}
 	}

@@ -182,7 +182,7 @@ func (w *world) inGETs(name string, must, aim float64, ours, base, get *Arm, of 
 // spread is an arm that uses several connections in turn. For as long as one lives, its two ends may be on one processor or on
 // two, which makes up to half of the time of a round trip.
 func spread(one func() *Arm) *Arm {
-	const ways, turn = 8, 32
+	const ways, turn = 8, 256
 	var arms [ways]*Arm
 	for i := range arms {
 		arms[i] = one()

@@ -1,0 +1,52 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+	"time"
+)
+
+// One of the arms of misses and writes by itself, for a profiler, and how long each call takes: MONEYCLIP_ALONE is read, write,
+// "GET, read, GET", "GET, write, GET", miss, or "cached write".
+func TestAlone(t *testing.T) {
+	name := os.Getenv("MONEYCLIP_ALONE")
+	if name == "" {
+		t.Skip("MONEYCLIP_ALONE is not set")
+	}
+	ctx := context.Background()
+	const rows = 100_000
+	w := newWorld(t, full, rows)
+	client := newRedis(t, w.redis)
+	cache := w.pg.cache(t, client, itemRule)
+	ours, bare := w.pg.open(t, cache), w.pg.open(t, nil)
+	point, update := w.pg.text(selectFloor), w.pg.text("UPDATE item SET price = price + 1 WHERE id = ?")
+	w.warm(cache, read("hit", ours, ctx, point, hot), hotKeys)
+	get := get(newRedis(t, w.redis), stored(t, client))
+	around := func(a *Arm) *Arm {
+		return &Arm{Run: func(i int) error { return errors.Join(get.Run(i), a.Run(i), get.Run(i)) }}
+	}
+	cold := func(i int) int64 { return int64((hotKeys + i) % rows) } // before one comes again, its row was written
+	arm := map[string]*Arm{
+		"read":            read("", bare, ctx, point, cold),
+		"GET, read, GET":  around(read("", bare, ctx, point, cold)),
+		"miss":            read("", ours, ctx, point, cold),
+		"write":           execute("", bare, update, hot),
+		"GET, write, GET": around(execute("", bare, update, hot)),
+		"cached write":    execute("", ours, update, hot),
+	}[name]
+	if arm == nil {
+		t.Fatalf("there is no arm %q", name)
+	}
+	calls := 0
+	for _, d := range []time.Duration{time.Second, 5 * time.Second} { // what is done once is done in the first
+		start, first := time.Now(), calls
+		for ; time.Since(start) < d; calls++ {
+			if err := arm.Run(calls); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Logf("%s: %d calls, %v each", name, calls-first, time.Since(start)/time.Duration(calls-first))
+	}
+}

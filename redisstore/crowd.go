@@ -33,6 +33,7 @@ type errand struct {
 	commands []command
 	deadline time.Time
 	answered chan error // why there is no answer, or nil; of one that is sent with others
+	stays    bool       // whose it is looks at what came of each command, and so does not leave before
 }
 
 const (
@@ -106,6 +107,9 @@ func (e *errand) expect(p *patience) {
 
 // answer waits for the answer, or until the caller leaves.
 func (e *errand) answer(p *patience) error {
+	if e.stays {
+		return <-e.answered
+	}
 	select {
 	case err := <-e.answered:
 		return err

@@ -49,11 +49,11 @@ type order struct {
 }
 
 func quarantineOrders(marks *moneyclip.Marks, d time.Duration, back bool, together int) []*order {
-	return orders(marks, together, quarantineScript, quarantineRuleScript, marks.Writer[:], milliseconds(d), back)
+	return orders(marks, together, quarantineScript, quarantineRuleScript, string(marks.Writer[:]), milliseconds(d), back)
 }
 
 func releaseOrders(marks *moneyclip.Marks, together int) []*order {
-	return orders(marks, together, releaseScript, releaseRuleScript, marks.Writer[:])
+	return orders(marks, together, releaseScript, releaseRuleScript, string(marks.Writer[:]))
 }
 
 // maxTogether is how many keys one script may drop: it keeps the server from all others meanwhile, some microseconds a key.
@@ -266,7 +266,7 @@ func (n *node) carryOut(ctx *patience, part []*order) {
 	}
 	err := n.meet(ctx)
 	if err == nil {
-		err = n.writes.crowd.send(ctx, &errand{commands: commands})
+		err = n.writes.crowd.send(ctx, &errand{commands: commands, stays: true})
 	}
 	for _, o := range part {
 		if o.err = o.command.Err(); o.err == nil && err != nil && !answered(o.command) {

@@ -124,6 +124,38 @@ func TestCrowdOfAllKinds(t *testing.T) {
 	}
 }
 
+// A server that hangs does not keep writers for long.
+func TestCrowdOfWritersHangs(t *testing.T) {
+	t.Parallel()
+	server := servers.Redis(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr})
+	t.Cleanup(func() { client.Close() })
+	s := patient(client)
+	s.WriteTimeout = 500 * time.Millisecond
+	quarantine(t, s, writer(slot("one")))
+	server.Pause(t)
+	began := time.Now()
+	var all sync.WaitGroup
+	for g := range crowded {
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(10*g)*time.Millisecond)
+			defer cancel()
+			if _, err := s.Quarantine(ctx, writer(slot(fmt.Sprint("own:", g))), time.Minute); err == nil {
+				t.Error("a server that hangs has answered")
+			}
+		})
+	}
+	all.Wait()
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("they have waited for %v", took)
+	}
+	server.Resume(t)
+	eventually(t, "it answers again", func() error {
+		_, err := s.Quarantine(t.Context(), writer(slot("one")), time.Minute)
+		return err
+	})
+}
+
 // A fill goes with what is sent next, and alone if nothing is.
 func TestFillGoesAlong(t *testing.T) {
 	t.Parallel()

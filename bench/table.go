@@ -331,7 +331,7 @@ func (w *world) passes() (lines []*Line) {
 		}
 		w := w
 		if d.database == w.pg {
-			w = w.patient(5)
+			w = w.patient(3)
 		}
 		selectText, updateText := d.database.text(selectOther), d.database.text(updateOther)
 		ours, bare := both(func(name string, db *sql.DB) *Arm { return read(name, db, ctx, selectText, hot) })

@@ -216,9 +216,16 @@ func (w *writing) end(ctx context.Context, err error) error {
 	case w.own:
 		return w.commitOwn(ctx, err)
 	case w.later:
-		w.leave(err)
-		if c.tx != w.in {
+		over := c.tx != w.in
+		if !over {
+			w.in.work.join(w.work)
+			w.work = w.in.work // which takes the keys at once
+		}
+		w.collect()
+		w.remember(err)
+		if over {
 			// It is over, while rows of it were open. What was written since is visible with their end.
+			w.in.work.join(w.work)
 			w.work.rest().release(ctx, nil)
 		}
 		return err
@@ -239,11 +246,8 @@ func (w *writing) end(ctx context.Context, err error) error {
 	return err
 }
 
-// leave leaves the keys to the transaction's COMMIT.
-func (w *writing) leave(err error) {
-	w.in.work.join(w.work)
-	w.work = w.in.work
-	w.collect()
+// remember notes in the transaction what has come of the statement.
+func (w *writing) remember(err error) {
 	if err != nil {
 		w.conn.doubt(err)
 	} else if w.plan.statement.Kind == KindWrite {

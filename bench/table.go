@@ -174,17 +174,19 @@ func (w *world) ratio(name string, goroutines int, must, aim float64, allocs str
 // arm is one in a loop, for comparison.
 func (w *world) inGETs(name string, must, aim float64, ours, base, get *Arm, of *Line) *Line {
 	w.t.Helper()
-	around := &Arm{Name: "GET, " + base.Name + ", GET", Run: func(i int) error {
-		return errors.Join(get.Run(i), base.Run(i), get.Run(i))
-	}}
 	l := &Line{Name: name, Unit: "GETs", Must: must, Aim: aim}
-	l.Measure = w.effort.Compare(w.t, 1, ratio, ours, base, around, get)
+	l.Measure = w.effort.Compare(w.t, 1, ratio, ours, base, around(get, base), get)
 	if of == nil {
 		of = l
 	}
 	one, _, _ := of.over(func(took []float64) float64 { return (took[2] - took[1]) / 2 })
 	l.Value, l.Lowest, l.Higher = l.over(func(took []float64) float64 { return (took[0] - took[1]) / one })
 	return w.report(l)
+}
+
+// around is an arm with a GET before it and one after it.
+func around(get, arm *Arm) *Arm {
+	return &Arm{Name: "GET, " + arm.Name + ", GET", Run: func(i int) error { return errors.Join(get.Run(i), arm.Run(i), get.Run(i)) }}
 }
 
 // spread is an arm that uses several connections in turn. For as long as one lives, its two ends may be on one processor or on

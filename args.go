@@ -267,8 +267,9 @@ type converter struct {
 	wantInput int                      // how many arguments the statement takes; -1: not known
 }
 
+// converterFor is the converter for a prepared statement, or for a text that is not: nil.
 func converterFor(base *baseConn, stmt driver.Stmt) converter {
-	c := converter{checker: base.checker, wantInput: -1}
+	c := base.arguments
 	if stmt == nil {
 		return c
 	}

@@ -19,9 +19,9 @@ type baseConn struct {
 	oldQueryer driver.Queryer
 	oldExecer  driver.Execer
 	beginner   driver.ConnBeginTx
-	checker    driver.NamedValueChecker
 	validator  driver.Validator
 	resetter   driver.SessionResetter
+	arguments  converter // of texts that are not prepared
 }
 
 func newBaseConn(c driver.Conn) *baseConn {
@@ -31,7 +31,8 @@ func newBaseConn(c driver.Conn) *baseConn {
 	b.oldQueryer, _ = c.(driver.Queryer)
 	b.oldExecer, _ = c.(driver.Execer)
 	b.beginner, _ = c.(driver.ConnBeginTx)
-	b.checker, _ = c.(driver.NamedValueChecker)
+	b.arguments.wantInput = -1
+	b.arguments.checker, _ = c.(driver.NamedValueChecker)
 	b.validator, _ = c.(driver.Validator)
 	b.resetter, _ = c.(driver.SessionResetter)
 	return b

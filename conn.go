@@ -74,7 +74,8 @@ var (
 
 // QueryContext answers a SELECT from the cache, or passes the query on.
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if rows := c.hit(ctx, query, args, nil); rows != nil {
+	rows, p := c.hit(ctx, query, args, nil)
+	if rows != nil {
 		return rows, nil
 	}
 	if err := c.ready(ctx); err != nil {
@@ -84,20 +85,19 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 		c.connector.queries.ran(args, driver.ErrSkip)
 		return nil, driver.ErrSkip // database/sql prepares the query then
 	}
-	p := c.plan(query)
+	p = c.planAgain(p, query)
 	r := p.read(c.cache)
 	if r != nil || !c.passes(p) || p.statement.Kind == KindWrite {
 		return c.queryWatched(ctx, p, r, query, args)
 	}
-	convert := converterFor(c.base, nil)
-	converted, err := convert.convert(args, true)
+	converted, err := c.base.arguments.convert(args, true)
 	if err != nil {
 		return nil, err
 	}
 	c.connector.kept(converted)
 	c.unmatched(p)
 	c.rowsOut = true
-	rows, err := c.base.query(ctx, query, converted)
+	rows, err = c.base.query(ctx, query, converted)
 	c.connector.queries.ran(args, err)
 	return rows, err
 }
@@ -108,8 +108,7 @@ func (c *conn) queryWatched(ctx context.Context, p *plan, r *readPlan, query str
 	if c.connector.queries.prepares(args) && (r != nil || !c.passes(p)) {
 		return nil, driver.ErrSkip
 	}
-	convert := converterFor(c.base, nil)
-	converted, err := convert.convert(args, r == nil)
+	converted, err := c.base.arguments.convert(args, r == nil)
 	if err != nil {
 		return nil, err
 	}
@@ -135,8 +134,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if !c.base.canExec() {
 		return nil, driver.ErrSkip
 	}
-	convert := converterFor(c.base, nil)
-	converted, err := convert.convert(args, true)
+	converted, err := c.base.arguments.convert(args, true)
 	if err != nil {
 		return nil, err
 	}
@@ -158,35 +156,37 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	return result, err
 }
 
-// hit answers a query from the cache without a look at the database. It returns nil where that can not be done. The
-// statement is nil for a query that was not prepared.
-func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, st *stmt) driver.Rows {
+// hit answers a query from the cache without a look at the database. It returns nil where that can not be done, and the plan, if
+// it is known by then. The statement is nil for a query that was not prepared.
+func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, st *stmt) (driver.Rows, *plan) {
 	s := c.session
 	c.failed, c.doubted = false, nil
 	if c.base == nil {
 		s = c.connector.home.Load()
 	}
 	if s == nil {
-		return nil
+		return nil, nil
 	}
-	r := c.recall(s.database.knowledge(), query).read(c.cache)                   // first: most texts are of no rule
+	c.known = s.database.knowledge()
+	p := c.recall(c.known, query)
+	r := p.read(c.cache)                                                         // first: most texts are of no rule
 	if r == nil || !c.mayServe(s) || modeOf(ctx) != normal || ctx.Err() != nil { // what becomes of a ctx that is done is the base's affair
-		return nil
+		return nil, p
 	}
 	if r.unfit.Load() || c.connector.keeps.Load() && hasKept(args) || !r.slot(&c.room, s, args, st != nil || c.connector.queries.prepares(args)) {
-		return nil
+		return nil, p
 	}
 	if c.base != nil && r.inVain(c.cache.hub) {
-		return nil
+		return nil, p
 	}
 	row, failed := r.hit(ctx, c.cache.hub, &c.room)
 	c.failed = failed
 	if row == nil {
-		return nil
+		return nil, p
 	}
 	if c.cache.verifies() && !c.looksBack() {
 		c.doubted = row
-		return nil
+		return nil, p
 	}
 	out := &c.replay
 	if out.row != nil {
@@ -194,9 +194,9 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 	}
 	*out = replay{described{row: row}, !row.found}
 	if row.scans {
-		return c.scanning.serve(ctx, c, out, r, args, st)
+		return c.scanning.serve(ctx, c, out, r, args, st), p
 	}
-	return out
+	return out, p
 }
 
 // A remembered is a plan that the connection has looked up before.
@@ -264,6 +264,15 @@ func (c *conn) missed(ctx context.Context, r *readPlan, args []driver.NamedValue
 
 // looksBack reports whether the connection may show the database as it was earlier.
 func (c *conn) looksBack() bool { return c.rowsOut && c.cache.dialect.Holds() }
+
+// planAgain is the plan that was found for a text before the connection was ready, or another one if it turned out to be of
+// another database, or of one that has changed.
+func (c *conn) planAgain(p *plan, query string) *plan {
+	if p != nil && c.session != nil && c.session.database.knowledge() == c.known {
+		return p
+	}
+	return c.plan(query)
+}
 
 // plan is what a text means to this connection.
 func (c *conn) plan(query string) *plan {
@@ -342,7 +351,9 @@ func (c *conn) ready(ctx context.Context) error {
 			c.tx = nil
 		}
 	}
-	c.identify(ctx)
+	if c.session == nil || c.doubtful != "" || c.session.database.stale() {
+		c.identify(ctx)
+	}
 	return nil
 }
 

@@ -57,12 +57,16 @@ type session struct {
 
 // ran notes whether the base has run a text with its arguments at once.
 func (h *habit) ran(args []driver.NamedValue, err error) {
+	if err != nil || !h.atOnce.Load() {
+		h.note(args, err)
+	}
+}
+
+func (h *habit) note(args []driver.NamedValue, err error) {
 	switch {
 	case len(args) == 0:
 	case err == nil:
-		if !h.atOnce.Load() {
-			h.atOnce.Store(true)
-		}
+		h.atOnce.Store(true)
 	case errors.Is(err, driver.ErrSkip):
 		h.skips.Store(true)
 	}

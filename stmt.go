@@ -65,7 +65,7 @@ func (s *stmt) settle(p *plan) {
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	c := s.conn
 	if s.inputs == -1 || s.inputs == len(args) {
-		if rows := c.hit(ctx, s.query, args, s); rows != nil {
+		if rows, _ := c.hit(ctx, s.query, args, s); rows != nil {
 			return rows, nil
 		}
 	}

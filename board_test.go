@@ -121,6 +121,13 @@ func (s *sharedStore) Fill(
 	return s.Store.Fill(ctx, slot, lease, row, age)
 }
 
+func (s *sharedStore) FillLater(
+	ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age, done func(bool, error),
+) {
+	slot = slot.Clone()
+	go func() { done(s.Fill(ctx, slot, lease, row, age)) }()
+}
+
 func (s *sharedStore) Quarantine(ctx context.Context, marks *moneyclip.Marks, d time.Duration) (string, error) {
 	if err := s.step("quarantine"); err != nil {
 		return "", err

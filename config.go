@@ -233,6 +233,18 @@ const maxFills = 256
 
 // spawn does some work in the background. It reports false if that can not be: there is too much, or the cache is closed.
 func (c *Cache) spawn(work func()) bool {
+	if !c.begin() {
+		return false
+	}
+	go func() {
+		defer c.end()
+		work()
+	}()
+	return true
+}
+
+// begin notes that there is some work in the background, until end. It reports false as spawn does.
+func (c *Cache) begin() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed || c.fills >= maxFills {
@@ -240,14 +252,14 @@ func (c *Cache) spawn(work func()) bool {
 	}
 	c.fills++
 	c.background.Add(1)
-	go func() {
-		defer c.background.Done()
-		work()
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.fills--
-	}()
 	return true
+}
+
+func (c *Cache) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fills--
+	c.background.Done()
 }
 
 func (c *Cache) isClosed() bool {

@@ -235,6 +235,10 @@ func (m *memStore) Fill(_ context.Context, slot *Slot, lease Lease, row *Row, ag
 	return true, nil
 }
 
+func (m *memStore) FillLater(ctx context.Context, slot *Slot, lease Lease, row *Row, age Age, done func(bool, error)) {
+	done(m.Fill(ctx, slot, lease, row, age))
+}
+
 func (m *memStore) Abandon(_ context.Context, slot *Slot, lease Lease) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -178,12 +178,13 @@ func (r *readPlan) lead(
 		return rest, nil
 	}
 	// N5: whoever finds the flight from here on may have come after the fill was accepted, and after a write besides.
-	h.flights.withdraw(f)
+	awaited := h.flights.withdraw(f)
+	if !r.isCurrent() {
+		r.abandon(ctx, h, l, lease)
+		return rest, nil
+	}
 	landing = true
-	r.aside(h, l, func(slot *Slot) {
-		defer h.flights.end(f)
-		r.fill(ctx, h, slot, lease, version, row, age, f)
-	})
+	r.fill(ctx, h, l, lease, version, row, age, f, awaited)
 	return rest, nil
 }
 
@@ -191,7 +192,7 @@ func (r *readPlan) lead(
 // the connection may use its room for the next read meanwhile.
 func (r *readPlan) aside(h *hub, l *lookup, work func(slot *Slot)) {
 	if h.shared {
-		slot := l.slot.clone()
+		slot := l.slot.Clone()
 		if r.rule.owner.spawn(func() { work(slot) }) {
 			return
 		}
@@ -199,23 +200,34 @@ func (r *readPlan) aside(h *hub, l *lookup, work func(slot *Slot)) {
 	work(&l.slot)
 }
 
-// fill stores a row under a lease.
+// fill stores a row under a lease, and ends the flight. Nobody waits for it but who is on the flight.
 func (r *readPlan) fill(
-	ctx context.Context, h *hub, slot *Slot, lease Lease, version string, row *Row, age Age, f *flight,
+	ctx context.Context, h *hub, l *lookup, lease Lease, version string, row *Row, age Age, f *flight, awaited bool,
 ) {
 	ctx = context.WithoutCancel(ctx)
-	if !r.isCurrent() {
-		r.giveBack(ctx, h, slot, lease)
-		return
-	}
-	b := r.rule.board
-	if b != nil {
+	if b := r.rule.board; b != nil {
 		// The board is looked at after the lease was granted: had it been lost before, with the notice on it, then the generation
 		// was ended since, or there is another board by now.
 		lease.Board, lease.Version = b.name, version
 	}
-	filled, err := h.store.Fill(ctx, slot, lease, row, age)
-	switch {
+	if owner := r.rule.owner; h.shared && !awaited && owner.begin() {
+		h.store.FillLater(ctx, &l.slot, lease, row, age, func(filled bool, err error) {
+			defer owner.end()
+			defer h.flights.end(f)
+			r.filled(ctx, lease, row, f, filled, err)
+		})
+		return
+	}
+	r.aside(h, l, func(slot *Slot) {
+		defer h.flights.end(f)
+		filled, err := h.store.Fill(ctx, slot, lease, row, age)
+		r.filled(ctx, lease, row, f, filled, err)
+	})
+}
+
+// filled notes what has come of a fill.
+func (r *readPlan) filled(ctx context.Context, lease Lease, row *Row, f *flight, filled bool, err error) {
+	switch b := r.rule.board; {
 	case err != nil:
 		r.storeFailed(ctx, err)
 	case filled:
@@ -223,7 +235,7 @@ func (r *readPlan) fill(
 		r.rule.owner.observe(ctx, Event{Kind: EventFill, Rule: r.rule.Name})
 		f.row = row
 	case b != nil:
-		b.doubt(ctx, version)
+		r.rule.owner.spawn(func() { b.doubt(ctx, lease.Version) }) // if there is too much to do, the next one looks
 	}
 }
 
@@ -269,6 +281,7 @@ type flight struct {
 	done     chan struct{} // closed by flights.end
 	row      *Row          // nil: the fill was not accepted, or there was none
 	hopeless bool          // what the query returns is not stored at all
+	awaited  bool          // there is somebody else on it; protected by flights
 }
 
 func flightID(l *lookup) string { return string(l.slot.Key) + "\x00" + string(l.slot.Field) }
@@ -285,19 +298,25 @@ func (fs *flights) start(l *lookup) *flight {
 	return f
 }
 
+// find returns the flight to wait for, or nil.
 func (fs *flights) find(l *lookup) *flight {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	return fs.m[flightID(l)]
+	f := fs.m[flightID(l)]
+	if f != nil {
+		f.awaited = true
+	}
+	return f
 }
 
-// withdraw hides a flight from readers who have not found it yet.
-func (fs *flights) withdraw(f *flight) {
+// withdraw hides a flight from readers who have not found it yet. It reports whether somebody has.
+func (fs *flights) withdraw(f *flight) (awaited bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if fs.m[f.id] == f {
 		delete(fs.m, f.id)
 	}
+	return f.awaited
 }
 
 func (fs *flights) end(f *flight) {

@@ -31,6 +31,11 @@ type Store interface {
 	// or if one of its generations has, or if its board is not what it was. Ages count from the grant of the lease.
 	Fill(ctx context.Context, slot *Slot, lease Lease, row *Row, age Age) (bool, error)
 
+	// FillLater is Fill for a row that nobody waits for. A store may put it off until something else goes its way, for a few
+	// milliseconds. It calls done once, with what Fill returns, perhaps after it has returned itself and on any goroutine, which
+	// done must not keep. The slot is the caller's again when FillLater returns.
+	FillLater(ctx context.Context, slot *Slot, lease Lease, row *Row, age Age, done func(filled bool, err error))
+
 	// Abandon gives a lease back unused. A lease that has ended already is no error.
 	Abandon(ctx context.Context, slot *Slot, lease Lease) error
 
@@ -87,8 +92,8 @@ type Slot struct {
 	Generations [2]string
 }
 
-// clone is a slot that does not use its maker's room.
-func (s *Slot) clone() *Slot {
+// Clone returns a slot that does not use its maker's room.
+func (s *Slot) Clone() *Slot {
 	return &Slot{Key: bytes.Clone(s.Key), Field: bytes.Clone(s.Field), Generations: s.Generations}
 }
 

@@ -13,7 +13,7 @@ import (
 // A crowd is all who have an errand to a node at the same time, on one lane. A few go alone, each on a connection of its own,
 // which is the quickest way for them. Who comes when that many are under way waits for the piece that is sent next, and goes in it
 // together with all who came meanwhile: so the more there are, the less each costs the server, the network and this process.
-// Nobody waits for others to come, but for those who have time.
+// Nobody waits for others to come; only what nobody waits for does.
 //
 // go-redis has pipelines that fill by themselves (AutoPipeline). They are not used here: they may send the commands of one
 // look-up in two pieces, on two connections (M29); and they go by the client's time-outs and retries.
@@ -32,17 +32,19 @@ type crowd struct {
 type errand struct {
 	commands []command
 	deadline time.Time
-	answered chan error // why there is no answer, or nil; of one that is sent with others
-	stays    bool       // whose it is looks at what came of each command, and so does not leave before
+	answered chan error      // why there is no answer, or nil; of one that is sent with others
+	stays    bool            // whose it is looks at what came of each command, and so does not leave before
+	done     func(err error) // of one that nobody waits for: called instead, by whoever has sent it
+	since    time.Time       // when that one came
 }
 
 const (
-	few           = 4                      // who go alone
-	maxSenders    = 2                      // so that there is something to do for the server while answers are read
-	enough        = 16                     // who wait, for one sender more
-	maxPiece      = 256                    // commands
-	maxPieceBytes = 512 << 10              // of answers: the time-out is that of a piece, so large rows go few at a time
-	company       = 500 * time.Microsecond // for which who has time waits for somebody to go with
+	few           = 4                    // who go alone
+	maxSenders    = 2                    // so that there is something to do for the server while answers are read
+	enough        = 16                   // who wait, for one sender more
+	maxPiece      = 256                  // commands
+	maxPieceBytes = 512 << 10            // of answers: the time-out is that of a piece, so large rows go few at a time
+	company       = 2 * time.Millisecond // for which what has time waits for something to go with
 )
 
 // send sends an errand and waits for its answer, until the deadline; the error says that there is none. When the caller leaves
@@ -72,26 +74,37 @@ func (c *crowd) send(p *patience, e *errand) error {
 	return e.answer(p)
 }
 
-// follow is send for an errand that has time: it goes with the next one that comes, or alone if none comes soon. That spares
-// the server and this process most of what an errand costs.
-func (c *crowd) follow(p *patience, e *errand) error {
+// follow sends an errand that has time: with the next one that comes, or alone if none comes soon. That spares the server and
+// this process most of what an errand costs. There is no goroutine for it either: to start one wakes a processor, and that takes
+// as long as the errand.
+func (c *crowd) follow(p *patience, e *errand) {
+	e.deadline, e.since = p.deadline, time.Now()
 	c.mu.Lock()
-	e.expect(p)
+	defer c.mu.Unlock()
 	c.waiting = append(c.waiting, e)
-	if c.senders == 0 && !c.timed {
-		c.timed = true
-		time.AfterFunc(company, c.leave)
-	}
-	c.mu.Unlock()
-	return e.answer(p)
+	c.leaveIn(company)
 }
 
-// leave has those sent who have waited for company in vain.
+// leaveIn has leave called, unless there is somebody who sends what waits anyway. The crowd is locked.
+func (c *crowd) leaveIn(d time.Duration) {
+	if c.senders == 0 && !c.timed {
+		c.timed = true
+		time.AfterFunc(d, c.leave)
+	}
+}
+
+// leave has those sent who have waited for company in vain. Where there usually is some, it comes once in a while and finds
+// nobody who has waited long: to set a timer for each would wake a processor each time.
 func (c *crowd) leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.timed = false
-	if len(c.waiting) > 0 && c.senders == 0 {
+	if len(c.waiting) == 0 {
+		return
+	}
+	if more := company - time.Since(c.waiting[0].since); more > 0 {
+		c.leaveIn(more)
+	} else if c.senders == 0 {
 		c.senders++
 		go c.sendWaiting()
 	}
@@ -185,6 +198,10 @@ func (c *crowd) sendPiece(piece []*errand) {
 	c.mu.Unlock()
 	for i, e := range piece {
 		piece[i] = nil // who has his answer may give it back
-		e.answered <- err
+		if e.done != nil {
+			e.done(err)
+		} else {
+			e.answered <- err
+		}
 	}
 }

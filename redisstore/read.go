@@ -73,17 +73,18 @@ func (s *Store) run(ctx *patience, step string, script *script, keys []string, a
 
 func (n *node) run(ctx *patience, step string, script *script, keys []string, args ...any) (any, error) {
 	n.watch()
-	send := n.reads.crowd.send
-	if script == fillScript {
-		send = n.reads.crowd.follow // nobody waits for it
-	}
 	command := script.command(ctx, false, keys, args)
-	err := send(ctx, &errand{commands: []redis.Cmder{command}})
+	err := n.reads.crowd.send(ctx, &errand{commands: []redis.Cmder{command}})
 	if err == nil && code(command.Err()) == "NOSCRIPT" {
 		// It has not run, so it may be sent again.
 		command = script.command(ctx, true, keys, args)
-		err = send(ctx, &errand{commands: []redis.Cmder{command}})
+		err = n.reads.crowd.send(ctx, &errand{commands: []redis.Cmder{command}})
 	}
+	return n.result(ctx, step, command, err)
+}
+
+// result is what came of a script; err says that there is no answer.
+func (n *node) result(ctx context.Context, step string, command *redis.Cmd, err error) (any, error) {
 	if err == nil {
 		err = command.Err()
 	}
@@ -182,30 +183,71 @@ func parseAnswer(got any) (answer int64, value string, ok bool) {
 func (s *Store) Fill(
 	ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age,
 ) (bool, error) {
-	encoded, err := row.AppendBinary(nil)
-	if err != nil || len(encoded) > maxValue {
+	step := s.reading.wait(ctx, time.Now().Add(s.ReadTimeout))
+	if lease.Board != "" && s.cluster != nil {
+		// The board may be on another node than the key.
+		if is, err := s.isAt(step, lease.Board, lease.Version); err != nil || !is {
+			return false, errors.Join(err, s.Abandon(ctx, slot, lease))
+		}
+		lease.Board = ""
+	}
+	keys, args, ok := fillOf(slot, lease, row, age)
+	if !ok {
 		return false, s.Abandon(ctx, slot, lease)
 	}
-	step := s.reading.wait(ctx, time.Now().Add(s.ReadTimeout))
+	got, err := s.run(step, "fill", fillScript, keys, args...)
+	return got == int64(1), err
+}
+
+// FillLater is Fill for a row that nobody waits for: it goes with what is sent next.
+func (s *Store) FillLater(
+	ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age, done func(bool, error),
+) {
+	keys, args, ok := fillOf(slot, lease, row, age)
+	if s.cluster != nil || !ok {
+		// There are two steps to it.
+		slot := slot.Clone()
+		go func() { done(s.Fill(ctx, slot, lease, row, age)) }()
+		return
+	}
+	n, err := s.node(ctx, keys[0])
+	if err != nil {
+		done(false, err)
+		return
+	}
+	n.fillLater(s.reading.wait(ctx, time.Now().Add(s.ReadTimeout)), false, keys, args, done)
+}
+
+func (n *node) fillLater(ctx *patience, text bool, keys []string, args []any, done func(bool, error)) {
+	n.watch()
+	command := fillScript.command(ctx, text, keys, args)
+	n.reads.crowd.follow(ctx, &errand{commands: []redis.Cmder{command}, done: func(err error) {
+		if err == nil && !text && code(command.Err()) == "NOSCRIPT" {
+			n.fillLater(ctx, true, keys, args, done) // it has not run, so it may be sent again
+			return
+		}
+		got, err := n.result(ctx, "fill", command, err)
+		done(got == int64(1), err)
+	}})
+}
+
+// fillOf is what the script of a fill wants, or false for a row that can not be stored.
+func fillOf(slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age) (keys []string, args []any, ok bool) {
+	encoded, err := row.AppendBinary(nil)
+	if err != nil || len(encoded) > maxValue {
+		return nil, nil, false
+	}
 	if age.Soft <= 0 {
 		age.Soft = age.Hard
 	}
 	at := placeOf(slot)
-	keys, args := at.keys[:], []any{
+	keys, args = at.keys[:], []any{
 		&at.field, &at.generations[0], &at.generations[1], lease.Token[:], milliseconds(age.Hard), milliseconds(age.Soft), encoded,
 	}
 	if lease.Board != "" {
-		if s.cluster != nil {
-			// The board may be on another node than the key.
-			if is, err := s.isAt(step, lease.Board, lease.Version); err != nil || !is {
-				return false, errors.Join(err, s.Abandon(ctx, slot, lease))
-			}
-		} else {
-			keys, args = append(keys, boardKey(lease.Board)), append(args, &lease.Version)
-		}
+		keys, args = append(keys, boardKey(lease.Board)), append(args, &lease.Version)
 	}
-	got, err := s.run(step, "fill", fillScript, keys, args...)
-	return got == int64(1), err
+	return keys, args, true
 }
 
 // Abandon gives a lease back.

@@ -6,6 +6,7 @@
 package storetest
 
 import (
+	"context"
 	"crypto/rand"
 	"database/sql/driver"
 	"fmt"
@@ -73,6 +74,7 @@ type suite struct {
 	sleep  func(d time.Duration)
 	tick   time.Duration
 	prefix string // of keys and generations: the test's own
+	fills  int    // so far: by turns a later one and one at once
 }
 
 func token() (t moneyclip.Token) {
@@ -212,13 +214,38 @@ func (s *suite) wantFill(
 	slot *moneyclip.Slot, lease moneyclip.Lease, r *moneyclip.Row, age moneyclip.Age, want bool,
 ) {
 	s.Helper()
-	got, err := s.store.Fill(s.Context(), slot, lease, r, age)
+	fill := s.store.Fill
+	if s.fills++; s.fills%2 == 1 {
+		fill = s.fillLater
+	}
+	got, err := fill(s.Context(), slot, lease, r, age)
 	if err != nil {
 		s.Fatalf("Fill: %v", err)
 	}
 	if got != want {
 		s.Fatalf("Fill: got %v, want %v", got, want)
 	}
+}
+
+// fillLater is FillLater, waited for.
+func (s *suite) fillLater(
+	ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, r *moneyclip.Row, age moneyclip.Age,
+) (bool, error) {
+	s.Helper()
+	type result struct {
+		filled bool
+		err    error
+	}
+	results := make(chan result, 2)
+	lent := slot.Clone()
+	s.store.FillLater(ctx, lent, lease, r, age, func(filled bool, err error) { results <- result{filled, err} })
+	clear(lent.Key)
+	clear(lent.Field)
+	got := <-results
+	if len(results) > 0 {
+		s.Fatal("FillLater has called done twice")
+	}
+	return got.filled, got.err
 }
 
 func (s *suite) fill(slot *moneyclip.Slot, lease moneyclip.Lease, r *moneyclip.Row) {

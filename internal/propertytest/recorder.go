@@ -52,6 +52,12 @@ func (r *Recorder) Fill(ctx context.Context, slot *moneyclip.Slot, lease moneycl
 	return filled, err
 }
 
+// FillLater stores a row at once.
+func (r *Recorder) FillLater(ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row,
+	age moneyclip.Age, done func(bool, error)) {
+	done(r.Fill(ctx, slot, lease, row, age))
+}
+
 // Quarantine is the beginning of a write.
 func (r *Recorder) Quarantine(ctx context.Context, marks *moneyclip.Marks, d time.Duration) (string, error) {
 	if r.drop(marks) {

@@ -4,6 +4,7 @@ package storemodel
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"database/sql/driver"
 	"fmt"
@@ -227,11 +228,30 @@ func (m *machine) fill(t *rapid.T) {
 	}
 	m.pass(age.Hard, age.Soft) // ages count from the grant: what is short is over
 	row := moneyclip.NewRow([]string{"n"}, []driver.Value{int64(m.next())})
-	got, err := m.store.Fill(t.Context(), m.slot(l.place), l.lease, row, age)
+	fill := m.store.Fill
+	if rapid.Bool().Draw(t, "later") {
+		fill = m.fillLater
+	}
+	got, err := fill(t.Context(), m.slot(l.place), l.lease, row, age)
 	m.check(t, "Fill", err)
 	if want := m.model.fill(l.place, l.lease.Token, row, age); got != want {
 		t.Fatalf("Fill(%v, %v): got %v, want %v", l.place, age, got, want)
 	}
+}
+
+// fillLater is FillLater, waited for.
+func (m *machine) fillLater(
+	ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age,
+) (filled bool, err error) {
+	over := make(chan struct{})
+	m.store.FillLater(ctx, slot, lease, row, age, func(f bool, e error) {
+		filled, err = f, e
+		close(over)
+	})
+	clear(slot.Key) // it is the caller's again
+	clear(slot.Field)
+	<-over
+	return filled, err
 }
 
 func (m *machine) abandon(t *rapid.T) {

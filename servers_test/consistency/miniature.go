@@ -118,6 +118,11 @@ func (m *miniature) Fill(ctx context.Context, slot *moneyclip.Slot, lease moneyc
 	return err == nil && reply[0] == "filled", err
 }
 
+func (m *miniature) FillLater(ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age, done func(bool, error)) {
+	slot = slot.Clone()
+	go func() { done(m.Fill(ctx, slot, lease, row, age)) }()
+}
+
 func (m *miniature) Abandon(ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease) error {
 	_, err := m.run(ctx, m.read, "abandon", []string{key(string(slot.Key))}, slot.Field, lease.Token[:])
 	return err

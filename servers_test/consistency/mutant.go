@@ -224,10 +224,19 @@ type twice struct{ moneyclip.Store }
 func leaseTwice(s moneyclip.Store, _ *Setup) moneyclip.Store { return twice{s} }
 
 func (s twice) Fill(ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age) (bool, error) {
+	return s.Store.Fill(ctx, slot, s.again(ctx, slot, lease), row, age)
+}
+
+func (s twice) FillLater(ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age, done func(bool, error)) {
+	slot = slot.Clone()
+	go func() { s.Store.FillLater(ctx, slot, s.again(ctx, slot, lease), row, age, done) }()
+}
+
+func (s twice) again(ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease) moneyclip.Lease {
 	if grant, err := s.Lease(ctx, slot, lease.Token, times100, false); err == nil && grant.Answer == moneyclip.AnswerLease {
-		lease = grant.Lease
+		return grant.Lease
 	}
-	return s.Store.Fill(ctx, slot, lease, row, age)
+	return lease
 }
 
 const times100 = 100 * time.Millisecond

@@ -98,12 +98,24 @@ func (s pointed) Lease(ctx context.Context, slot *moneyclip.Slot, token moneycli
 }
 
 func (s pointed) Fill(ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age) (bool, error) {
+	s.beforeFill()
+	return s.Store.Fill(ctx, slot, lease, row, age)
+}
+
+func (s pointed) FillLater(ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age, done func(bool, error)) {
+	slot = slot.Clone()
+	go func() {
+		s.beforeFill()
+		s.Store.FillLater(ctx, slot, lease, row, age, done)
+	}()
+}
+
+func (s pointed) beforeFill() {
 	linger()
 	if s.slow {
 		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
 	}
 	s.points.reach(beforeFill)
-	return s.Store.Fill(ctx, slot, lease, row, age)
 }
 
 func (s pointed) Quarantine(ctx context.Context, marks *moneyclip.Marks, d time.Duration) (string, error) {

@@ -1,13 +1,13 @@
 #!lua flags=allow-oom
 -- Quarantines keys, or renews that, or puts back what was lost: it must pass when memory is full, for a write waits for
--- it. KEYS: the keys. ARGV: the writer, for how long, whether it is put back: then it ends no earlier than it would, for the
--- writer may have renewed it meanwhile.
+-- it. KEYS: the keys, and the board if its version is wanted. ARGV: the writer, for how long, whether it is put back: then it ends
+-- no earlier than it would, for the writer may have renewed it meanwhile; whether the version is wanted. Returns that, if it is there.
 
 -- Usually no other writer is at work on a key. All values go, and N15: all leases.
 local time = redis.call('TIME')
 local till = string.format('%013d', time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[2])
-local others = {}
-for i = 1, #KEYS do
+local others, board = {}, ARGV[4] and KEYS[#KEYS]
+for i = 1, #KEYS - (board and 1 or 0) do
   local all = redis.pcall('HKEYS', KEYS[i])
   local odd = all.err or #all > 1000
   for k = 1, #all do
@@ -22,7 +22,7 @@ for i = 1, #KEYS do
     redis.call('PEXPIREAT', KEYS[i], till)
   end
 end
-if #others == 0 then return 1 end
+if #others == 0 then return board and redis.call('HGET', board, 'version') or '' end
 -- common
 
 for i = 1, #others do
@@ -32,4 +32,4 @@ for i = 1, #others do
   if ARGV[3] == '1' then till = math.max(till, own) end
   keep(key, all, 'q', set .. ARGV[1] .. digits(till), math.max(till, last))
 end
-return 1
+return board and redis.call('HGET', board, 'version') or ''

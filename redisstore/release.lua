@@ -1,10 +1,11 @@
 #!lua flags=allow-oom
--- Ends a writer's quarantine of keys. KEYS: the keys. ARGV: the writer.
+-- Ends a writer's quarantine of keys. KEYS: the keys, and the board if its version is wanted. ARGV: the writer, whether the version
+-- is wanted. Returns that, if it is there.
 
 -- Usually no other writer is at work on a key. N14, M11: the quarantine may have run out, and a reader may have leased or filled
 -- since.
-local others = {}
-for i = 1, #KEYS do
+local others, board = {}, ARGV[2] and KEYS[#KEYS]
+for i = 1, #KEYS - (board and 1 or 0) do
   local set = redis.pcall('HGET', KEYS[i], 'q')
   if type(set) == 'string' and (#set ~= 29 or set:sub(1, 16) ~= ARGV[1]) then
     others[#others + 1] = KEYS[i]
@@ -12,7 +13,7 @@ for i = 1, #KEYS do
     redis.call('DEL', KEYS[i])
   end
 end
-if #others == 0 then return 1 end
+if #others == 0 then return board and redis.call('HGET', board, 'version') or '' end
 -- common
 
 for i = 1, #others do
@@ -23,4 +24,4 @@ for i = 1, #others do
     keep(others[i], names(others[i]), 'q', set, last)
   end
 end
-return 1
+return board and redis.call('HGET', board, 'version') or ''

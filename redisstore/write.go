@@ -40,6 +40,7 @@ type order struct {
 	script *script  // nil: it asks for the version of a board
 	keys   []string // the first says which node; there are more only if all are on one
 	args   []any
+	board  string // whose version is to be asked for after it, by the same script; empty: none
 
 	command  redis.Cmder // as it was sent last
 	err      error       // what came of it
@@ -105,15 +106,17 @@ const (
 // deliver has all orders carried out, and then asks for the version of a board. What has failed for a reason that may pass
 // is sent again until the time is up.
 func (s *Store) deliver(ctx *patience, step string, pending []*order, board string) (string, error) {
-	var look *order
-	if board != "" {
-		look = &order{keys: []string{boardKey(board)}}
-	}
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		// The version is that of after all orders. On one server it is enough that it comes last.
-		batch, looking := pending, look != nil && (s.cluster == nil || len(pending) == 0)
-		if looking {
-			batch = append(pending, look)
+		// The version is that of after all orders. On one server it is enough that it is asked for last.
+		batch, look := pending, (*order)(nil)
+		if board != "" && (s.cluster == nil || len(pending) == 0) {
+			if last := len(pending) - 1; last >= 0 && pending[last].looks() {
+				look = pending[last]
+				look.board = boardKey(board)
+			} else {
+				look = &order{keys: []string{boardKey(board)}}
+				batch = append(pending, look)
+			}
 		}
 		if len(batch) == 0 {
 			return "", nil
@@ -131,13 +134,12 @@ func (s *Store) deliver(ctx *patience, step string, pending []*order, board stri
 				return "", failed(step, o.err)
 			}
 			last = o.err
-			if o != look {
+			if o.script != nil {
 				again = append(again, o)
 			}
 		}
-		if last == nil && looking {
-			version, _ := look.command.(*redis.StringCmd).Result()
-			return version, nil
+		if last == nil && look != nil {
+			return look.version(), nil
 		}
 		pending = again
 		if last != nil && !sleep(ctx, pause) {
@@ -260,7 +262,12 @@ func (n *node) carryOut(ctx *patience, part []*order) {
 			if text {
 				sent = append(sent, o.script)
 			}
-			o.command = o.script.command(ctx, text, o.keys, o.args)
+			keys, args := o.keys, o.args
+			if o.board != "" {
+				keys, args = append(slices.Clip(keys), o.board), append(slices.Clip(args), true)
+				o.board = ""
+			}
+			o.command = o.script.command(ctx, text, keys, args)
 		}
 		commands = append(commands, o.command)
 	}
@@ -279,6 +286,21 @@ func (n *node) carryOut(ctx *patience, part []*order) {
 func answered(command redis.Cmder) bool {
 	got, ok := command.(*redis.Cmd)
 	return ok && got.Val() != nil
+}
+
+// looks reports whether the script can tell the version of a board as well. On a cluster the board may be on another node.
+func (o *order) looks() bool { return o.script == quarantineScript || o.script == releaseScript }
+
+// version is that of the board that was asked for; empty: there is none.
+func (o *order) version() string {
+	switch command := o.command.(type) {
+	case *redis.StringCmd:
+		return command.Val()
+	case *redis.Cmd:
+		version, _ := command.Val().(string)
+		return version
+	}
+	return ""
 }
 
 // settle looks at what came of an order. It reports whether a node has said that it does not have the key.

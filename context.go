@@ -35,7 +35,7 @@ func modeOf(ctx context.Context) mode {
 // when somebody first waits for its end, which next to nobody does: a timer costs as much as all that this package does for a
 // write.
 type bounded struct {
-	context.Context
+	context.Context // the caller's, for its values
 	deadline time.Time
 
 	mu    sync.Mutex // protects timed
@@ -44,7 +44,7 @@ type bounded struct {
 }
 
 func within(ctx context.Context, d time.Duration) *bounded {
-	return &bounded{Context: context.WithoutCancel(ctx), deadline: time.Now().Add(d)}
+	return &bounded{Context: ctx, deadline: time.Now().Add(d)}
 }
 
 func (b *bounded) Deadline() (time.Time, bool) { return b.deadline, true }
@@ -53,7 +53,7 @@ func (b *bounded) Done() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.timed == nil {
-		b.timed, b.stop = context.WithDeadline(b.Context, b.deadline)
+		b.timed, b.stop = context.WithDeadline(context.WithoutCancel(b.Context), b.deadline)
 	}
 	return b.timed.Done()
 }

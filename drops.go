@@ -7,12 +7,17 @@ import (
 
 // drops are the keys that one write drops. The zero value is none.
 type drops struct {
-	keys   map[drop][]Datum // :: drop → the values in its key
-	counts map[*bound]int   // :: rule → its keys
-	wide   map[*bound]bool
+	keys []dropped // each once
+	wide map[*bound]bool
+
+	// have and counts are of the keys, once there are more than a few; nil: there are not. Most writes drop one.
+	have   map[drop]bool
+	counts map[*bound]int // :: rule → its keys
 
 	changed bool // since it was last told
 }
+
+const fewKeys = 8
 
 // A drop is one key of one rule.
 type drop struct {
@@ -20,9 +25,25 @@ type drop struct {
 	key  string
 }
 
+// A dropped is a drop with the values in its key.
+type dropped struct {
+	drop
+	data []Datum
+}
+
 // add puts in the keys of a recipe. Row is nil for a recipe that needs none.
 func (d *drops) add(r *recipe, dialect Dialect, args []driver.NamedValue, names []string, row []driver.Value) {
 	if d.wide[r.rule] {
+		return
+	}
+	if len(r.sources) == 1 {
+		data, ok := r.sources[0].data(dialect, args, names, row)
+		if !ok {
+			d.dropAll(r.rule)
+		}
+		for i := range data {
+			d.fill(r.rule, data[i:i+1:i+1])
+		}
 		return
 	}
 	lists := make([][]Datum, len(r.sources))
@@ -40,7 +61,8 @@ func (d *drops) add(r *recipe, dialect Dialect, args []driver.NamedValue, names 
 
 // fill adds the key with these values.
 func (d *drops) fill(b *bound, data []Datum) {
-	key, ok := b.template.fill([]byte(b.prefix), data)
+	var room [128]byte
+	key, ok := b.template.fill(append(room[:0], b.prefix...), data)
 	if !ok {
 		// The value has no place in the key, so no read with it was ever stored, nor will be: %d and a text.
 		return
@@ -128,19 +150,41 @@ func (src *source) data(dialect Dialect, args []driver.NamedValue, names []strin
 
 // put adds a key. A rule with too many keys counts as rule-wide.
 func (d *drops) put(k drop, data []Datum) {
-	if _, have := d.keys[k]; have {
+	have, count := d.look(k)
+	switch {
+	case have:
 		return
-	}
-	if d.keys == nil {
-		d.keys, d.counts = map[drop][]Datum{}, map[*bound]int{}
-	}
-	d.counts[k.rule]++
-	if d.counts[k.rule] > k.rule.owner.maxKeys {
+	case count >= k.rule.owner.maxKeys:
 		d.dropAll(k.rule)
 		return
 	}
-	d.keys[k] = data
+	d.keys = append(d.keys, dropped{k, data})
+	if d.have != nil {
+		d.have[k] = true
+		d.counts[k.rule]++
+	}
 	d.changed = true
+}
+
+// look reports whether a key is there, and how many there are of its rule.
+func (d *drops) look(k drop) (have bool, count int) {
+	if d.have == nil && len(d.keys) < fewKeys {
+		for i := range d.keys {
+			have = have || d.keys[i].drop == k
+			if d.keys[i].rule == k.rule {
+				count++
+			}
+		}
+		return have, count
+	}
+	if d.have == nil {
+		d.have, d.counts = map[drop]bool{}, map[*bound]int{}
+		for i := range d.keys {
+			d.have[d.keys[i].drop] = true
+			d.counts[d.keys[i].rule]++
+		}
+	}
+	return d.have[k], d.counts[k.rule]
 }
 
 // dropAll drops every key of a rule.
@@ -161,8 +205,8 @@ func (d *drops) widen(rules []*bound) {
 
 // marks turns drops into what the store is told.
 func (d *drops) marks(m *Marks) {
-	for k := range d.keys {
-		if !d.wide[k.rule] {
+	for i := range d.keys {
+		if k := &d.keys[i]; !d.wide[k.rule] {
 			m.Keys = append(m.Keys, k.key)
 		}
 	}

@@ -204,7 +204,7 @@ func explainWrite(x *Explanation, c *Cache, m *meaning, p *plan, args []driver.N
 			e.Guarantee, e.Why = RuleWide, "an argument is NULL where the database fills in a value, or of a kind whose equality is not known"
 		}
 		if e.Guarantee == Exact || e.Guarantee == AfterReading {
-			for k := range d.keys {
+			for _, k := range d.keys {
 				if k.rule == t.rule {
 					e.Keys = append(e.Keys, strings.TrimPrefix(k.key, t.rule.prefix))
 				}

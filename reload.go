@@ -38,8 +38,8 @@ func (c *conn) reload(ctx context.Context, w *work) {
 	if c.session == nil || c.cache.disabled || c.cache.isClosed() {
 		return
 	}
-	for k, data := range w.drops.keys {
-		b := k.rule
+	for i := range w.drops.keys {
+		b, data := w.drops.keys[i].rule, w.drops.keys[i].data
 		if !b.Refresh || b.owner != c.cache || w.drops.wide[b] {
 			continue
 		}

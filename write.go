@@ -159,8 +159,8 @@ func (w *work) join(other *work) {
 		w.remember(item{plan: p})
 	}
 	w.blind = w.blind || other.blind
-	for k, data := range other.drops.keys {
-		w.drops.put(k, data)
+	for i := range other.drops.keys {
+		w.drops.put(other.drops.keys[i].drop, other.drops.keys[i].data)
 	}
 	for b := range other.drops.wide {
 		w.drops.dropAll(b)
@@ -366,10 +366,9 @@ func (w *work) late() {
 // count counts what was dropped. A rule may be there twice, as it was before the catalog changed and after.
 func (w *work) count(ctx context.Context) {
 	if len(w.drops.keys) == 1 && len(w.drops.wide) == 0 {
-		for k := range w.drops.keys {
-			k.rule.counters.invalidations.Add(1)
-			k.rule.owner.observe(ctx, Event{Kind: EventWrite, Rule: k.rule.Name, Keys: 1})
-		}
+		b := w.drops.keys[0].rule
+		b.counters.invalidations.Add(1)
+		b.owner.observe(ctx, Event{Kind: EventWrite, Rule: b.Name, Keys: 1})
 		return
 	}
 	wide := map[*rule]bool{}
@@ -384,7 +383,8 @@ func (w *work) count(ctx context.Context) {
 	}
 	owners := map[*rule]*Cache{}
 	keys := map[*rule]map[string]bool{}
-	for k := range w.drops.keys {
+	for i := range w.drops.keys {
+		k := &w.drops.keys[i]
 		r := k.rule.rule
 		if keys[r] == nil {
 			keys[r], owners[r] = map[string]bool{}, k.rule.owner

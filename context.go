@@ -36,7 +36,7 @@ func modeOf(ctx context.Context) mode {
 // write.
 type bounded struct {
 	context.Context // the caller's, for its values
-	deadline time.Time
+	deadline        time.Time
 
 	mu    sync.Mutex // protects timed
 	timed context.Context

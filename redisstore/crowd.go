@@ -31,11 +31,18 @@ type crowd struct {
 // An errand is what is sent to a node in one piece, on one connection.
 type errand struct {
 	commands []command
+	room     [1]command // for them: most errands have one
 	deadline time.Time
 	answered chan error      // why there is no answer, or nil; of one that is sent with others
 	stays    bool            // whose it is looks at what came of each command, and so does not leave before
 	done     func(err error) // of one that nobody waits for: called instead, by whoever has sent it
 	since    time.Time       // when that one came
+}
+
+func newErrand(one command) *errand {
+	e := &errand{room: [1]command{one}}
+	e.commands = e.room[:]
+	return e
 }
 
 const (

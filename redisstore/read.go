@@ -74,11 +74,11 @@ func (s *Store) run(ctx *patience, step string, script *script, keys []string, a
 func (n *node) run(ctx *patience, step string, script *script, keys []string, args ...any) (any, error) {
 	n.watch()
 	command := script.command(ctx, false, keys, args)
-	err := n.reads.crowd.send(ctx, &errand{commands: []redis.Cmder{command}})
+	err := n.reads.crowd.send(ctx, newErrand(command))
 	if err == nil && code(command.Err()) == "NOSCRIPT" {
 		// It has not run, so it may be sent again.
 		command = script.command(ctx, true, keys, args)
-		err = n.reads.crowd.send(ctx, &errand{commands: []redis.Cmder{command}})
+		err = n.reads.crowd.send(ctx, newErrand(command))
 	}
 	return n.result(ctx, step, command, err)
 }
@@ -221,14 +221,16 @@ func (s *Store) FillLater(
 func (n *node) fillLater(ctx *patience, text bool, keys []string, args []any, done func(bool, error)) {
 	n.watch()
 	command := fillScript.command(ctx, text, keys, args)
-	n.reads.crowd.follow(ctx, &errand{commands: []redis.Cmder{command}, done: func(err error) {
+	e := newErrand(command)
+	e.done = func(err error) {
 		if err == nil && !text && code(command.Err()) == "NOSCRIPT" {
 			n.fillLater(ctx, true, keys, args, done) // it has not run, so it may be sent again
 			return
 		}
 		got, err := n.result(ctx, "fill", command, err)
 		done(got == int64(1), err)
-	}})
+	}
+	n.reads.crowd.follow(ctx, e)
 }
 
 // fillOf is what the script of a fill wants, or false for a row that can not be stored.

@@ -42,6 +42,8 @@ type order struct {
 	args   []any
 	board  string // whose version is to be asked for after it, by the same script; empty: none
 
+	room [2]string // for keys: most writes have one, and a board
+
 	command  redis.Cmder // as it was sent last
 	err      error       // what came of it
 	unknown  bool        // the server does not have the script
@@ -50,11 +52,20 @@ type order struct {
 }
 
 func quarantineOrders(marks *moneyclip.Marks, d time.Duration, back bool, together int) []*order {
-	return orders(marks, together, quarantineScript, quarantineRuleScript, string(marks.Writer[:]), milliseconds(d), back)
+	a := &arguments{writer: string(marks.Writer[:]), hold: milliseconds(d)}
+	return orders(marks, together, quarantineScript, quarantineRuleScript, append(a.all[:0], &a.writer, &a.hold, back))
 }
 
 func releaseOrders(marks *moneyclip.Marks, together int) []*order {
-	return orders(marks, together, releaseScript, releaseRuleScript, string(marks.Writer[:]))
+	a := &arguments{writer: string(marks.Writer[:])}
+	return orders(marks, together, releaseScript, releaseRuleScript, append(a.all[:0], &a.writer))
+}
+
+// arguments are those of a quarantine or a release, in one piece: a pointer goes into an interface as it is.
+type arguments struct {
+	writer string
+	hold   int64
+	all    [4]any // and whether the version of a board is wanted
 }
 
 // maxTogether is how many keys one script may drop: it keeps the server from all others meanwhile, some microseconds a key.
@@ -70,14 +81,15 @@ func (s *Store) together() int {
 }
 
 // orders are a script for so many keys together, and one for each bucket of each namespace whose generations are touched.
-func orders(marks *moneyclip.Marks, together int, one, wide *script, args ...any) []*order {
+func orders(marks *moneyclip.Marks, together int, one, wide *script, args []any) []*order {
 	all := make([]*order, 0, 2+len(marks.Keys)/together) // and the board
 	for some := range slices.Chunk(marks.Keys, together) {
-		keys := make([]string, len(some))
-		for i, key := range some {
-			keys[i] = storedKey(key)
+		o := &order{script: one, args: args}
+		o.keys = slices.Grow(o.room[:0], len(some))
+		for _, key := range some {
+			o.keys = append(o.keys, storedKey(key))
 		}
-		all = append(all, &order{script: one, keys: keys, args: args})
+		all = append(all, o)
 	}
 	if len(marks.Generations) == 0 {
 		return all
@@ -246,11 +258,12 @@ func (s *Store) at(ctx context.Context, addr string) *redis.Client {
 // carryOut sends orders to the node.
 func (n *node) carryOut(ctx *patience, part []*order) {
 	n.watch()
-	commands := make([]redis.Cmder, 0, len(part))
+	e := &errand{stays: true}
+	e.commands = e.room[:0]
 	var sent []*script // with their text, which is behind a name from then on
 	for _, o := range part {
 		if o.asking {
-			commands = append(commands, redis.NewCmd(ctx, "asking"))
+			e.commands = append(e.commands, redis.NewCmd(ctx, "asking"))
 		}
 		if o.script == publishScript {
 			o.args[0] = newVersion() // also if it is sent again: the first may have come through
@@ -264,16 +277,16 @@ func (n *node) carryOut(ctx *patience, part []*order) {
 			}
 			keys, args := o.keys, o.args
 			if o.board != "" {
-				keys, args = append(slices.Clip(keys), o.board), append(slices.Clip(args), true)
+				keys, args = append(keys, o.board), append(args, true) // behind those of this order, and never in another's
 				o.board = ""
 			}
 			o.command = o.script.command(ctx, text, keys, args)
 		}
-		commands = append(commands, o.command)
+		e.commands = append(e.commands, o.command)
 	}
 	err := n.meet(ctx)
 	if err == nil {
-		err = n.writes.crowd.send(ctx, &errand{commands: commands, stays: true})
+		err = n.writes.crowd.send(ctx, e)
 	}
 	for _, o := range part {
 		if o.err = o.command.Err(); o.err == nil && err != nil && !answered(o.command) {

@@ -188,4 +188,19 @@ func newRedis(t testing.TB, addr string) *redis.Client {
 	return client
 }
 
+// oneConn makes one connection, which all have who ask for one. They use it by turns.
+type oneConn struct {
+	driver.Connector
+	conn driver.Conn // nil: not made yet
+}
+
+func (c *oneConn) Connect(ctx context.Context) (driver.Conn, error) {
+	if c.conn != nil {
+		return c.conn, nil
+	}
+	var err error
+	c.conn, err = c.Connector.Connect(ctx)
+	return c.conn, err
+}
+
 func pause(milliseconds int) { time.Sleep(time.Duration(milliseconds) * time.Millisecond) }

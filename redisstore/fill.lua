@@ -1,15 +1,15 @@
 #!lua
 -- Stores a value under a lease.
 -- KEYS: the key, the generations' hashes, perhaps a board. ARGV: the field, the generations' names, the token, the age, the
--- soft age, the row, perhaps the version of the board. Returns 1 if it is stored. What has another type than it should have is as
--- if it were not there: the next lease puts it in order.
+-- soft age, the row, perhaps the version of the board. Returns the mastership under which it is stored, or nothing if it is not. What
+-- has another type than it should have is as if it were not there: the next lease puts it in order.
 local key, hash1, hash2 = KEYS[1], KEYS[2], KEYS[3]
 local lease_field = 'l:' .. ARGV[1]
 
 -- N13, M3: only who holds the lease may fill. What is not there was dropped by a writer, and so was the lease. Of a lease there is
 -- its token of 16 bytes, its deadline, the time of its grant, and the head of what may be filled.
 local lease = redis.pcall('HGET', key, lease_field)
-if type(lease) ~= 'string' or lease:sub(1, 16) ~= ARGV[4] then return 0 end
+if type(lease) ~= 'string' or lease:sub(1, 16) ~= ARGV[4] then return '' end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local granted = tonumber(lease:sub(30, 42)) or 0
@@ -19,8 +19,8 @@ local good = (tonumber(lease:sub(17, 29)) or 0) > now and dies > now
 -- Another board may lack the notice of the rule: not all writers would drop what is stored here.
 good = good and (not KEYS[4] or redis.pcall('HGET', KEYS[4], 'version') == ARGV[8])
 
--- N12: the epoch and the generations are those of the lease, and must still be those of now. The epoch is this very server's,
--- whichever connection the script came by.
+-- N12: the mastership and the generations are those of the lease. The generations must still be those of now. The mastership need
+-- not: what is stored under another than the server's is never read. Who wants to count on the fill compares the two.
 if good then
   local nonce1, nonce2
   if hash1 == hash2 then
@@ -29,16 +29,11 @@ if good then
   else
     nonce1, nonce2 = redis.pcall('HGET', hash1, 'n:' .. ARGV[2]), redis.pcall('HGET', hash2, 'n:' .. ARGV[3])
   end
-  good = type(nonce1) == 'string' and type(nonce2) == 'string'
-  if good then
-    local info = redis.call('INFO', 'replication')
-    local at = info:find('master_replid:', 1, true)
-    good = at and lease:sub(43) == '1' .. info:sub(at + 14, at + 53) .. nonce1 .. nonce2
-  end
+  good = type(nonce1) == 'string' and type(nonce2) == 'string' and lease:sub(84) == nonce1 .. nonce2
 end
 if not good then
   redis.call('HDEL', key, lease_field)
-  return 0
+  return ''
 end
 
 -- A key lives as long as the first of its values may. So that a value which is renewed again and again does not keep
@@ -69,4 +64,4 @@ for i = 2, hash1 == hash2 and 2 or 3 do
   left = redis.call('PTTL', KEYS[i])
   if left < 0 or now + left < dies then redis.call('PEXPIREAT', KEYS[i], dies + day) end
 end
-return 1
+return lease:sub(44, 83)

@@ -195,8 +195,30 @@ func (s *Store) Fill(
 	if !ok {
 		return false, s.Abandon(ctx, slot, lease)
 	}
-	got, err := s.run(step, "fill", fillScript, keys, args...)
-	return got == int64(1), err
+	n, err := s.node(step, keys[0])
+	if err != nil {
+		return false, err
+	}
+	got, err := n.run(step, "fill", fillScript, keys, args...)
+	if epoch, _ := got.(string); epoch != "" {
+		return n.isUnder(step, epoch)
+	}
+	return false, err
+}
+
+// isUnder reports whether the node is under a mastership, and so was when it last answered. M22: only then does a fill that it has
+// accepted say anything about writes, for it may be an older copy of the one that has granted the lease.
+func (n *node) isUnder(ctx *patience, epoch string) (bool, error) {
+	for range maxAttempts {
+		if m := n.current(); m != nil {
+			return m.epoch == epoch, nil
+		}
+		if _, err := n.confirm(ctx.Context, ctx.deadline); err != nil {
+			return false, err
+		}
+	}
+	m := n.current()
+	return m != nil && m.epoch == epoch, nil
 }
 
 // FillLater is Fill for a row that nobody waits for: it goes with what is sent next.
@@ -228,7 +250,14 @@ func (n *node) fillLater(ctx *patience, text bool, keys []string, args []any, do
 			return
 		}
 		got, err := n.result(ctx, "fill", command, err)
-		done(got == int64(1), err)
+		switch epoch, _ := got.(string); {
+		case epoch == "":
+			done(false, err)
+		case n.current() == nil:
+			go func() { done(n.isUnder(ctx, epoch)) }() // it has to be asked
+		default:
+			done(n.isUnder(ctx, epoch))
+		}
 	}
 	n.reads.crowd.follow(ctx, e)
 }

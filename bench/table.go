@@ -171,12 +171,12 @@ func (w *world) ratio(name string, goroutines int, must, aim float64, allocs str
 
 // inGETs is what an arm costs more than another, in GETs. What a GET costs depends on where it stands: in a loop both ends of the
 // connection are awake, and between other things they have gone to sleep. So it is measured with one before the other arm and
-// one after it, unless the other arm takes so long that two GETs are lost in its noise: then it is that of another line. The last
-// arm is one in a loop, for comparison.
-func (w *world) inGETs(name string, must, aim float64, ours, base, get *Arm, of *Line) *Line {
+// one after it, unless the other arm takes so long that two GETs are lost in its noise: then it is that of another line. For
+// comparison there are also one in a loop, and the other arm with a script before it and one after it that do nothing.
+func (w *world) inGETs(name string, must, aim float64, ours, base, get, script *Arm, of *Line) *Line {
 	w.t.Helper()
 	l := &Line{Name: name, Unit: "GETs", Must: must, Aim: aim}
-	l.Measure = w.effort.Compare(w.t, 1, ratio, ours, base, around(get, base), get)
+	l.Measure = w.effort.Compare(w.t, 1, ratio, ours, base, around(get, base), get, around(script, base))
 	if of == nil {
 		of = l
 	}
@@ -185,20 +185,38 @@ func (w *world) inGETs(name string, must, aim float64, ours, base, get *Arm, of 
 	return w.report(l)
 }
 
-// around is an arm with a GET before it and one after it.
-func around(get, arm *Arm) *Arm {
-	return &Arm{Name: "GET, " + arm.Name + ", GET", Run: func(i int) error { return errors.Join(get.Run(i), arm.Run(i), get.Run(i)) }}
+// around is an arm with another before it and after it.
+func around(other, arm *Arm) *Arm {
+	return &Arm{Name: other.Name + ", " + arm.Name + ", " + other.Name, Run: func(i int) error {
+		return errors.Join(other.Run(i), arm.Run(i), other.Run(i))
+	}}
 }
+
+// emptyScript is a script that does nothing, with one key and as many arguments as a quarantine has.
+func emptyScript(t testing.TB, client *redis.Client) *Arm {
+	t.Helper()
+	ctx := context.Background()
+	sha, err := client.ScriptLoad(ctx, "return ''").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Arm{Name: "script", Run: func(int) error {
+		return client.EvalSha(ctx, sha, []string{"get"}, "0123456789abcdef", "60000", "0").Err()
+	}}
+}
+
+// lanes are the connections of an arm that is spread.
+const lanes = 8
 
 // spread is an arm that uses several connections in turn. For as long as one lives, its two ends may be on one processor or on
 // two, which makes up to half of the time of a round trip.
-func spread(one func() *Arm) *Arm {
-	const ways, turn = 8, 256
-	var arms [ways]*Arm
+func spread(one func(i int) *Arm) *Arm {
+	const turn = 256
+	var arms [lanes]*Arm
 	for i := range arms {
-		arms[i] = one()
+		arms[i] = one(i)
 	}
-	return &Arm{Name: arms[0].Name, Run: func(i int) error { return arms[i/turn%ways].Run(i) }}
+	return &Arm{Name: arms[0].Name, Run: func(i int) error { return arms[i/turn%lanes].Run(i) }}
 }
 
 func (w *world) report(l *Line) *Line {
@@ -287,10 +305,15 @@ func (w *world) misses() []*Line {
 	cache := w.pg.cache(w.t, client, itemRule)
 	point, update := w.pg.text(selectFloor), w.pg.text("UPDATE item SET price = price + 1 WHERE id = ?")
 	w.warm(cache, read("hit", w.pg.open(w.t, cache), ctx, point, hot), 1)
-	get := get(newRedis(w.t, w.redis), stored(w.t, client))
+	other := newRedis(w.t, w.redis)
+	get, script := get(other, stored(w.t, client)), emptyScript(w.t, other)
 	line := func(name string, must, aim float64, of *Line, one func(name string, db *sql.DB) *Arm) *Line {
-		return w.inGETs(name, must, aim, spread(func() *Arm { return one("MoneyClip", w.pg.open(w.t, cache)) }),
-			spread(func() *Arm { return one("plain", w.pg.open(w.t, nil)) }), get, of)
+		var shared [lanes]*database
+		for i := range shared {
+			shared[i] = w.pg.shared()
+		}
+		return w.inGETs(name, must, aim, spread(func(i int) *Arm { return one("MoneyClip", shared[i].open(w.t, cache)) }),
+			spread(func(i int) *Arm { return one("plain", shared[i].open(w.t, nil)) }), get, script, of)
 	}
 	miss := line(nameMiss, 2.5, 1.2, nil, func(name string, db *sql.DB) *Arm {
 		return read(name, db, ctx, point, func(i int) int64 { return int64(hotKeys + i) }) // none comes twice
@@ -329,16 +352,15 @@ func (w *world) passes() (lines []*Line) {
 	} {
 		cache := d.database.cache(w.t, nil, itemRule)
 		both := func(one func(name string, db *sql.DB) *Arm) (ours, bare *Arm) {
-			return spread(func() *Arm { return one("MoneyClip", d.database.open(w.t, cache)) }),
-				spread(func() *Arm { return one("plain", d.database.open(w.t, nil)) })
+			return spread(func(int) *Arm { return one("MoneyClip", d.database.open(w.t, cache)) }),
+				spread(func(int) *Arm { return one("plain", d.database.open(w.t, nil)) })
 		}
 		w := w
 		if d.database == w.pg {
 			// What differs by a hundredth is not to be seen on two connections, of which one may be half as quick as the other.
 			w = w.patient()
 			both = func(one func(name string, db *sql.DB) *Arm) (ours, bare *Arm) {
-				shared := *d.database
-				shared.base = &oneConn{Connector: shared.base}
+				shared := d.database.shared()
 				return one("MoneyClip", shared.open(w.t, cache)), one("plain", shared.open(w.t, nil))
 			}
 		}

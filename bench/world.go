@@ -188,6 +188,13 @@ func newRedis(t testing.TB, addr string) *redis.Client {
 	return client
 }
 
+// shared is the database with one connection, for all who open it.
+func (d *database) shared() *database {
+	copied := *d
+	copied.base = &oneConn{Connector: d.base}
+	return &copied
+}
+
 // oneConn makes one connection, which all have who ask for one. They use it by turns.
 type oneConn struct {
 	driver.Connector

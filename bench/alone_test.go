@@ -8,7 +8,7 @@ import (
 )
 
 // One of the arms of misses and writes by itself, for a profiler, and how long each call takes: MONEYCLIP_ALONE is read, write,
-// "GET, read, GET", "GET, write, GET", miss, or "cached write".
+// "GET, read, GET", "GET, write, GET", miss, "cached write", transaction, "transaction with GETs", or "cached transaction".
 func TestAlone(t *testing.T) {
 	name := os.Getenv("MONEYCLIP_ALONE")
 	if name == "" {
@@ -31,6 +31,10 @@ func TestAlone(t *testing.T) {
 		"write":           execute("", bare, update, hot),
 		"GET, write, GET": around(get, execute("", bare, update, hot)),
 		"cached write":    execute("", ours, update, hot),
+
+		"transaction":           transaction("", bare, update, nil),
+		"transaction with GETs": transaction("", bare, update, get),
+		"cached transaction":    transaction("", ours, update, nil),
 	}[name]
 	if arm == nil {
 		t.Fatalf("there is no arm %q", name)

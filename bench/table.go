@@ -171,22 +171,22 @@ func (w *world) ratio(name string, goroutines int, must, aim float64, allocs str
 
 // inGETs is what an arm costs more than another, in GETs. What a GET costs depends on where it stands: in a loop both ends of the
 // connection are awake, and between other things they have gone to sleep. So it is measured with one before the other arm and
-// one after it, unless the other arm takes so long that two GETs are lost in its noise: then it is that of another line. For
-// comparison there are also one in a loop, and the other arm with a script before it and one after it that do nothing.
-func (w *world) inGETs(name string, must, aim float64, ours, base, get, script *Arm, of *Line) *Line {
+// one after it, where the cache's own round trips would be. For comparison there are also one in a loop, and the other arm with
+// scripts that do nothing in these places.
+func (w *world) inGETs(name string, must, aim float64, ours, base, withGETs, get, withScripts *Arm) *Line {
 	w.t.Helper()
 	l := &Line{Name: name, Unit: "GETs", Must: must, Aim: aim}
-	l.Measure = w.effort.Compare(w.t, 1, ratio, ours, base, around(get, base), get, around(script, base))
-	if of == nil {
-		of = l
-	}
-	one, _, _ := of.over(func(took []float64) float64 { return (took[2] - took[1]) / 2 })
+	l.Measure = w.effort.Compare(w.t, 1, ratio, ours, base, withGETs, get, withScripts)
+	one, _, _ := l.over(func(took []float64) float64 { return (took[2] - took[1]) / 2 })
 	l.Value, l.Lowest, l.Higher = l.over(func(took []float64) float64 { return (took[0] - took[1]) / one })
 	return w.report(l)
 }
 
-// around is an arm with another before it and after it.
+// around is an arm with another before it and after it, unless that is nil.
 func around(other, arm *Arm) *Arm {
+	if other == nil {
+		return arm
+	}
 	return &Arm{Name: other.Name + ", " + arm.Name + ", " + other.Name, Run: func(i int) error {
 		return errors.Join(other.Run(i), arm.Run(i), other.Run(i))
 	}}
@@ -307,23 +307,27 @@ func (w *world) misses() []*Line {
 	w.warm(cache, read("hit", w.pg.open(w.t, cache), ctx, point, hot), 1)
 	other := newRedis(w.t, w.redis)
 	get, script := get(other, stored(w.t, client)), emptyScript(w.t, other)
-	line := func(name string, must, aim float64, of *Line, one func(name string, db *sql.DB) *Arm) *Line {
+	line := func(name string, must, aim float64, one func(name string, db *sql.DB, other *Arm) *Arm) *Line {
 		var shared [lanes]*database
 		for i := range shared {
 			shared[i] = w.pg.shared()
 		}
-		return w.inGETs(name, must, aim, spread(func(i int) *Arm { return one("MoneyClip", shared[i].open(w.t, cache)) }),
-			spread(func(i int) *Arm { return one("plain", shared[i].open(w.t, nil)) }), get, script, of)
+		arm := func(name string, cache *moneyclip.Cache, other *Arm) *Arm {
+			return spread(func(i int) *Arm { return one(name, shared[i].open(w.t, cache), other) })
+		}
+		return w.inGETs(name, must, aim, arm("MoneyClip", cache, nil), arm("plain", nil, nil), arm("plain, GETs", nil, get), get, arm("plain, scripts", nil, script))
 	}
-	miss := line(nameMiss, 2.5, 1.2, nil, func(name string, db *sql.DB) *Arm {
-		return read(name, db, ctx, point, func(i int) int64 { return int64(hotKeys + i) }) // none comes twice
-	})
-	write := line(nameWrite, 2.2, 2.0, nil, func(name string, db *sql.DB) *Arm { return execute(name, db, update, hot) })
-	return []*Line{miss, write, line(nameTransaction, 2.5, 2.2, write, func(name string, db *sql.DB) *Arm { return transaction(name, db, update) })}
+	return []*Line{
+		line(nameMiss, 2.5, 1.2, func(name string, db *sql.DB, other *Arm) *Arm {
+			return around(other, read(name, db, ctx, point, func(i int) int64 { return int64(hotKeys + i) })) // none comes twice
+		}),
+		line(nameWrite, 2.2, 2.0, func(name string, db *sql.DB, other *Arm) *Arm { return around(other, execute(name, db, update, hot)) }),
+		line(nameTransaction, 2.5, 2.2, func(name string, db *sql.DB, other *Arm) *Arm { return transaction(name, db, update, other) }),
+	}
 }
 
-// transaction writes 10 rows.
-func transaction(name string, db *sql.DB, update string) *Arm {
+// transaction writes 10 rows, perhaps with another arm before its COMMIT and after it.
+func transaction(name string, db *sql.DB, update string, other *Arm) *Arm {
 	return &Arm{Name: name, Run: func(i int) error {
 		tx, err := db.Begin()
 		if err != nil {
@@ -335,7 +339,7 @@ func transaction(name string, db *sql.DB, update string) *Arm {
 				return err
 			}
 		}
-		return tx.Commit()
+		return around(other, &Arm{Run: func(int) error { return tx.Commit() }}).Run(i)
 	}}
 }
 

@@ -204,11 +204,14 @@ func (c *crowd) sendPiece(piece []*errand) {
 	c.size = (3*c.size + bytes/len(commands)) / 4
 	c.mu.Unlock()
 	for i, e := range piece {
-		piece[i] = nil // who has his answer may give it back
-		if e.done != nil {
-			e.done(err)
-		} else {
+		if e.done == nil {
+			piece[i] = nil // who has his answer may give it back
 			e.answered <- err
+		}
+	}
+	for _, e := range piece {
+		if e != nil { // nobody waits for it, so it comes last
+			e.done(err)
 		}
 	}
 }

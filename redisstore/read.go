@@ -179,7 +179,8 @@ func parseAnswer(got any) (answer int64, value string, ok bool) {
 	return answer, value, ok
 }
 
-// Fill stores a row under a lease.
+// Fill stores a row under a lease. It also reports false where it can not be told under which mastership the server has accepted
+// it: what is stored then is read under that of the lease, and under no other.
 func (s *Store) Fill(
 	ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age,
 ) (bool, error) {
@@ -250,13 +251,14 @@ func (n *node) fillLater(ctx *patience, text bool, keys []string, args []any, do
 			return
 		}
 		got, err := n.result(ctx, "fill", command, err)
+		m := n.current()
 		switch epoch, _ := got.(string); {
 		case epoch == "":
 			done(false, err)
-		case n.current() == nil:
-			go func() { done(n.isUnder(ctx, epoch)) }() // it has to be asked
+		case m == nil:
+			go func() { done(n.isUnder(ctx, epoch)) }() // the server has to be asked: not on the time of who has sent this
 		default:
-			done(n.isUnder(ctx, epoch))
+			done(m.epoch == epoch, nil)
 		}
 	}
 	n.reads.crowd.follow(ctx, e)

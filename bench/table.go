@@ -315,7 +315,7 @@ func (w *world) misses() []*Line {
 		arm := func(name string, cache *moneyclip.Cache, other *Arm) *Arm {
 			return spread(func(i int) *Arm { return one(name, shared[i].open(w.t, cache), other) })
 		}
-		return w.inGETs(name, must, aim, arm("MoneyClip", cache, nil), arm("plain", nil, nil), arm("plain, GETs", nil, get), get, arm("plain, scripts", nil, script))
+		return w.inGETs(name, must, aim, arm("MoneyClip", cache, nil), arm("plain", nil, nil), arm("plain", nil, get), get, arm("plain", nil, script))
 	}
 	return []*Line{
 		line(nameMiss, 2.5, 1.2, func(name string, db *sql.DB, other *Arm) *Arm {
@@ -328,7 +328,7 @@ func (w *world) misses() []*Line {
 
 // transaction writes 10 rows, perhaps with another arm before its COMMIT and after it.
 func transaction(name string, db *sql.DB, update string, other *Arm) *Arm {
-	return &Arm{Name: name, Run: func(i int) error {
+	return &Arm{Name: around(other, &Arm{Name: name}).Name, Run: func(i int) error {
 		tx, err := db.Begin()
 		if err != nil {
 			return err

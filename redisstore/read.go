@@ -207,19 +207,21 @@ func (s *Store) Fill(
 	return false, err
 }
 
-// isUnder reports whether the node is under a mastership, and so was when it last answered. M22: only then does a fill that it has
-// accepted say anything about writes, for it may be an older copy of the one that has granted the lease.
+// isUnder reports whether the node is under a mastership, and so was when it last answered, since none comes back. M22: only then
+// does a fill that it has accepted say anything about writes, for it may be an older copy of the one that has granted the lease.
 func (n *node) isUnder(ctx *patience, epoch string) (bool, error) {
-	for range maxAttempts {
-		if m := n.current(); m != nil {
-			return m.epoch == epoch, nil
-		}
-		if _, err := n.confirm(ctx.Context, ctx.deadline); err != nil {
+	answered := time.Now()
+	for range maxAttempts { // the first answer may be to a question from before
+		m, err := n.confirm(ctx.Context, ctx.deadline)
+		if err != nil {
 			return false, err
 		}
+		// While connections are being made none is believed for long. It is enough that it was asked for after the fill.
+		if n.current() == m || !m.at.Before(answered) {
+			return m.epoch == epoch, nil
+		}
 	}
-	m := n.current()
-	return m != nil && m.epoch == epoch, nil
+	return false, nil
 }
 
 // FillLater is Fill for a row that nobody waits for: it goes with what is sent next.

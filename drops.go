@@ -17,7 +17,7 @@ type drops struct {
 	changed bool // since it was last told
 }
 
-const fewKeys = 8
+const fewKeys = 32
 
 // A drop is one key of one rule.
 type drop struct {
@@ -185,6 +185,20 @@ func (d *drops) look(k drop) (have bool, count int) {
 		}
 	}
 	return d.have[k], d.counts[k.rule]
+}
+
+// rule is the one of all keys; nil: there are more rules, or none, or all keys of one are dropped.
+func (d *drops) rule() *bound {
+	if len(d.keys) == 0 || len(d.wide) > 0 {
+		return nil
+	}
+	b := d.keys[0].rule
+	for i := range d.keys {
+		if d.keys[i].rule != b {
+			return nil
+		}
+	}
+	return b
 }
 
 // dropAll drops every key of a rule.

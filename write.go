@@ -365,10 +365,10 @@ func (w *work) late() {
 
 // count counts what was dropped. A rule may be there twice, as it was before the catalog changed and after.
 func (w *work) count(ctx context.Context) {
-	if len(w.drops.keys) == 1 && len(w.drops.wide) == 0 {
-		b := w.drops.keys[0].rule
-		b.counters.invalidations.Add(1)
-		b.owner.observe(ctx, Event{Kind: EventWrite, Rule: b.Name, Keys: 1})
+	if b := w.drops.rule(); b != nil {
+		n := len(w.drops.keys)
+		b.counters.invalidations.Add(uint64(n))
+		b.owner.observe(ctx, Event{Kind: EventWrite, Rule: b.Name, Keys: n})
 		return
 	}
 	wide := map[*rule]bool{}

@@ -403,7 +403,7 @@ func (c *conn) identify(ctx context.Context) {
 	}
 	const patience = time.Second // between two attempts
 	if c.session != nil {
-		if c.session.database.stale() && time.Since(c.asked) > patience {
+		if c.session.database.stale() && c.tainted == "" && time.Since(c.asked) > patience { // after USE it would be another database's
 			c.asked = time.Now()
 			c.session.database.refreshCatalog(ctx, c.base.ask, false)
 		}

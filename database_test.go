@@ -67,6 +67,44 @@ func TestCatalogReaderHangs(t *testing.T) {
 	})
 }
 
+// A connection that may have gone over to another database does not read the catalog for the others: not after a minute, and not
+// after it has changed a schema. That one is forgotten, and who is still at home reads it again.
+func TestCatalogOfStranger(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+		c, err := f.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		run := func(query string) {
+			t.Helper()
+			if _, err := c.ExecContext(t.Context(), query); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := func(n int, when string) {
+			t.Helper()
+			if got := f.schemas(); got != n {
+				t.Errorf("%s: the catalog was read %d times, want %d", when, got, n)
+			}
+		}
+		run("ATTACH DATABASE 'other' AS other")
+		want(1, "at first")
+		time.Sleep(2 * time.Minute)
+		run("UPDATE users SET name = 'x'")
+		want(1, "by a stranger, when it is old")
+		f.QueryRow(selectUser, 1).Scan(new(int64), new(string))
+		want(2, "by who is at home")
+		time.Sleep(2 * time.Second)
+		run("CREATE TABLE more (id INTEGER)")
+		want(2, "after a stranger's change")
+		f.QueryRow(selectUser, 1).Scan(new(int64), new(string))
+		want(3, "by who is at home, after it")
+	})
+}
+
 // A pensive is SQLite that thinks for long about a text, once it knows the catalog.
 type pensive struct {
 	moneyclip.Dialect

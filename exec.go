@@ -341,7 +341,9 @@ func (c *conn) settleSchema(ctx context.Context, w *work, err error) {
 	if c.taint() != "" {
 		c.cache.hub.forget() // it may have been the schema of another database
 	}
-	c.readSchema(ctx)
+	if c.tainted == "" { // or else so may be what would be read now
+		c.readSchema(ctx)
+	}
 }
 
 func (c *conn) readSchema(ctx context.Context) {

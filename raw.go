@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Invalidate drops a key of a rule, for a write that was made elsewhere. The args are the values of the key's verbs, in
@@ -136,6 +137,10 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 		if len(writes) == 1 && writes[0] == ReadOnly {
 			return f(c.base.Conn)
 		}
+		var home Identity
+		if len(writes) == 0 {
+			home, _ = c.identity(ctx)
+		}
 		w := newWork(c.cache, c.session, c.known)
 		w.blind = c.session == nil
 		if c.session != nil {
@@ -152,7 +157,12 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 			}
 			if c.session != nil {
 				if len(writes) == 0 {
-					c.readSchema(ctx)
+					// f may have changed the schema, or gone over to another database, whose schema is none of ours.
+					if now, err := c.identity(ctx); err == nil && now.Scope == home.Scope && slices.Equal(now.Path, home.Path) {
+						c.readSchema(ctx)
+					} else {
+						c.session.database.forget()
+					}
 				}
 				// A rule may have learnt meanwhile that it watches one of the tables.
 				w.drops.widen(c.session.database.meaning.Load().touchedBy(writes))
@@ -162,6 +172,11 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 		}()
 		return f(c.base.Conn)
 	})
+}
+
+// identity is what the connection says of itself now.
+func (c *conn) identity(ctx context.Context) (Identity, error) {
+	return c.cache.dialect.Identify(ctx, c.base.ask, c.connector.dsn)
 }
 
 // touchedBy returns the rules that any write to one of the tables can touch; all, if none is named.

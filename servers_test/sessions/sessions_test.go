@@ -381,6 +381,58 @@ func TestUse(t *testing.T) {
 	s.want(there, "Zed", false)
 }
 
+// Who has gone over to another database, and perhaps changed its schema, does not put it in the place of this one's: what the
+// foreign keys here bring about is still known.
+func TestSchemaElsewhere(t *testing.T) {
+	for what, run := range map[string]func(c *sql.Conn, queries ...string) error{
+		"statements": func(c *sql.Conn, queries ...string) error {
+			for _, query := range queries {
+				if _, err := c.ExecContext(context.Background(), query); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		"Raw": func(c *sql.Conn, queries ...string) error {
+			return moneyclip.Raw(c, func(base any) error {
+				for _, query := range queries {
+					if _, err := base.(driver.ExecerContext).ExecContext(context.Background(), query, nil); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			s, elsewhere := mysqlSite(t), mysqlSite(t)
+			var name string
+			if err := elsewhere.bare.QueryRow("SELECT database()").Scan(&name); err != nil {
+				t.Fatal(err)
+			}
+			s.exec(elsewhere.bare, "CREATE TABLE names (name VARCHAR(20) PRIMARY KEY)")
+			s.exec(s.bare, "CREATE TABLE names (name VARCHAR(20) PRIMARY KEY)")
+			s.exec(s.bare, "INSERT INTO names SELECT name FROM users")
+			s.exec(s.bare, "ALTER TABLE users ADD FOREIGN KEY (name) REFERENCES names (name) ON UPDATE CASCADE")
+			c := s.conn(s.DB)
+			s.warm(s.DB, "Ann")
+			if err := run(c, "USE `"+name+"`", "CREATE TABLE more (id INT)"); err != nil {
+				t.Fatal(err)
+			}
+			for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+				if _, hit := s.name(s.DB); hit {
+					break
+				}
+				if time.Since(began) > 5*time.Second {
+					t.Fatal("nothing is cached any more")
+				}
+			}
+			s.exec(s.DB, "UPDATE names SET name = 'Amy' WHERE name = 'Ann'")
+			s.want(s.DB, "Amy", false)
+		})
+	}
+}
+
 // A procedure may commit the transaction that is open, or begin one.
 func TestProcedures(t *testing.T) {
 	s := mysqlSite(t)

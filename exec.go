@@ -280,7 +280,7 @@ func (w *writing) commitOwn(ctx context.Context, err error) error {
 	if commitErr != nil {
 		c.base.run(cleanCtx, "ROLLBACK") // fails if the statement has rolled back by itself
 	}
-	w.work.lookAgain(ctx, c.base, commitErr)
+	w.work.lookAgain(ctx, c, commitErr)
 	w.work.release(ctx, commitErr) // the COMMIT has settled what the statement's own error may have left open
 	switch {
 	case err != nil:

@@ -221,17 +221,18 @@ func (w *work) again(l lookedUp) {
 	w.lookups[l.id()] = l
 }
 
-// lookAgain goes the paths again, after the COMMIT and before the caller hears of it.
-func (w *work) lookAgain(ctx context.Context, base *baseConn, outcome error) {
+// lookAgain goes the paths again, after the COMMIT and before the caller hears of it. On a connection whose session was changed they
+// may lead through other tables.
+func (w *work) lookAgain(ctx context.Context, c *conn, outcome error) {
 	ctx = context.WithoutCancel(ctx)
-	gone := outcome == nil && len(w.lookups) <= maxLookups
+	gone := outcome == nil && len(w.lookups) <= maxLookups && c.taint() == ""
 	for _, l := range w.lookups {
 		if w.drops.wide[l.rule] {
 			continue
 		}
 		rows, err := [][]driver.Value(nil), errTooMany
 		if gone {
-			rows, err = base.askUpTo(ctx, l.rule.owner.maxKeys, l.path.text, l.args...)
+			rows, err = c.base.askUpTo(ctx, l.rule.owner.maxKeys, l.path.text, l.args...)
 		}
 		if err != nil {
 			w.drops.dropAll(l.rule)

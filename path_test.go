@@ -1,6 +1,7 @@
 package moneyclip_test
 
 import (
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
@@ -157,6 +158,42 @@ func TestPathThatLeadsElsewhereAfterwards(t *testing.T) {
 		f.wantHit(t, countMarks, 2)
 		f.wantMiss(t, countMarks, 3)
 	}
+}
+
+// A path that would lead through other tables after the COMMIT drops all keys.
+func TestPathOfChangedSession(t *testing.T) {
+	t.Parallel()
+	f := open(t, shelves, moneyclip.Config{Rules: []moneyclip.Rule{markRule}})
+	for owner := 1; owner <= 3; owner++ {
+		f.warm(t, countMarks, owner)
+	}
+	c, err := f.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, err := c.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, tx, "DELETE FROM marks WHERE page = 1")
+	exec(t, tx, "CREATE TEMP TABLE books (id INTEGER, owner_id INTEGER)") // of this connection alone
+	var moveErr error
+	f.wire.whenDone(func(text string) {
+		if strings.EqualFold(text, "commit") {
+			_, moveErr = f.bare.Exec("UPDATE main.books SET owner_id = 3 WHERE id = 10")
+		}
+	})
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	f.wire.whenDone(nil)
+	c.Raw(func(any) error { return driver.ErrBadConn }) // it is not used again
+	c.Close()
+	if moveErr != nil {
+		t.Fatal(moveErr)
+	}
+	f.wantMiss(t, countMarks, 1)
+	f.wantMiss(t, countMarks, 3)
 }
 
 // A path from where too many rows begin is not gone for each of them.

@@ -142,7 +142,7 @@ func (c *conn) commit(ctx context.Context, run, undo func() error) error {
 	if err == nil || undo != nil {
 		c.over()
 	}
-	t.work.lookAgain(ctx, c.base, err)
+	t.work.lookAgain(ctx, c, err)
 	c.settleSchema(ctx, t.work, err)
 	t.work.release(ctx, err)
 	if err == nil {

@@ -418,9 +418,13 @@ func (c *conn) identify(ctx context.Context) {
 		c.cache.logOnce("the database could not be identified and is not cached", "error", err.Error())
 	}
 	c.session = s
-	if s != nil {
-		c.doubtful = ""
+	if s == nil {
+		return
 	}
+	if c.tainted == "" && c.doubtful == "" { // or else a statement may have made it what it is
+		c.connector.settle(s)
+	}
+	c.doubtful = ""
 }
 
 // Ping dials.

@@ -20,7 +20,7 @@ type connector struct {
 	dsn    string // empty: not known
 	fault  error  // why it can not connect at all
 
-	// home is what the last connection said of itself. A connection that has not dialed takes it for its own, so that
+	// home is what the last connection said of itself when it was dialed. A connection that has not dialed takes it for its own, so that
 	// a hit needs no connection. Nil: none has, or the database is private to each.
 	home atomic.Pointer[session]
 
@@ -205,11 +205,15 @@ func (c *connector) identify(ctx context.Context, ask Asker) (*session, error) {
 	if err := s.database.refreshCatalog(ctx, ask, false); err != nil {
 		return nil, err
 	}
-	cache.mu.Lock()
-	cache.last = s
-	cache.mu.Unlock()
+	return s, nil
+}
+
+// settle takes a session, as a connection of this connector has when it was dialed, for that of those which have not dialed yet.
+func (c *connector) settle(s *session) {
+	c.cache.mu.Lock()
+	c.cache.last = s
+	c.cache.mu.Unlock()
 	if !s.private {
 		c.home.Store(s)
 	}
-	return s, nil
 }

@@ -245,6 +245,18 @@ func TestFunctions(t *testing.T) {
 	s.want(c, "Bim", false)
 }
 
+// What a function has made of one session is not what others are when they dial.
+func TestStraySession(t *testing.T) {
+	s := postgresSite(t)
+	s.exec(s.bare, "CREATE FUNCTION strays() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'SET search' || '_path = b'; RETURN 1; END $$")
+	s.warm(s.DB, "Ann")
+	c := s.conn(s.DB)
+	s.exec(c, "SELECT strays()")
+	s.warm(c, "Bea")
+	s.DB.SetMaxIdleConns(0)
+	s.warm(s.DB, "Ann")
+}
+
 // Without autocommit a write is not over before its COMMIT.
 func TestAutocommit(t *testing.T) {
 	s := mysqlSite(t)

@@ -209,7 +209,7 @@ var (
 // loads has several processes do the same in each way, in turn. Of the rounds it returns the one of median throughput.
 func loads(t testing.TB, s scale) (all []*Load) {
 	t.Helper()
-	dsn := servers.StartPostgres(t, "max_connections=400", "shared_buffers=512MB").Database(t)
+	dsn := servers.StartPostgres(t, "shared_buffers=512MB").Database(t)
 	addr := servers.Redis(t).Addr
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {

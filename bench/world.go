@@ -130,7 +130,7 @@ func (d *database) fill(t testing.TB, rows int) {
 
 func newPostgres(t testing.TB, rows int) *database {
 	t.Helper()
-	config, err := pgx.ParseConfig(servers.StartPostgres(t, "max_connections=400").Database(t))
+	config, err := pgx.ParseConfig(servers.StartPostgres(t).Database(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -345,6 +345,9 @@ func (r *round) finish(result *Result) error {
 		if err != nil {
 			return err
 		}
+		if strings.HasPrefix(got, "error ") {
+			return fmt.Errorf("worker %d could not read when all was quiet: %s", h.number, got)
+		}
 		if got != want {
 			result.Stuck = append(result.Stuck, differences(got, want)...)
 		}

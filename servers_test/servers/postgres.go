@@ -49,6 +49,7 @@ func startPostgres(settings ...string) (*Server, error) {
 				"-k", ".", // in the data directory: an absolute path may be too long for a socket
 				"-F", "-c", "full_page_writes=off", // nothing is to survive a crash of the machine
 				"-c", "timezone=UTC", // not the machine's
+				"-c", "max_connections=400", // of several programs, each with a pool
 			}
 			for _, s := range settings {
 				args = append(args, "-c", s)

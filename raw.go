@@ -133,12 +133,17 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 		if err := c.ready(ctx); err != nil {
 			return err
 		}
+		stranger := c.tainted != ""
 		c.tainted = "its base connection was used directly"
 		if len(writes) == 1 && writes[0] == ReadOnly {
 			return f(c.base.Conn)
 		}
-		var home Identity
-		if len(writes) == 0 {
+		var home Identity // empty: it is not known
+		switch {
+		case len(writes) > 0 || c.session == nil:
+		case c.cache.scope == "":
+			home = Identity{Scope: c.session.database.scope, Path: c.session.database.path}
+		case !stranger:
 			home, _ = c.identity(ctx)
 		}
 		w := newWork(c.cache, c.session, c.known)
@@ -158,7 +163,8 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 			if c.session != nil {
 				if len(writes) == 0 {
 					// f may have changed the schema, or gone over to another database, whose schema is none of ours.
-					if now, err := c.identity(ctx); err == nil && now.Scope == home.Scope && slices.Equal(now.Path, home.Path) {
+					now, err := c.identity(ctx)
+					if err == nil && home.Scope != "" && now.Scope == home.Scope && slices.Equal(now.Path, home.Path) {
 						c.readSchema(ctx)
 					} else {
 						c.session.database.forget()

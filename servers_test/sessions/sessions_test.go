@@ -405,6 +405,15 @@ func TestSchemaElsewhere(t *testing.T) {
 			}
 			return nil
 		},
+		"Raw after USE": func(c *sql.Conn, queries ...string) error {
+			if _, err := c.ExecContext(context.Background(), queries[0]); err != nil {
+				return err
+			}
+			return moneyclip.Raw(c, func(base any) error {
+				_, err := base.(driver.ExecerContext).ExecContext(context.Background(), queries[1], nil)
+				return err
+			})
+		},
 		"Raw": func(c *sql.Conn, queries ...string) error {
 			return moneyclip.Raw(c, func(base any) error {
 				for _, query := range queries {

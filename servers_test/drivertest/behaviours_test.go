@@ -351,7 +351,9 @@ var behaviours = []behaviour{
 			func(ctx context.Context, on runner) error { _, err := on.ExecContext(ctx, s.sleep()); return err },
 		} {
 			conn := s.conn()
-			s.one(conn, 1) // dials
+			s.one(conn, 1)
+			s.err("ping", conn.PingContext(background)) // dials, also where the cache has answered
+			s.err("ping", s.db.Ping())
 			ctx, cancel := context.WithTimeout(background, 150*time.Millisecond)
 			s.err("deadline", run(ctx, conn))
 			cancel()

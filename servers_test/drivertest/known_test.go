@@ -24,6 +24,8 @@ var known = []*difference{
 		why: "A connection that its driver gives up for a ctx that is done is hung up and dialed again by MoneyClip itself: closing a statement of it is no error."},
 	{bases: "p*", cases: "behaviours/connections/killed, then a */*", racy: true,
 		why: "Whether the next statement meets with the server's last words or with a closed socket is a matter of time, and so is what database/sql tries again."},
+	{bases: "p*", cases: "behaviours/connections/killed in a transaction/*", racy: true, why: "The same."},
+	{bases: "p*", cases: "behaviours/connections/a killed Conn/*", racy: true, why: "The same."},
 	{bases: "p* *", cases: "behaviours/statements/Tx.Stmt/[mh]i*", racy: true,
 		why: "A write whose rows are read runs with a RETURNING, not as the prepared text: the server points to another place in it when it complains of an argument."},
 }

@@ -22,10 +22,8 @@ var known = []*difference{
 		why: "A row that is stored was read to its end before the program gets it, so that there is nothing left for its ctx to interrupt."},
 	{bases: "*", cases: "behaviours/contexts/done before/*", racy: true,
 		why: "A connection that its driver gives up for a ctx that is done is hung up and dialed again by MoneyClip itself: closing a statement of it is no error."},
-	{bases: "p*", cases: "behaviours/connections/killed, then a */*", racy: true,
+	{bases: "p*", cases: "behaviours/connections/*killed*/*", racy: true,
 		why: "Whether the next statement meets with the server's last words or with a closed socket is a matter of time, and so is what database/sql tries again."},
-	{bases: "p*", cases: "behaviours/connections/killed in a transaction/*", racy: true, why: "The same."},
-	{bases: "p*", cases: "behaviours/connections/a killed Conn/*", racy: true, why: "The same."},
 	{bases: "p* *", cases: "behaviours/statements/Tx.Stmt/[mh]i*", racy: true,
 		why: "A write whose rows are read runs with a RETURNING, not as the prepared text: the server points to another place in it when it complains of an argument."},
 }

@@ -3,7 +3,6 @@ package redisstore
 import (
 	"context"
 	"errors"
-	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,7 +18,7 @@ type node struct {
 	client        *redis.Client
 	reads, writes *lane
 
-	turns atomic.Uint64              // connections that were begun, and doubts: another server may answer since
+	dials dials
 	known atomic.Pointer[mastership] // nil: it was never asked
 
 	mu     sync.Mutex // protects what follows, and changes of known
@@ -53,40 +52,25 @@ var start = time.Now()
 
 func newNode(s *Store, client *redis.Client) *node {
 	n := &node{store: s, client: client}
-	client.AddHook(dialHook{&n.turns})
+	n.dials.open = map[*dialed]struct{}{}
+	client.AddHook(&n.dials)
 	n.reads = newLane(n, client, s.ReadTimeout, &s.reading)
 	n.writes = newLane(n, client, s.WriteTimeout, &s.writing)
 	n.use()
 	return n
 }
 
-// A dialHook counts connections when they are begun.
-type dialHook struct{ count *atomic.Uint64 }
-
-func (h dialHook) DialHook(next redis.DialHook) redis.DialHook {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		h.count.Add(1)
-		return next(ctx, network, addr)
-	}
-}
-
-// ProcessHook returns none: go-redis leaves it out then.
-func (dialHook) ProcessHook(redis.ProcessHook) redis.ProcessHook { return nil }
-
-// ProcessPipelineHook returns none.
-func (dialHook) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook { return nil }
-
 func (n *node) use() { n.used.Store(int64(time.Since(start))) }
 
 func (n *node) lastUse() time.Time { return start.Add(time.Duration(n.used.Load())) }
 
 // doubt has the node asked before it is believed again.
-func (n *node) doubt() { n.turns.Add(1) }
+func (n *node) doubt() { n.dials.turns.Add(1) }
 
 // current returns the node's mastership if it can be believed now; otherwise nil.
 func (n *node) current() *mastership {
 	m := n.known.Load()
-	if m == nil || m.turns != n.turns.Load() || time.Since(m.at) >= confirmed {
+	if m == nil || m.turns != n.dials.turns.Load() || time.Since(m.at) >= confirmed {
 		return nil
 	}
 	return m
@@ -124,6 +108,9 @@ func (n *node) confirm(ctx context.Context, deadline time.Time) (*mastership, er
 
 func (n *node) inquire(i *inquiry) {
 	err := n.ask(context.Background(), n.reads)
+	if errors.Is(err, errNotMaster) {
+		err = n.ask(context.Background(), n.reads) // on another connection: perhaps to the new one
+	}
 	n.reads.judge(err)
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -134,7 +121,7 @@ func (n *node) inquire(i *inquiry) {
 
 // ask asks the node for its mastership.
 func (n *node) ask(ctx context.Context, l *lane) error {
-	m := &mastership{turns: n.turns.Load(), at: time.Now()}
+	m := &mastership{turns: n.dials.turns.Load(), at: time.Now()}
 	info := redis.NewStringCmd(ctx, "info", "replication")
 	err := l.exec(l.alarm.wait(ctx, time.Now().Add(l.timeout)), []redis.Cmder{info})
 	if err == nil {
@@ -147,6 +134,7 @@ func (n *node) ask(ctx context.Context, l *lane) error {
 	epoch, master := parseInfo(info.Val())
 	if !master {
 		n.doubt()
+		n.dials.hangUp(m.turns)
 		n.store.reload(ctx)
 		return errNotMaster
 	}
@@ -157,6 +145,9 @@ func (n *node) ask(ctx context.Context, l *lane) error {
 		n.known.Store(m) // not the answer to an older question
 	}
 	n.mu.Unlock()
+	if old != nil && old.epoch != epoch {
+		n.dials.hangUp(m.turns)
+	}
 	// What this process holds in quarantine may have been lost with the mastership before. On a cluster that was
 	// another node's.
 	if old == nil && n.store.cluster != nil || old != nil && old.epoch != epoch {

@@ -48,9 +48,8 @@ var _ moneyclip.Store = (*Store)(nil)
 // of the store returns an error, and so does Healthy: what is sent to a *redis.Ring goes to another server when one
 // fails to answer, and both are masters.
 //
-// What the store sends does not go by the time-outs and retries of the client. The client's hooks, such as a tracer's, see it,
-// if they were added before; they must not keep a command after it is done, for it is used again. A hook is added, which
-// counts connections.
+// What the store sends does not go by the time-outs, retries and hooks of the client. A hook is added, which counts connections; when
+// another server has become the master, those from before are closed.
 func New(client redis.UniversalClient) *Store {
 	s := &Store{
 		ReadTimeout:  50 * time.Millisecond,

@@ -460,6 +460,47 @@ func TestReadOnly(t *testing.T) {
 	})
 }
 
+// The master becomes a replica, and some connections to it stay: nothing is looked up on them, for it lags behind.
+func TestConnectionsFromBefore(t *testing.T) {
+	t.Parallel()
+	old := servers.Redis(t, "repl-diskless-sync-delay=0")
+	next, admin := replica(t, old)
+	to := &toggle{addr: old.Addr}
+	s, others := patient(to.client(t)), patient(client(t, next))
+	one := slot("k")
+	put(t, s, one, 1)
+	wantHit(t, s, one, 1)
+	must(t, admin.Do(t.Context(), "replicaof", "no", "one").Err())
+	to.to(next.Addr)
+	host, port, _ := net.SplitHostPort(next.Addr)
+	lags := client(t, old)
+	must(t, lags.Do(t.Context(), "replicaof", host, port).Err())
+	eventually(t, "a row is stored on the new master", func() error {
+		g, err := s.Lease(t.Context(), one, token(), time.Minute, false) // on the connection that it has for scripts
+		if err != nil || g.Answer != moneyclip.AnswerLease {
+			return fmt.Errorf("got answer %d, %v", g.Answer, err)
+		}
+		ok, err := s.Fill(t.Context(), one, g.Lease, row(2), forLong)
+		if err == nil && !ok {
+			err = errors.New("it is not filled")
+		}
+		return err
+	})
+	eventually(t, "the replica has it too", func() error {
+		if n := lags.HLen(t.Context(), redisKeys(t, admin, one).key).Val(); n != 1 {
+			return fmt.Errorf("%d fields", n)
+		}
+		return nil
+	})
+	must(t, lags.Do(t.Context(), "replicaof", "127.0.0.1", "1").Err())
+	marks := writer(one)
+	quarantine(t, others, marks)
+	release(t, others, marks)
+	for range 10 {
+		wantMiss(t, s, one)
+	}
+}
+
 // A gate is a dialer whose connections wait before they send what the gate is shut for.
 type gate struct {
 	mu      sync.Mutex
@@ -535,6 +576,10 @@ func TestPutBackIsNoEnd(t *testing.T) {
 			t.Errorf("the quarantine ends in %v (%v), although it was made to last for a minute", time.UnixMilli(till).Sub(now), err)
 		}
 	}
+	eventually(t, "it is told on a connection of now", func() error {
+		_, err := s.Lease(t.Context(), one, token(), time.Minute, false)
+		return err
+	})
 	wantBypass(t, s, one)
 	wantBypass(t, s, wide)
 }

@@ -21,7 +21,7 @@ func (s *Store) Publish(
 	if _, err := s.deliver(s.writing.wait(ctx, time.Now().Add(s.WriteTimeout)), "publish", []*order{publish}, ""); err != nil {
 		return moneyclip.Board{}, err
 	}
-	return parseBoard(publish.command.(*redis.Cmd).Val())
+	return parseBoard(publish.commands[0].(*redis.Cmd).Val())
 }
 
 // newVersion is a version that never was.

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +64,7 @@ func (s *Store) Client() redis.UniversalClient { return s.client }
 // inspected is how many keys are read in one piece.
 const inspected = 64
 
-// Entries returns what stands under the stored keys that match a pattern, in no order. In the pattern, behind the
+// Entries returns what stands under the stored keys that match a pattern, in no order, with those that are only in quarantine. In the pattern, behind the
 // namespace and the colon after it, * ? [a-z] and \ mean what they mean to Redis: "moneyclip:*" are all of a namespace. The
 // user needs the right +scan besides those in the package's doc. It ends with the first error.
 func (s *Store) Entries(ctx context.Context, pattern string) iter.Seq2[Entry, error] {
@@ -123,9 +124,9 @@ func (s *Store) Entry(ctx context.Context, key string) (Entry, error) {
 	return entries[0], nil
 }
 
-// Purge drops all that is stored under keys, as a writer does who is done with them. It is no bare DEL: that would end
-// the quarantines of writers at work too, and a reader could store the row of before their commit. What readers are
-// about to store is refused, for they may have read it already.
+// Purge drops all that is stored under keys, as a writer does who is done with them. The quarantines of writers at work stay: else
+// a reader could store the row of before their commit. What readers are about to store is refused, for they may have read it
+// already.
 func (s *Store) Purge(ctx context.Context, keys ...string) error {
 	_, err := s.Release(ctx, &moneyclip.Marks{Writer: stranger(), Keys: keys})
 	return err
@@ -201,15 +202,18 @@ func matching(pattern string) (string, error) {
 	if !ok || namespace == "" || strings.ContainsAny(namespace, `*?[]\`) {
 		return "", fmt.Errorf("redisstore: the pattern %q does not begin with a namespace and a colon", pattern)
 	}
-	return namespace + ":{*}:" + rest, nil
+	return namespace + ":{*}[:!]" + rest, nil
 }
 
-// keyOf is the stored key of a key in Redis, if it is one.
+// keyOf is the stored key of a key in Redis, if it is one or its writers'.
 func keyOf(name string) (key string, ok bool) {
 	namespace, rest, ok1 := strings.Cut(name, ":{")
-	tag, rest, ok2 := strings.Cut(rest, "}:")
-	key = namespace + ":" + rest
-	return key, ok1 && ok2 && !strings.Contains(namespace, ":") && tag == strconv.Itoa(bucket(key))
+	tag, rest, ok2 := strings.Cut(rest, "}")
+	if !ok1 || !ok2 || rest == "" || rest[0] != ':' && rest[0] != '!' {
+		return "", false
+	}
+	key = namespace + ":" + rest[1:]
+	return key, !strings.Contains(namespace, ":") && tag == strconv.Itoa(bucket(key))
 }
 
 // ruleOf takes the name of a generation apart: "moneyclip:scope:@rule", or "moneyclip:@@", which is that of all rules.
@@ -227,11 +231,15 @@ func ruleOf(name string) (scope, rule string, ok bool) {
 func inspect(ctx context.Context, client *redis.Client, keys []string) ([]Entry, error) {
 	pipe := client.Pipeline()
 	clock, info := pipe.Time(ctx), pipe.Info(ctx, "replication")
-	lives, hashes := make([]*redis.DurationCmd, len(keys)), make([]*redis.MapStringStringCmd, len(keys))
+	type found struct {
+		life, hold    *redis.DurationCmd
+		hash, writers *redis.MapStringStringCmd
+	}
+	all := make([]found, len(keys))
 	generations := map[string]*redis.MapStringStringCmd{} // :: key of the generations → them
 	for i, key := range keys {
-		at := storedKey(key)
-		lives[i], hashes[i] = pipe.PTTL(ctx, at), pipe.HGetAll(ctx, at)
+		at, writers := bothKeys(key)
+		all[i] = found{pipe.PTTL(ctx, at), pipe.PTTL(ctx, writers), pipe.HGetAll(ctx, at), pipe.HGetAll(ctx, writers)}
 		at = generationsKey(namespaceOf(key), bucket(key))
 		if generations[at] == nil {
 			generations[at] = pipe.HGetAll(ctx, at)
@@ -245,13 +253,15 @@ func inspect(ctx context.Context, client *redis.Client, keys []string) ([]Entry,
 	entries := make([]Entry, len(keys))
 	for i, key := range keys {
 		g := generations[generationsKey(namespaceOf(key), bucket(key))]
-		for _, err := range []error{lives[i].Err(), hashes[i].Err(), g.Err()} {
+		f := all[i]
+		for _, err := range []error{f.life.Err(), f.hold.Err(), f.hash.Err(), f.writers.Err(), g.Err()} {
 			if err != nil && code(err) != "WRONGTYPE" {
 				return nil, failed("inspect", err)
 			}
 		}
-		e := examine(key, hashes[i].Val(), g.Val(), epoch, clock.Val())
-		e.Expires, e.Damaged = lives[i].Val(), e.Damaged || hashes[i].Err() != nil
+		e := examine(key, f.hash.Val(), g.Val(), epoch, clock.Val())
+		e.Writers = append(writersOf(f.writers.Val(), f.hold.Val(), clock.Val()), e.Writers...)
+		e.Expires, e.Damaged = max(f.life.Val(), f.hold.Val()), e.Damaged || f.hash.Err() != nil || f.writers.Err() != nil
 		entries[i] = e
 	}
 	return entries, nil
@@ -286,8 +296,6 @@ func examine(key string, fields, generations map[string]string, epoch string, no
 		value := fields[name]
 		kind, field, _ := strings.Cut(name, ":")
 		switch {
-		case name == "q":
-			e.Writers = append(e.Writers, writersIn(value, "", now)...)
 		case kind == "l":
 			const head0 = 16 + 2*deadlineLen
 			if len(value) < head0 {
@@ -314,11 +322,30 @@ func examine(key string, fields, generations map[string]string, epoch string, no
 	for name, value := range generations {
 		name, isSet := strings.CutPrefix(name, "q:")
 		of, rule, ok := ruleOf(name)
-		if isSet && ok && (rule == "@" || of == scope && (rule == e.Rule || e.Rule == "")) && (len(fields) > 0) {
+		if isSet && ok && (rule == "@" || of == scope && (rule == e.Rule || e.Rule == "")) && len(fields) > 0 {
 			e.Writers = append(e.Writers, writersIn(value, rule, now)...)
 		}
 	}
 	return e
+}
+
+// writersOf are those of a key that have not run out. hold is for how long the last of them holds it.
+func writersOf(fields map[string]string, hold time.Duration, now time.Time) (all []Writer) {
+	for token, value := range fields {
+		var w Writer
+		digits, isDeadline := strings.CutPrefix(value, "@")
+		if till, ok := deadline(digits); isDeadline && ok {
+			w.Left = till.Sub(now)
+		} else if ms, err := strconv.ParseInt(value, 10, 63); err == nil {
+			w.Left = min(time.Duration(ms)*time.Millisecond, hold)
+		}
+		if len(token) == len(w.Token) && w.Left > 0 {
+			copy(w.Token[:], token)
+			all = append(all, w)
+		}
+	}
+	slices.SortFunc(all, func(a, b Writer) int { return bytes.Compare(a.Token[:], b.Token[:]) })
+	return all
 }
 
 // writersIn are those in a set of quarantines that have not run out.

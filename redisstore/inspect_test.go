@@ -9,8 +9,9 @@ import (
 func TestKeyOf(t *testing.T) {
 	t.Parallel()
 	const key = "moneyclip:scope:user::id-7"
+	_, writers := bothKeys(key)
 	for name, want := range map[string]bool{
-		storedKey(key): true, boardKey("moneyclip:scope"): false, generationsKey("moneyclip", 3): false,
+		storedKey(key): true, writers: true, boardKey("moneyclip:scope"): false, generationsKey("moneyclip", 3): false,
 		"moneyclip:{x}:scope:user::id-7": false, key: false, "": false,
 	} {
 		if got, ok := keyOf(name); ok != want || ok && got != key {
@@ -22,7 +23,7 @@ func TestKeyOf(t *testing.T) {
 func TestMatching(t *testing.T) {
 	t.Parallel()
 	for pattern, want := range map[string]string{
-		"moneyclip:*": "moneyclip:{*}:*", "a:b:c*": "a:{*}:b:c*", "*": "", "": "", "a*:b": "", ":b": "",
+		"moneyclip:*": "moneyclip:{*}[:!]*", "a:b:c*": "a:{*}[:!]b:c*", "*": "", "": "", "a*:b": "", ":b": "",
 	} {
 		if got, err := matching(pattern); got != want || (err == nil) != (want != "") {
 			t.Errorf("%s: got %q, %v", pattern, got, err)
@@ -54,9 +55,25 @@ func TestExamine(t *testing.T) {
 	}
 	writer := "0123456789abcdef"
 	set := writer + "1800000001000" + writer + "1700000000000" + "short"
-	e = examine("m:s:key", map[string]string{"q": set}, map[string]string{"q:m:s:@user": set, "q:m:x:@user": set}, epoch1, now)
-	if len(e.Writers) != 2 || e.Writers[0].Left != time.Second || e.Writers[0].Rule != "" || e.Writers[1].Rule != "user" || string(e.Writers[0].Token[:]) != writer {
+	e = examine("m:s:key", fields, map[string]string{"q:m:s:@user": set, "q:m:x:@user": set}, epoch1, now)
+	if len(e.Writers) != 1 || e.Writers[0].Left != time.Second || e.Writers[0].Rule != "user" || string(e.Writers[0].Token[:]) != writer {
 		t.Errorf("got %+v", e.Writers)
+	}
+}
+
+// A writer holds a key for as long as he wants, but no longer than the last one, or until his deadline.
+func TestWritersOf(t *testing.T) {
+	t.Parallel()
+	now := time.UnixMilli(1_800_000_000_000)
+	got := ""
+	for _, w := range writersOf(map[string]string{
+		"a--------------a": "60000", "b--------------b": "3000", "c--------------c": "@1800000002000", "d--------------d": "@1799999999999",
+		"e--------------e": "", "f--------------f": "@", "g--------------g": "-1", "short": "3000",
+	}, 5*time.Second, now) {
+		got += fmt.Sprint(string(w.Token[:1]), w.Left, w.Rule, " ")
+	}
+	if want := "a5s b3s c2s "; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
@@ -64,7 +81,7 @@ func TestExamine(t *testing.T) {
 func FuzzExamine(f *testing.F) {
 	_, value := encoded(f)
 	f.Add("m:s:key", "v:field", string(value), "n:m:s:@user", nonce1)
-	f.Add("", "q", "0123456789abcdef1800000001000", "q:m:@@", "0123456789abcdef1800000001000")
+	f.Add("", "v:", "0123456789abcdef1800000001000", "q:m:@@", "0123456789abcdef1800000001000")
 	f.Add("m", "l:field", "0123456789abcdef18000000010001800000001000"+string(value[:nonce2End]), "", "")
 	f.Fuzz(func(t *testing.T, key, name, value, generation, nonce string) {
 		generations := map[string]string{generation: nonce, "n:m:@@": nonce2}
@@ -73,7 +90,7 @@ func FuzzExamine(f *testing.F) {
 			if len(e.Rows) == 1 && e.Rows[0].Good && e.Rows[0].Row == nil {
 				t.Error("a damaged row is good")
 			}
-			_ = fmt.Sprint(e)
+			_ = fmt.Sprint(e, writersOf(map[string]string{name: value}, time.Minute, time.UnixMilli(1_800_000_000_000)))
 		}
 		keyOf(key)
 		matching(key)

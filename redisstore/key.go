@@ -9,17 +9,20 @@ import (
 // The keys in Redis, for the namespace "moneyclip":
 //
 //	moneyclip:{17}:...     a stored key, which is "moneyclip:...", in its bucket: one hash
+//	moneyclip:{17}!...     the writers of that key: one hash, which is there while it is in quarantine
 //	moneyclip:{17}@        the generations in that bucket: one hash
 //	moneyclip:{board}:...  a board, which is "moneyclip:...": one hash
 //
-// On a cluster what stands in braces decides on the node. So a key and its generations are always on one node, which is
+// On a cluster what stands in braces decides on the node. So a key, its writers and its generations are always on one node, which is
 // what a hit needs (M29), and the keys are spread over all of them.
 //
 // The fields of a stored key, for each select that is stored under it:
 //
 //	v:<field>  a row
 //	l:<field>  a lease
-//	q          the writers in quarantine; there are no others then
+//
+// The fields of its writers are their tokens. The value is for how long the quarantine is to last, in milliseconds; or, once somebody has
+// asked for a lease meanwhile, until when.
 //
 // The fields of generations:
 //
@@ -55,6 +58,23 @@ func appendKeyIn[T ~string | ~[]byte](to []byte, tag string, name T) []byte {
 // storedKey is the key in Redis of a stored key.
 func storedKey(key string) string { return keyIn(strconv.Itoa(bucket(key)), key) }
 
+// bothKeys are the keys in Redis of a stored key and of its writers.
+func bothKeys(key string) (stored, writers string) {
+	var room [512]byte
+	tag := strconv.Itoa(bucket(key))
+	text := appendKeyIn(room[:0], tag, key)
+	end := len(text)
+	all := string(appendWritersKey(text, tag, key))
+	return all[:end], all[end:]
+}
+
+// appendWritersKey appends the key in Redis of a stored key's writers.
+func appendWritersKey[T ~string | ~[]byte](to []byte, tag string, key T) []byte {
+	namespace := len(namespaceOf(key))
+	to = append(append(append(append(to, key[:namespace]...), ":{"...), tag...), "}!"...)
+	return append(to, key[min(namespace+1, len(key)):]...)
+}
+
 // generationsKey is the key in Redis of the generations of a namespace in one bucket.
 func generationsKey(namespace string, bucket int) string {
 	return string(appendGenerationsKey(nil, namespace, bucket))
@@ -78,9 +98,9 @@ func namespaceOf[T ~string | ~[]byte](name T) T {
 	return name
 }
 
-// A place is where in Redis a slot is: its key and the hashes of its generations, and the fields in them.
+// A place is where in Redis a slot is: its key, the hashes of its generations and the writers of the key; and the fields in them.
 type place struct {
-	keys        [3]string
+	keys        [4]string
 	field       string
 	generations [2]string
 }
@@ -88,17 +108,22 @@ type place struct {
 func placeOf(slot *moneyclip.Slot) *place {
 	var room [512]byte
 	b := bucket(slot.Key)
-	text := appendKeyIn(room[:0], strconv.Itoa(b), slot.Key)
-	ends := [3]int{len(text)}
+	tag := strconv.Itoa(b)
+	text := appendKeyIn(room[:0], tag, slot.Key)
+	ends := [4]int{len(text)}
 	for i, name := range slot.Generations {
 		text = appendGenerationsKey(text, name, b)
 		ends[1+i] = len(text)
 	}
+	text = appendWritersKey(text, tag, slot.Key)
+	ends[3] = len(text)
 	text = append(text, slot.Field...)
-	all := string(text)
-	return &place{
-		keys:        [3]string{all[:ends[0]], all[ends[0]:ends[1]], all[ends[1]:ends[2]]},
-		field:       all[ends[2]:],
-		generations: slot.Generations,
+	all, at := string(text), &place{generations: slot.Generations}
+	from := 0
+	for i, end := range ends {
+		at.keys[i] = all[from:end]
+		from = end
 	}
+	at.field = all[from:]
+	return at
 }

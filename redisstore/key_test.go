@@ -10,12 +10,16 @@ import (
 // The keys are what other versions of this package use too: they never change.
 func TestKeys(t *testing.T) {
 	t.Parallel()
+	writers := func(key string) string { _, writers := bothKeys(key); return writers }
 	for _, test := range []struct{ got, want string }{
 		{storedKey("moneyclip:db:followers:42"), "moneyclip:{38}:db:followers:42"},
 		{storedKey("moneyclip:db:followers:43"), "moneyclip:{49}:db:followers:43"},
 		{storedKey("ns:"), "ns:{13}:"},
 		{storedKey("ns"), "ns:{33}"},
 		{storedKey(""), ":{1}"},
+		{writers("moneyclip:db:followers:42"), "moneyclip:{38}!db:followers:42"},
+		{writers("ns:"), "ns:{13}!"},
+		{writers("ns"), "ns:{33}!"},
 		{generationsKey("moneyclip", 7), "moneyclip:{7}@"},
 		{boardKey("moneyclip:db:@@rules"), "moneyclip:{board}:db:@@rules"},
 	} {
@@ -29,7 +33,17 @@ func TestKeys(t *testing.T) {
 func TestKeysAreApart(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}
-	add := func(name, key string) {
+	var add func(name, key string)
+	both := func(name, key string) {
+		t.Helper()
+		stored, writers := bothKeys(key)
+		if stored != storedKey(key) {
+			t.Errorf("%s has the keys %q and %q", name, stored, storedKey(key))
+		}
+		add(name, stored)
+		add("writers of "+name, writers)
+	}
+	add = func(name, key string) {
 		t.Helper()
 		if old, ok := seen[key]; ok {
 			t.Errorf("%s and %s have the same key %q", old, name, key)
@@ -41,14 +55,14 @@ func TestKeysAreApart(t *testing.T) {
 		for b := range buckets {
 			add(fmt.Sprintf("generations %q %d", namespace, b), generationsKey(namespace, b))
 		}
-		add("stored "+namespace, storedKey(namespace))
+		both("stored "+namespace, namespace)
 		for _, rest := range []string{"", "@", ":@", "@@", "board", "{1}", "{board}:x"} {
-			add(fmt.Sprintf("stored %q", namespace+":"+rest), storedKey(namespace+":"+rest))
+			both(fmt.Sprintf("stored %q", namespace+":"+rest), namespace+":"+rest)
 			add(fmt.Sprintf("board %q", namespace+":"+rest), boardKey(namespace+":"+rest))
 		}
 		for i := range 10_000 {
 			name := fmt.Sprint(namespace, ":db:followers:", i)
-			add("stored "+name, storedKey(name))
+			both("stored "+name, name)
 			counts[bucket(name)]++
 		}
 	}
@@ -59,14 +73,14 @@ func TestKeysAreApart(t *testing.T) {
 	}
 }
 
-// A key and its generations are in one bucket.
+// A key, its generations and its writers are in one bucket.
 func TestPlace(t *testing.T) {
 	t.Parallel()
 	at := placeOf(&moneyclip.Slot{
 		Key: []byte("moneyclip:db:followers:42"), Field: []byte("f"), Generations: [2]string{"moneyclip:db:@followers", "moneyclip:@@"},
 	})
 	const hash = "moneyclip:{38}@"
-	if at.keys != [3]string{"moneyclip:{38}:db:followers:42", hash, hash} || at.field != "f" {
+	if at.keys != [4]string{"moneyclip:{38}:db:followers:42", hash, hash, "moneyclip:{38}!db:followers:42"} || at.field != "f" {
 		t.Errorf("got %+v, want both hashes to be %s", at, hash)
 	}
 }

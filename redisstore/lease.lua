@@ -1,16 +1,16 @@
 #!lua
 -- Asks for the right to fill a slot.
--- KEYS: the key, the generations' hashes, which may be one. ARGV: the field, the generations' names, the token, for how
+-- KEYS: the key, the generations' hashes, which may be one, the key's writers. ARGV: the field, the generations' names, the token, for how
 -- long, whether to renew, the grace time, how many fields a key may have, the mastership as the caller knows it or nothing. Returns
 -- the answer, and with 3 the value.
 
--- Usually nothing stands under the key, the generations are there, and so not in quarantine, and grace is over. The mastership need not
--- be asked for then: under another one the generations' hash would have another, and so would the fill.
+-- Usually nothing stands under the key, no writer is at work on it, the generations are there, and so not in quarantine, and grace is
+-- over. The mastership need not be asked for then: under another one the generations' hash would have another, and so would the fill.
 if KEYS[2] == KEYS[3] and ARGV[9] ~= '' then
   local found = redis.pcall('HMGET', KEYS[2], 'e', 'n:' .. ARGV[2], 'n:' .. ARGV[3])
   local since, nonce1, nonce2 = found[1], found[2], found[3]
   if since and nonce1 and nonce2 and #nonce1 == 16 and #nonce2 == 16 and since:sub(1, 40) == ARGV[9] and
-      redis.pcall('HLEN', KEYS[1]) == 0 then
+      redis.call('EXISTS', KEYS[1], KEYS[4]) == 0 then
     local time = redis.call('TIME')
     local now = time[1] * 1000 + math.floor(time[2] / 1000)
     if now >= (tonumber(since:sub(41)) or now) + ARGV[7] then
@@ -36,6 +36,37 @@ end
 
 -- Generations live longer than what was stored under them: if one is lost, all that is goes with it.
 local day = 24 * 60 * 60 * 1000
+
+-- busy reports whether a writer is at work on the key. Of each there is for how long he wants it, or, once somebody has asked,
+-- his deadline behind an "@": no later than that of the last one, which is the key's own. So who was broken off holds it no longer than
+-- that after the first who asks, however many others come. N4: a set and not a flag, for the first writer that is done must not free
+-- what the second still needs.
+local function busy(key)
+  local all = redis.pcall('HGETALL', key)
+  if all.err then
+    redis.call('DEL', key)
+    return false
+  end
+  local live = false
+  for i = 1, #all, 2 do
+    local till = tonumber(all[i + 1]:match('^@(%d+)$'))
+    if not till then
+      local hold, left = tonumber(all[i + 1]) or 0, redis.call('PTTL', key)
+      if left < 0 then -- he has come this moment, and says it next
+        redis.call('PEXPIRE', key, math.max(hold, 1))
+        left = hold
+      end
+      till = now() + math.min(hold, left)
+      redis.call('HSET', key, all[i], '@' .. digits(till))
+    end
+    if till > now() then
+      live = true
+    else
+      redis.call('HDEL', key, all[i])
+    end
+  end
+  return live
+end
 
 -- nonce is by what a generation is known, if it is there.
 local function nonce(value) return value and #value == 16 and value end
@@ -82,13 +113,13 @@ local since, set1, set2, nonce1, nonce2 = first[1], first[2], second[1], nonce(f
 if set1 and live(set1) ~= '' or set2 and live(set2) ~= '' then return bypass end
 if set1 then redis.call('HDEL', hash1, 'q:' .. generation1) end
 if set2 then redis.call('HDEL', hash2, 'q:' .. generation2) end
-local values = fields(key, 'q', 'v:' .. name, 'l:' .. name)
-local set, stored = values[1], values[2]
-if set and live(set) ~= '' then return bypass end
+if busy(KEYS[4]) then return bypass end
+local values = fields(key, 'v:' .. name, 'l:' .. name)
+local stored = values[1]
 
 local now_head = head(epoch, nonce1, nonce2)
 local good = stored and now_head and stored:sub(1, headLen) == now_head and (tonumber(stored:sub(87, 99)) or 0) > now()
-local taken = leased(values[3], now_head)
+local taken = leased(values[2], now_head)
 if good then
   if renew and taken then return wait end
   if not renew and (taken or (tonumber(stored:sub(74, 86)) or 0) > now()) then return { value, stored } end
@@ -117,7 +148,7 @@ for i = 1, #all do
   local f = all[i]
   local kind, of = f:sub(1, 2), f:sub(3)
   if kind == 'v:' and (good or of ~= name) then filled = true end
-  if f ~= 'q' and of ~= name and not others[of] then
+  if of ~= name and not others[of] then
     others[of], count = true, count + 1
   end
 end
@@ -155,7 +186,6 @@ if not now_head then
 end
 redis.call('HSET', key, 'l:' .. name, token .. digits(till) .. digits(now()) .. head(epoch, nonce1 or token, nonce2 or token))
 -- What is dead goes last: see keep.
-if set then redis.call('HDEL', key, 'q') end
 if stored and not good then redis.call('HDEL', key, 'v:' .. name) end
 -- What is stored keeps its time: with a longer one it would be served past its age.
 if not filled then outlive(key, till) end

@@ -276,7 +276,7 @@ func fillOf(slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age
 		age.Soft = age.Hard
 	}
 	at := placeOf(slot)
-	keys, args = at.keys[:], []any{
+	keys, args = at.keys[:3:3], []any{
 		&at.field, &at.generations[0], &at.generations[1], lease.Token[:], milliseconds(age.Hard), milliseconds(age.Soft), encoded,
 	}
 	if lease.Board != "" {

@@ -23,8 +23,6 @@ var (
 	abandonText string
 	//go:embed quarantine.lua
 	quarantineText string
-	//go:embed release.lua
-	releaseText string
 	//go:embed quarantine_rule.lua
 	quarantineRuleText string
 	//go:embed release_rule.lua
@@ -38,7 +36,6 @@ var (
 	fillScript           = newScript(fillText)
 	abandonScript        = newScript(abandonText)
 	quarantineScript     = newScript(quarantineText)
-	releaseScript        = newScript(releaseText)
 	quarantineRuleScript = newScript(quarantineRuleText)
 	releaseRuleScript    = newScript(releaseRuleText)
 	publishScript        = newScript(publishText)

@@ -37,42 +37,52 @@ func (s *Store) isAt(ctx *patience, board, version string) (bool, error) {
 
 // An order must be carried out by the node that has a key. It may be more than once.
 type order struct {
-	script *script  // nil: it asks for the version of a board
-	keys   []string // the first says which node; there are more only if all are on one
-	args   []any
-	board  string // whose version is to be asked for after it, by the same script; empty: none
+	step   step
+	script *script  // what carries it out where plain commands can not; nil: nothing does
+	keys   []string // of Redis; the first says which node
+	args   []any    // of the script, if it can do nothing else
+	writer *writer
 
-	room [2]string // for keys: most writes have one, and a board
-
-	command  redis.Cmder // as it was sent last
-	err      error       // what came of it
-	unknown  bool        // the server does not have the script
-	redirect string      // the address of the node that is to have it
-	asking   bool        // that one does not have the key yet
+	room     [2]string // for keys: most writes have one
+	commands []command // as they were sent last
+	err      error     // what came of them
+	next     next
+	unknown  bool   // the server does not have the script
+	redirect string // the address of the node that is to have it
+	asking   bool   // that one does not have the key yet
 }
 
-func quarantineOrders(marks *moneyclip.Marks, d time.Duration, back bool, together int) []*order {
-	a := &arguments{writer: string(marks.Writer[:]), hold: milliseconds(d)}
-	return orders(marks, together, quarantineScript, quarantineRuleScript, append(a.all[:0], &a.writer, &a.hold, back))
+// A step is what an order does.
+type step int
+
+const (
+	byScript     step = iota // what its script does
+	toQuarantine             // keys: those of Redis, and then the writers of each
+	toRelease                // the same
+	toLook                   // for the version of a board
+)
+
+// next says whether an order that was not carried out is sent again.
+type next int
+
+const (
+	never next = iota
+	later      // what stands in the way may pass
+	now        // it does not stand in the way of what is sent then
+)
+
+// A writer is what is said of him in commands. It is in one piece: a pointer goes into an interface as it is.
+type writer struct {
+	token string
+	hold  int64 // milliseconds
+	back  bool  // his quarantine was lost, and is put back
 }
 
-func releaseOrders(marks *moneyclip.Marks, together int) []*order {
-	a := &arguments{writer: string(marks.Writer[:])}
-	return orders(marks, together, releaseScript, releaseRuleScript, append(a.all[:0], &a.writer))
-}
-
-// arguments are those of a quarantine or a release, in one piece: a pointer goes into an interface as it is.
-type arguments struct {
-	writer string
-	hold   int64
-	all    [4]any // and whether the version of a board is wanted
-}
-
-// maxTogether is how many keys one script may drop: it keeps the server from all others meanwhile, some microseconds a key.
+// maxTogether is how many keys go into one order.
 const maxTogether = 64
 
-// together is how many keys may go into one order. What a script costs is for the most part not what it does to a key. On a
-// cluster each key goes alone: keys in one order would have to be in one slot, and while that moves, all on one side.
+// together is how many keys may go into one order. On a cluster each key goes alone: keys in one order would have to be in one slot,
+// and while that moves, all on one side.
 func (s *Store) together() int {
 	if s.cluster != nil {
 		return 1
@@ -80,14 +90,25 @@ func (s *Store) together() int {
 	return maxTogether
 }
 
-// orders are a script for so many keys together, and one for each bucket of each namespace whose generations are touched.
-func orders(marks *moneyclip.Marks, together int, one, wide *script, args []any) []*order {
+func quarantineOrders(marks *moneyclip.Marks, d time.Duration, back bool, together int) []*order {
+	w := &writer{string(marks.Writer[:]), milliseconds(d), back}
+	return orders(marks, together, order{step: toQuarantine, script: quarantineScript, writer: w}, quarantineRuleScript, &w.token, &w.hold, back)
+}
+
+func releaseOrders(marks *moneyclip.Marks, together int) []*order {
+	w := &writer{token: string(marks.Writer[:])}
+	return orders(marks, together, order{step: toRelease, writer: w}, releaseRuleScript, &w.token)
+}
+
+// orders are one for so many keys together, and a script for each bucket of each namespace whose generations are touched.
+func orders(marks *moneyclip.Marks, together int, one order, wide *script, args ...any) []*order {
 	all := make([]*order, 0, 2+len(marks.Keys)/together) // and the board
 	for some := range slices.Chunk(marks.Keys, together) {
-		o := &order{script: one, args: args}
-		o.keys = slices.Grow(o.room[:0], len(some))
-		for _, key := range some {
-			o.keys = append(o.keys, storedKey(key))
+		o := new(order)
+		*o = one
+		o.keys = slices.Grow(o.room[:0], 2*len(some))[:2*len(some)]
+		for i, key := range some {
+			o.keys[i], o.keys[len(some)+i] = bothKeys(key)
 		}
 		all = append(all, o)
 	}
@@ -98,7 +119,7 @@ func orders(marks *moneyclip.Marks, together int, one, wide *script, args []any)
 	for _, name := range marks.Generations {
 		namespace := namespaceOf(name)
 		if namespaces[namespace] == nil {
-			namespaces[namespace] = append([]any{}, args...)
+			namespaces[namespace] = slices.Clone(args)
 		}
 		namespaces[namespace] = append(namespaces[namespace], name)
 	}
@@ -110,6 +131,67 @@ func orders(marks *moneyclip.Marks, together int, one, wide *script, args []any)
 	return all
 }
 
+// A piece is commands that are sent together. They share the memory of their arguments.
+type piece struct {
+	commands []command
+	args     []any
+	from     int // where in args those of the next command begin
+}
+
+// grow makes room for an order.
+func (p *piece) grow(o *order) {
+	n := len(o.keys)
+	p.commands = slices.Grow(p.commands, 2+2*n)
+	p.args = slices.Grow(p.args, 4+8*n)
+}
+
+// end ends a command whose answer is a number. Its arguments were appended to args.
+func (p *piece) end() {
+	args := p.args[p.from:len(p.args):len(p.args)]
+	p.from = len(p.args)
+	p.commands = append(p.commands, redis.NewIntCmd(context.Background(), args...))
+}
+
+// quarantine puts the writer among those of each key, and then drops what stands there: all values, and N15: all leases. It is no
+// script, which would take the server three times as long. In this order it does no harm what others do between two of the commands:
+// once the writer is there a lease is refused, and what was leased or filled before is dropped by the last.
+func (p *piece) quarantine(keys []string, w *writer) {
+	n, set := len(keys)/2, "hset"
+	if w.back {
+		set = "hsetnx" // the writer may have renewed it meanwhile, for longer
+	}
+	for i := range n {
+		at := &keys[n+i]
+		p.args = append(p.args, set, at, &w.token, &w.hold)
+		p.end()
+		// The set is there for as long as the last of its writers wants. T2: no key is without an expiry.
+		p.args = append(p.args, "pexpire", at, &w.hold, "nx")
+		p.end()
+		p.args = append(p.args, "pexpire", at, &w.hold, "gt")
+		p.end()
+	}
+	p.drop(keys[:n])
+}
+
+// release drops what stands under each key, and then takes the writer from among those of the key. N14, M11: the quarantine may have
+// run out, and a reader may have leased or filled since.
+func (p *piece) release(keys []string, w *writer) {
+	n := len(keys) / 2
+	p.drop(keys[:n])
+	for i := range n {
+		p.args = append(p.args, "hdel", &keys[n+i], &w.token)
+		p.end()
+	}
+}
+
+func (p *piece) drop(keys []string) {
+	p.args = append(p.args, "del")
+	for i := range keys {
+		p.args = append(p.args, &keys[i])
+	}
+	p.end()
+}
+
 const (
 	firstPause = 2 * time.Millisecond // before an order is sent again
 	lastPause  = 50 * time.Millisecond
@@ -118,17 +200,15 @@ const (
 // deliver has all orders carried out, and then asks for the version of a board. What has failed for a reason that may pass
 // is sent again until the time is up.
 func (s *Store) deliver(ctx *patience, step string, pending []*order, board string) (string, error) {
+	var version *order
+	if board != "" {
+		version = &order{step: toLook, keys: []string{boardKey(board)}}
+	}
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		// The version is that of after all orders. On one server it is enough that it is asked for last.
-		batch, look := pending, (*order)(nil)
-		if board != "" && (s.cluster == nil || len(pending) == 0) {
-			if last := len(pending) - 1; last >= 0 && pending[last].looks() {
-				look = pending[last]
-				look.board = boardKey(board)
-			} else {
-				look = &order{keys: []string{boardKey(board)}}
-				batch = append(pending, look)
-			}
+		batch, last := pending, len(pending) == 0 || s.cluster == nil
+		if version != nil && last {
+			batch = append(pending, version)
 		}
 		if len(batch) == 0 {
 			return "", nil
@@ -136,26 +216,27 @@ func (s *Store) deliver(ctx *patience, step string, pending []*order, board stri
 		if err := s.send(ctx, batch); err != nil {
 			return "", err
 		}
-		var last error
 		var again []*order
+		var failure error
+		pauses := false
 		for _, o := range batch {
 			if o.err == nil {
 				continue
 			}
-			if !mayPass(o.err) {
+			if o.next == never {
 				return "", failed(step, o.err)
 			}
-			last = o.err
-			if o.script != nil {
+			failure, pauses = o.err, pauses || o.next == later
+			if o != version {
 				again = append(again, o)
 			}
 		}
-		if last == nil && look != nil {
-			return look.version(), nil
-		}
 		pending = again
-		if last != nil && !sleep(ctx, pause) {
-			return "", failed(step, last)
+		switch {
+		case failure == nil && last && version != nil:
+			return version.commands[0].(*redis.StringCmd).Val(), nil // empty: there is none
+		case pauses && !sleep(ctx, pause):
+			return "", failed(step, failure)
 		}
 	}
 }
@@ -170,19 +251,6 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// mayPass reports whether an order may be carried out if it is sent again.
-func mayPass(err error) bool {
-	if !isReply(err) {
-		var final *refusal
-		return !errors.Is(err, errOpen) && !errors.As(err, &final)
-	}
-	switch code(err) {
-	case "NOSCRIPT", "BUSY":
-		return true
-	}
-	return isUnfit(err)
 }
 
 // send sends each order once: what goes to one node in one piece, and to all nodes at the same time.
@@ -258,76 +326,83 @@ func (s *Store) at(ctx context.Context, addr string) *redis.Client {
 // carryOut sends orders to the node.
 func (n *node) carryOut(ctx *patience, part []*order) {
 	n.watch()
-	e := &errand{stays: true}
-	e.commands = e.room[:0]
+	var p piece
+	for _, o := range part {
+		p.grow(o)
+	}
 	var sent []*script // with their text, which is behind a name from then on
 	for _, o := range part {
-		if o.asking {
-			e.commands = append(e.commands, redis.NewCmd(ctx, "asking"))
-		}
-		if o.script == publishScript {
-			o.args[0] = newVersion() // also if it is sent again: the first may have come through
-		}
-		if o.script == nil {
-			o.command = redis.NewStringCmd(ctx, "hget", &o.keys[0], "version")
-		} else {
+		from := len(p.commands)
+		switch o.step {
+		case toQuarantine:
+			p.quarantine(o.keys, o.writer)
+		case toRelease:
+			p.release(o.keys, o.writer)
+		case toLook:
+			p.commands = append(p.commands, redis.NewStringCmd(ctx, "hget", &o.keys[0], "version"))
+		case byScript:
 			text := o.unknown && !slices.Contains(sent, o.script)
 			if text {
 				sent = append(sent, o.script)
 			}
-			keys, args := o.keys, o.args
-			if o.board != "" {
-				keys, args = append(keys, o.board), append(args, true) // behind those of this order, and never in another's
-				o.board = ""
+			if o.script == publishScript {
+				o.args[0] = newVersion() // also if it is sent again: the first may have come through
 			}
-			o.command = o.script.command(ctx, text, keys, args)
+			p.commands = append(p.commands, o.script.command(ctx, text, o.keys, o.args))
 		}
-		e.commands = append(e.commands, o.command)
+		o.commands = p.commands[from:len(p.commands):len(p.commands)]
+	}
+	e := &errand{commands: p.commands, stays: true}
+	if slices.ContainsFunc(part, func(o *order) bool { return o.asking }) {
+		e.commands = nil
+		for _, o := range part {
+			for _, one := range o.commands {
+				if o.asking {
+					e.commands = append(e.commands, redis.NewCmd(ctx, "asking"))
+				}
+				e.commands = append(e.commands, one)
+			}
+		}
 	}
 	err := n.meet(ctx)
 	if err == nil {
 		err = n.writes.crowd.send(ctx, e)
 	}
 	for _, o := range part {
-		if o.err = o.command.Err(); o.err == nil && err != nil && !answered(o.command) {
-			o.err = err // nothing was sent
+		o.err = err // perhaps of others in the same piece; it does no harm if it is carried out twice
+		for i := 0; i < len(o.commands) && o.err == nil; i++ {
+			o.err = o.commands[i].Err()
 		}
 	}
-}
-
-// answered reports whether a command was carried out.
-func answered(command redis.Cmder) bool {
-	got, ok := command.(*redis.Cmd)
-	return ok && got.Val() != nil
-}
-
-// looks reports whether the script can tell the version of a board as well. On a cluster the board may be on another node.
-func (o *order) looks() bool { return o.script == quarantineScript || o.script == releaseScript }
-
-// version is that of the board that was asked for; empty: there is none.
-func (o *order) version() string {
-	switch command := o.command.(type) {
-	case *redis.StringCmd:
-		return command.Val()
-	case *redis.Cmd:
-		version, _ := command.Val().(string)
-		return version
-	}
-	return ""
 }
 
 // settle looks at what came of an order. It reports whether a node has said that it does not have the key.
 func (o *order) settle() (moved bool) {
 	if o.err == redis.Nil { //nolint:errorlint // see isReply
-		o.err = nil
+		o.err = nil // there is no board
 	}
 	if o.err == nil {
 		return false
 	}
 	reason := code(o.err)
-	if reason == "NOSCRIPT" {
-		o.unknown = true // to the same node again
+	o.next = never
+	switch {
+	case reason == "NOSCRIPT":
+		o.unknown, o.next = true, now // to the same node again
 		return false
+	case o.step == toQuarantine && (reason == "OOM" || reason == "WRONGTYPE"):
+		o.step, o.args, o.next = byScript, []any{&o.writer.token, &o.writer.hold, o.writer.back}, now
+		return false
+	case o.step != byScript && reason == "WRONGTYPE":
+		o.err = nil // what is no hash was put there by somebody else: the next lease, or the next to publish, puts it in order
+		return false
+	case !isReply(o.err):
+		var final *refusal
+		if !errors.Is(o.err, errOpen) && !errors.As(o.err, &final) {
+			o.next = later
+		}
+	case reason == "BUSY" || isUnfit(o.err):
+		o.next = later
 	}
 	o.redirect, o.asking = "", false
 	// "MOVED 3999 127.0.0.1:6381"

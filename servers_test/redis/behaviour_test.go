@@ -52,7 +52,7 @@ func (c *countedConn) Write(b []byte) (int, error) {
 		c.counter.mu.Lock()
 		defer c.counter.mu.Unlock()
 		c.counter.trips = append(c.counter.trips, strings.Join(names, " "))
-		if c.counter.cut && names[0] == "evalsha" {
+		if c.counter.cut && slices.Contains([]string{"evalsha", "hset"}, names[0]) {
 			defer c.Close()
 		}
 	}
@@ -89,9 +89,9 @@ func TestRoundTrips(t *testing.T) {
 		wantHit(t, s, one, 1)
 		counter.want(t, "Get", "hmget")
 		quarantine(t, s, marks)
-		counter.want(t, "Quarantine", "evalsha hget")
+		counter.want(t, "Quarantine", "hset pexpire del evalsha hget")
 		release(t, s, marks)
-		counter.want(t, "Release", "evalsha hget")
+		counter.want(t, "Release", "del hdel evalsha hget")
 		must(t, s.Abandon(t.Context(), one, lease(t, s, one)))
 		counter.want(t, "Lease, Abandon", "evalsha", "evalsha")
 		publish(t, s, marks.Board)
@@ -417,7 +417,7 @@ func TestLaggingPromotion(t *testing.T) {
 	eventually(t, "the quarantine is put back", func() error {
 		redisKey := ""
 		for b := range 64 {
-			if k := fmt.Sprintf("moneyclip:{%d}:db:written", b); admin.Exists(t.Context(), k).Val() == 1 {
+			if k := fmt.Sprintf("moneyclip:{%d}!db:written", b); admin.Exists(t.Context(), k).Val() == 1 {
 				redisKey = k
 			}
 		}
@@ -567,13 +567,15 @@ func TestPutBackIsNoEnd(t *testing.T) {
 	last.Keys, last.Generations = nil, nil
 	release(t, s, &last)
 	key, now := redisKeys(t, admin, one), must1(admin.Time(t.Context()).Result())
-	for _, set := range []string{
-		must1(admin.HGet(t.Context(), key.key, "q").Result()),
-		must1(admin.HGet(t.Context(), key.generations, "q:"+wide.Generations[0]).Result()),
+	till, err := strconv.ParseInt(must1(admin.HGet(t.Context(), key.generations, "q:"+wide.Generations[0]).Result())[16:], 10, 64)
+	must(t, err)
+	for of, left := range map[string]time.Duration{
+		"rule":         time.UnixMilli(till).Sub(now),
+		"key":          must1(admin.PTTL(t.Context(), key.writers).Result()),
+		"key's writer": time.Duration(must1(admin.HGet(t.Context(), key.writers, string(marks.Writer[:])).Int64())) * time.Millisecond,
 	} {
-		till, err := strconv.ParseInt(set[16:], 10, 64)
-		if err != nil || time.UnixMilli(till).Sub(now) < 2*short {
-			t.Errorf("the quarantine ends in %v (%v), although it was made to last for a minute", time.UnixMilli(till).Sub(now), err)
+		if left < 2*short {
+			t.Errorf("the quarantine of the %s ends in %v, although it was made to last for a minute", of, left)
 		}
 	}
 	eventually(t, "it is told on a connection of now", func() error {
@@ -860,12 +862,14 @@ func TestCorrupted(t *testing.T) {
 		must(t, c.HSet(ctx, at.key, field, junk).Err())
 		heals(fmt.Sprintf("a value of %d bytes", len(junk)))
 	}
-	for _, name := range []string{"l:field", "q"} {
-		for _, junk := range []string{"", "x", strings.Repeat("x", 115), strings.Repeat("1", 28)} {
-			must(t, c.Del(ctx, at.key).Err())
-			must(t, c.HSet(ctx, at.key, name, junk).Err())
-			heals(fmt.Sprintf("%s is %q", name, junk))
-		}
+	for _, junk := range []string{"", "x", strings.Repeat("x", 115), strings.Repeat("1", 28)} {
+		must(t, c.Del(ctx, at.key).Err())
+		must(t, c.HSet(ctx, at.key, "l:field", junk).Err())
+		heals(fmt.Sprintf("a lease is %q", junk))
+	}
+	for _, junk := range []string{"", "x", "@", "@x", "@1", "-1", "0"} {
+		must(t, c.HSet(ctx, at.writers, "0123456789abcdef", junk).Err())
+		heals(fmt.Sprintf("a writer's time is %q", junk))
 	}
 	for _, name := range []string{"n:" + one.Generations[0], "n:" + one.Generations[1], "q:" + one.Generations[0], "e"} {
 		for _, junk := range []string{"", "x", strings.Repeat("x", 53)} {
@@ -873,10 +877,62 @@ func TestCorrupted(t *testing.T) {
 			heals(fmt.Sprintf("%s is %q", name, junk))
 		}
 	}
-	for _, key := range []string{at.key, at.generations} {
+	for _, key := range []string{at.key, at.writers, at.generations} {
 		must(t, c.Set(ctx, key, "foreign", time.Minute).Err())
 		heals("a foreign key")
 	}
+
+	// Nor does that keep writers from what they have to do.
+	for _, key := range []string{at.key, at.writers} {
+		must(t, c.Set(ctx, key, "foreign", time.Minute).Err())
+		marks := writer(one)
+		quarantine(t, s, marks)
+		wantBypass(t, s, one)
+		must(t, c.Set(ctx, key, "foreign", time.Minute).Err())
+		release(t, s, marks)
+		heals("a foreign key after a release")
+	}
+}
+
+// A key is in quarantine for as long as one of its writers holds it. One that was broken off holds it for as long as it was to, from
+// when somebody has asked for it, and no longer, however many come after him.
+func TestWriters(t *testing.T) {
+	t.Parallel()
+	c := client(t, servers.Redis(t))
+	s := patient(c)
+	ctx := t.Context()
+	one := slot("k")
+	put(t, s, one, 1)
+	writers := redisKeys(t, c, one).writers
+	const hold = 500 * time.Millisecond
+	brokenOff, other := writer(one), writer(one)
+	must1(s.Quarantine(ctx, brokenOff, hold))
+	quarantine(t, s, other) // for a minute
+	if left := must1(c.PTTL(ctx, writers).Result()); left <= hold {
+		t.Errorf("the writers are there for %v more, and one of them wanted a minute", left)
+	}
+	must1(s.Quarantine(ctx, writer(one), time.Millisecond))
+	if left := must1(c.PTTL(ctx, writers).Result()); left <= hold {
+		t.Errorf("the writers are there for %v more after one came for a millisecond", left)
+	}
+	wantBypass(t, s, one)
+	time.Sleep(hold)
+	wantBypass(t, s, one)
+	release(t, s, other)
+	wantMiss(t, s, one)
+	put(t, s, one, 2)
+	if n := must1(c.Exists(ctx, writers).Result()); n != 0 {
+		t.Errorf("the writers %v are there still", must1(c.HGetAll(ctx, writers).Result()))
+	}
+
+	// One who is under way, and of whom it is not said yet for how long he is there at most.
+	must(t, c.HSet(ctx, writers, "0123456789abcdef", 60000).Err())
+	wantBypass(t, s, one)
+	if left := must1(c.PTTL(ctx, writers).Result()); left <= hold || left > time.Minute {
+		t.Errorf("the writers are there for %v, although the one wanted a minute", left)
+	}
+	release(t, s, other) // of others
+	wantBypass(t, s, one)
 }
 
 // Whichever key is lost, and whenever: nothing is served or stored that should not be.
@@ -885,30 +941,33 @@ func TestLostKeys(t *testing.T) {
 	c := client(t, servers.Redis(t))
 	s := patient(c)
 	ctx := t.Context()
-	for i, which := range []func(stored) string{
-		func(at stored) string { return at.key },
-		func(at stored) string { return at.generations },
+	for name, which := range map[string]func(stored) string{
+		"key":         func(at stored) string { return at.key },
+		"writers":     func(at stored) string { return at.writers },
+		"generations": func(at stored) string { return at.generations },
 	} {
-		one := slot(fmt.Sprint("k", i))
+		one := slot(name)
 		put(t, s, one, 1)
 		at := redisKeys(t, c, one)
 		lose := func() {
 			t.Helper()
 			must(t, c.Del(ctx, which(at)).Err())
 		}
-		lose()
-		wantMiss(t, s, one)
-		l := lease(t, s, one)
-		lose()
-		if ok, err := s.Fill(ctx, one, l, row(2), forLong); ok || err != nil {
-			t.Errorf("Fill, after its lease or generation was lost: got %v, %v, want false", ok, err)
+		if name != "writers" { // there are none yet
+			lose()
+			wantMiss(t, s, one)
+			l := lease(t, s, one)
+			lose()
+			if ok, err := s.Fill(ctx, one, l, row(2), forLong); ok || err != nil {
+				t.Errorf("Fill, after its lease or generation was lost: got %v, %v, want false", ok, err)
+			}
+			must(t, s.Abandon(ctx, one, l))
 		}
-		must(t, s.Abandon(ctx, one, l))
 		marks := writer(one)
 		marks.Generations = one.Generations[:1]
 		quarantine(t, s, marks)
 		lose()
-		if i == 0 {
+		if name != "generations" {
 			wantBypass(t, s, one) // its rule is in quarantine still
 		}
 		quarantine(t, s, marks)

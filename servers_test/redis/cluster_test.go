@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -102,13 +103,14 @@ func TestClusterMigration(t *testing.T) {
 	if g := must1(s.Lease(ctx, one, token(), time.Minute, false)); g.Answer != moneyclip.AnswerBypass {
 		t.Errorf("Lease: got answer %d, want bypass", g.Answer)
 	}
-	// The quarantine of the key is here; that of the rule is there already.
+	// The key is here. Its writers were nowhere, and so are to be there, as is the quarantine of the rule.
 	writer := &moneyclip.Marks{Writer: token(), Keys: []string{string(one.Key)}, Generations: one.Generations[:1]}
 	must1(s.Quarantine(ctx, writer, time.Minute))
-	if n := must1(c.clients[from].Exists(ctx, keys.key).Result()); n != 1 {
-		t.Errorf("the quarantined key is not where it was")
+	for _, key := range []string{keys.key, keys.writers} {
+		if err := c.clients[from].Exists(ctx, key).Err(); err == nil || !strings.HasPrefix(err.Error(), "ASK ") {
+			t.Errorf("%s is still there: %v", key, err)
+		}
 	}
-	move(keys.key)
 	must1(s.Quarantine(ctx, writer, time.Minute)) // asks the other node for both
 	must1(s.Release(ctx, writer))
 	wantMiss(t, s, one)
@@ -132,6 +134,9 @@ func TestClusterMigration(t *testing.T) {
 	wantHit(t, s, one, 2)
 	must1(s.Quarantine(ctx, writer, time.Minute))
 	wantMiss(t, s, one)
+	if n := must1(c.clients[to].Exists(ctx, keys.writers).Result()); n != 1 {
+		t.Error("the writers are not on the new node")
+	}
 }
 
 // The node that has the keys is gone: others go on.

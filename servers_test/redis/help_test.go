@@ -145,15 +145,15 @@ func release(t *testing.T, s moneyclip.Store, m *moneyclip.Marks) {
 }
 
 // A stored is where in Redis a slot is.
-type stored struct{ key, generations string }
+type stored struct{ key, writers, generations string }
 
-// redisKeys finds the key of a slot that is filled, or will be with the next command: the bucket is looked for.
+// redisKeys finds the keys of a slot that is filled, leased or in quarantine: the bucket is looked for.
 func redisKeys(t *testing.T, c redis.UniversalClient, at *moneyclip.Slot) stored {
 	t.Helper()
 	rest, _ := strings.CutPrefix(string(at.Key), "moneyclip:")
 	for b := range 64 {
-		s := stored{fmt.Sprintf("moneyclip:{%d}:%s", b, rest), fmt.Sprintf("moneyclip:{%d}@", b)}
-		if must1(c.Exists(t.Context(), s.key).Result()) == 1 {
+		s := stored{fmt.Sprintf("moneyclip:{%d}:%s", b, rest), fmt.Sprintf("moneyclip:{%d}!%s", b, rest), fmt.Sprintf("moneyclip:{%d}@", b)}
+		if must1(c.Exists(t.Context(), s.key, s.writers).Result()) > 0 {
 			return s
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// One of the arms of misses and writes by itself, for a profiler, and how long each call takes: MONEYCLIP_ALONE is read, write,
+// One of the arms of misses and writes by itself, for a profiler, and how long each call takes: MONEYCLIP_ALONE is GET, hit, read, write,
 // "GET, read, GET", "GET, write, GET", miss, "cached write", transaction, "transaction with GETs", or "cached transaction".
 func TestAlone(t *testing.T) {
 	name := os.Getenv("MONEYCLIP_ALONE")
@@ -25,6 +25,8 @@ func TestAlone(t *testing.T) {
 	get := get(newRedis(t, w.redis), stored(t, client))
 	cold := func(i int) int64 { return int64((hotKeys + i) % rows) } // before one comes again, its row was written
 	arm := map[string]*Arm{
+		"GET":             get,
+		"hit":             read("", ours, ctx, point, one),
 		"read":            read("", bare, ctx, point, cold),
 		"GET, read, GET":  around(get, read("", bare, ctx, point, cold)),
 		"miss":            read("", ours, ctx, point, cold),

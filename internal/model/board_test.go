@@ -3,7 +3,6 @@ package model
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -100,17 +99,12 @@ type variant struct {
 	claimsNothing bool // a board is made although another one was made and lost since the generation was ended
 }
 
-type step struct {
-	name string
-	to   world
-}
-
 // next are all steps that can be taken.
-func (v variant) next(w world) (list []step) {
+func (v variant) next(w world) (list []step[world]) {
 	add := func(name string, do func(*world)) {
 		to := w
 		do(&to)
-		list = append(list, step{name, to})
+		list = append(list, step[world]{name, to})
 	}
 	v.read(w, add)
 	for i := range w.writers {
@@ -354,34 +348,9 @@ func (w *world) stale() bool {
 	return w.key.value >= 0 && w.key.valueOf == w.generation && w.key.value < w.acked
 }
 
-// explore takes all steps in every order. It returns the way to a world that breaks the promise, or nil; how many worlds there
-// are; and whether the cache is of any use in one where all is over.
-func (v variant) explore(start world) (way []string, worlds int, useful bool) {
-	type origin struct {
-		from world
-		name string
-	}
-	came := map[world]origin{start: {}}
-	for queue := []world{start}; len(queue) > 0; queue = queue[1:] {
-		w := queue[0]
-		if w.stale() {
-			for at := w; at != start; at = came[at].from {
-				way = append(way, came[at].name)
-			}
-			slices.Reverse(way)
-			return way, len(came), useful
-		}
-		if w.writers[0].at == writerIsOver && w.writers[1].at == writerIsOver && w.key.value == w.row && w.key.valueOf == w.generation {
-			useful = true
-		}
-		for _, s := range v.next(w) {
-			if _, ok := came[s.to]; !ok {
-				came[s.to] = origin{w, s.name}
-				queue = append(queue, s.to)
-			}
-		}
-	}
-	return nil, len(came), useful
+// useful reports whether all is over and the row is in the cache.
+func (w *world) useful() bool {
+	return w.writers[0].at == writerIsOver && w.writers[1].at == writerIsOver && w.key.value == w.row && w.key.valueOf == w.generation
 }
 
 func TestBoards(t *testing.T) {
@@ -407,7 +376,7 @@ func TestBoards(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			way, worlds, useful := test.explore(start)
+			way, worlds, useful := explore(start, test.next, (*world).stale, (*world).useful)
 			t.Logf("%d worlds; %s", worlds, strings.Join(way, "; "))
 			if holds := way == nil; holds != test.holds {
 				t.Errorf("the promise holds: %v, want %v", holds, test.holds)

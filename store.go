@@ -40,9 +40,8 @@ type Store interface {
 	Abandon(ctx context.Context, slot *Slot, lease Lease) error
 
 	// Quarantine drops all that is stored or leased under the keys, ends the generations, and keeps both from being
-	// used until the writer's release or until d has passed. Again: renews, and heals what was lost. Of a key with several
-	// quarantines a store need not know since when each is there: then d may count from when a lease is asked for. The version is
-	// that of the board of the marks, as it was after all this.
+	// used until the writer's release or until d has passed, which a store may count from when a lease is first asked for. Again:
+	// renews, and heals what was lost. The version is that of the board of the marks, as it was after all this.
 	Quarantine(ctx context.Context, marks *Marks, d time.Duration) (version string, err error)
 
 	// Release ends the writer's quarantine, and drops all that is stored or leased under the keys meanwhile. The

@@ -2,40 +2,50 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"net"
-	"sync"
 	"sync/atomic"
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// dials are the connections of a client. They are counted when they are begun, and those to a server that is not the master any more
-// are hung up. Else some would stay beside those that are made to the new one; and what is looked up there would come from a copy that
-// lags behind, under a mastership that was asked for on another connection and is the right one.
+// dials count the connections of a client when they are begun, and know which of them are of no use any more: those from before
+// another server became the master. Else some of these would stay beside the ones that are made to the new one, and what is looked up
+// there would come from a copy that lags behind, under a mastership that was asked for on another connection and is the right one.
 type dials struct {
 	turns atomic.Uint64 // connections that were begun, and doubts: another server may answer since
-
-	mu   sync.Mutex // protects open
-	open map[*dialed]struct{}
+	gone  atomic.Uint64 // connections that were begun up to this turn are of no use
 }
 
-// DialHook counts a connection, and keeps it for as long as it is open.
+// errGone is the error of a connection that is of no use any more. Nothing was sent.
+var errGone = errors.New("redisstore: a connection from before the last failover")
+
+// leave has the connections that were begun up to a turn used no more.
+func (d *dials) leave(turn uint64) {
+	for gone := d.gone.Load(); gone < turn && !d.gone.CompareAndSwap(gone, turn); gone = d.gone.Load() {
+	}
+}
+
+// DialHook counts a connection, and makes one that knows when it is of no use.
 func (d *dials) DialHook(next redis.DialHook) redis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		turn := d.turns.Add(1)
-		conn, err := next(ctx, network, addr)
-		if err != nil {
-			return nil, err
+		for {
+			one := &dialed{dials: d, turn: d.turns.Add(1)}
+			conn, err := next(ctx, network, addr)
+			switch {
+			case err != nil:
+				return nil, err
+			case one.isGone(): // meanwhile
+				conn.Close()
+				continue
+			}
+			one.Conn = conn
+			if socket, ok := conn.(syscall.Conn); ok {
+				return &dialedSocket{one, socket}, nil
+			}
+			return one, nil
 		}
-		one := &dialed{Conn: conn, dials: d, turn: turn}
-		d.mu.Lock()
-		d.open[one] = struct{}{}
-		d.mu.Unlock()
-		if socket, ok := conn.(syscall.Conn); ok {
-			return dialedSocket{one, socket}, nil
-		}
-		return one, nil
 	}
 }
 
@@ -45,22 +55,6 @@ func (*dials) ProcessHook(redis.ProcessHook) redis.ProcessHook { return nil }
 // ProcessPipelineHook returns none.
 func (*dials) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook { return nil }
 
-// hangUp closes the connections that were begun up to a turn. The client makes others. What is under way on them fails, as it does
-// when a server ends them, which Sentinel has it do after a failover.
-func (d *dials) hangUp(turn uint64) {
-	d.mu.Lock()
-	var old []*dialed
-	for one := range d.open {
-		if one.turn <= turn {
-			old = append(old, one)
-		}
-	}
-	d.mu.Unlock()
-	for _, one := range old {
-		one.Close()
-	}
-}
-
 // A dialed is a connection that was made.
 type dialed struct {
 	net.Conn
@@ -68,15 +62,29 @@ type dialed struct {
 	turn  uint64 // when it was begun
 }
 
-func (c *dialed) Close() error {
-	c.dials.mu.Lock()
-	delete(c.dials.open, c)
-	c.dials.mu.Unlock()
-	return c.Conn.Close()
+func (c *dialed) isGone() bool { return c.turn <= c.dials.gone.Load() }
+
+// Write fails on a connection that is of no use, and go-redis closes it.
+func (c *dialed) Write(b []byte) (int, error) {
+	if c.isGone() {
+		return 0, errGone
+	}
+	return c.Conn.Write(b)
 }
 
-// A dialedSocket is one that go-redis can look into before it uses it again.
+// NetConn is the connection beneath, for who has to know what it is.
+func (c *dialed) NetConn() net.Conn { return c.Conn }
+
+// A dialedSocket is one that go-redis looks into before it uses it again. So nobody's command need fail on it.
 type dialedSocket struct {
 	*dialed
-	syscall.Conn
+	socket syscall.Conn
+}
+
+// SyscallConn fails if the connection is of no use.
+func (c *dialedSocket) SyscallConn() (syscall.RawConn, error) {
+	if c.isGone() {
+		return nil, errGone
+	}
+	return c.socket.SyscallConn()
 }

@@ -255,21 +255,25 @@ func inspect(ctx context.Context, client *redis.Client, keys []string) ([]Entry,
 		g := generations[generationsKey(namespaceOf(key), bucket(key))]
 		f := all[i]
 		for _, err := range []error{f.life.Err(), f.hold.Err(), f.hash.Err(), f.writers.Err(), g.Err()} {
-			if err != nil && code(err) != "WRONGTYPE" {
+			if err != nil && code(err) != "WRONGTYPE" && code(err) != "ASK" { // what another node is asked for is not there
 				return nil, failed("inspect", err)
 			}
 		}
-		e := examine(key, f.hash.Val(), g.Val(), epoch, clock.Val())
-		e.Writers = append(writersOf(f.writers.Val(), f.hold.Val(), clock.Val()), e.Writers...)
-		e.Expires, e.Damaged = max(f.life.Val(), f.hold.Val()), e.Damaged || f.hash.Err() != nil || f.writers.Err() != nil
+		e := examine(key, f.hash.Val(), f.writers.Val(), g.Val(), epoch, clock.Val())
+		e.Expires = f.life.Val()
+		if hold := f.hold.Val(); len(f.hash.Val()) == 0 || hold == -1 {
+			e.Expires = hold
+		}
+		e.Damaged = e.Damaged || code(f.hash.Err()) == "WRONGTYPE" || code(f.writers.Err()) == "WRONGTYPE"
 		entries[i] = e
 	}
 	return entries, nil
 }
 
-// examine reads the fields of a stored key, beside those of its generations.
-func examine(key string, fields, generations map[string]string, epoch string, now time.Time) Entry {
+// examine reads the fields of a stored key and of its writers, beside those of its generations.
+func examine(key string, fields, writers, generations map[string]string, epoch string, now time.Time) Entry {
 	e := Entry{Key: key}
+	e.Writers, e.Damaged = writersOf(writers, now)
 	_, rest, _ := strings.Cut(key, ":")
 	scope, _, _ := strings.Cut(rest, ":")
 	everything := generations["n:"+namespaceOf(key)+":@@"]
@@ -322,30 +326,36 @@ func examine(key string, fields, generations map[string]string, epoch string, no
 	for name, value := range generations {
 		name, isSet := strings.CutPrefix(name, "q:")
 		of, rule, ok := ruleOf(name)
-		if isSet && ok && (rule == "@" || of == scope && (rule == e.Rule || e.Rule == "")) && len(fields) > 0 {
+		if isSet && ok && (rule == "@" || of == scope && (rule == e.Rule || e.Rule == "")) && len(fields)+len(writers) > 0 {
 			e.Writers = append(e.Writers, writersIn(value, rule, now)...)
 		}
 	}
 	return e
 }
 
-// writersOf are those of a key that have not run out. hold is for how long the last of them holds it.
-func writersOf(fields map[string]string, hold time.Duration, now time.Time) (all []Writer) {
+// writersOf are those of a key that have not run out.
+func writersOf(fields map[string]string, now time.Time) (all []Writer, damaged bool) {
 	for token, value := range fields {
 		var w Writer
 		digits, isDeadline := strings.CutPrefix(value, "@")
-		if till, ok := deadline(digits); isDeadline && ok {
+		till, isTime := deadline(digits)
+		switch hold, err := strconv.ParseInt(value, 10, 63); {
+		case len(token) != len(w.Token):
+			damaged = true
+			continue
+		case isDeadline && isTime:
 			w.Left = till.Sub(now)
-		} else if ms, err := strconv.ParseInt(value, 10, 63); err == nil {
-			w.Left = min(time.Duration(ms)*time.Millisecond, hold)
+		case err == nil:
+			w.Left = time.Duration(hold) * time.Millisecond // from when somebody asks
+		default:
+			damaged = true
 		}
-		if len(token) == len(w.Token) && w.Left > 0 {
-			copy(w.Token[:], token)
+		if copy(w.Token[:], token); w.Left > 0 {
 			all = append(all, w)
 		}
 	}
 	slices.SortFunc(all, func(a, b Writer) int { return bytes.Compare(a.Token[:], b.Token[:]) })
-	return all
+	return all, damaged
 }
 
 // writersIn are those in a set of quarantines that have not run out.

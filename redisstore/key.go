@@ -22,7 +22,7 @@ import (
 //	l:<field>  a lease
 //
 // The fields of its writers are their tokens. The value is for how long the quarantine is to last, in milliseconds; or, once somebody has
-// asked for a lease meanwhile, until when.
+// asked for a lease, "@" and until when.
 //
 // The fields of generations:
 //

@@ -97,6 +97,16 @@ func (l *lane) probe() {
 
 // exec is send without the breaker.
 func (l *lane) exec(ctx context.Context, commands []redis.Cmder) error {
+	for {
+		// A connection that is gone is closed by that, and the next one tried.
+		if err := l.try(ctx, commands); !errors.Is(err, errGone) {
+			return err
+		}
+	}
+}
+
+// try is exec on the next connection, whichever that is.
+func (l *lane) try(ctx context.Context, commands []redis.Cmder) error {
 	if len(commands) == 1 {
 		// A pipeline of one would cost a third more.
 		if err := l.client.Process(ctx, commands[0]); err != nil && !isReply(err) {

@@ -37,10 +37,9 @@ end
 -- Generations live longer than what was stored under them: if one is lost, all that is goes with it.
 local day = 24 * 60 * 60 * 1000
 
--- busy reports whether a writer is at work on the key. Of each there is for how long he wants it, or, once somebody has asked,
--- his deadline behind an "@": no later than that of the last one, which is the key's own. So who was broken off holds it no longer than
--- that after the first who asks, however many others come. N4: a set and not a flag, for the first writer that is done must not free
--- what the second still needs.
+-- busy reports whether a writer is at work on the key. Of each there is for how long he wants it; and once somebody has asked, his
+-- deadline behind an "@": who was broken off holds it for so long after that, however many others come. N4: a set and not a flag, for
+-- the first writer that is done must not free what the second still needs.
 local function busy(key)
   local all = redis.pcall('HGETALL', key)
   if all.err then
@@ -51,12 +50,9 @@ local function busy(key)
   for i = 1, #all, 2 do
     local till = tonumber(all[i + 1]:match('^@(%d+)$'))
     if not till then
-      local hold, left = tonumber(all[i + 1]) or 0, redis.call('PTTL', key)
-      if left < 0 then -- he has come this moment, and says it next
-        redis.call('PEXPIRE', key, math.max(hold, 1))
-        left = hold
-      end
-      till = now() + math.min(hold, left)
+      local hold = tonumber(all[i + 1])
+      if not (hold and hold > 0 and hold < 4e12) then hold = 0 end -- it is not from here
+      till = now() + hold
       redis.call('HSET', key, all[i], '@' .. digits(till))
     end
     if till > now() then
@@ -65,6 +61,8 @@ local function busy(key)
       redis.call('HDEL', key, all[i])
     end
   end
+  -- The last to come says for how long the set is there, with his next command; but he may have been broken off.
+  if live and redis.call('PTTL', key) < 0 then redis.call('PEXPIRE', key, 60 * 60 * 1000) end
   return live
 end
 

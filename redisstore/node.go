@@ -18,11 +18,12 @@ type node struct {
 	client        *redis.Client
 	reads, writes *lane
 
-	dials dials
+	dials *dials
 	known atomic.Pointer[mastership] // nil: it was never asked
 
 	mu     sync.Mutex // protects what follows, and changes of known
 	asking *inquiry   // under way
+	left   time.Time  // when its connections were left because it is no master
 
 	used     atomic.Int64 // the time of the last use, in nanoseconds since start
 	watching atomic.Bool
@@ -50,17 +51,15 @@ const (
 
 var start = time.Now()
 
-func newNode(s *Store, client *redis.Client) *node {
-	n := &node{store: s, client: client}
-	n.dials.open = map[*dialed]struct{}{}
-	client.AddHook(&n.dials)
+func newNode(s *Store, client *redis.Client, d *dials) *node {
+	n := &node{store: s, client: client, dials: d}
 	n.reads = newLane(n, client, s.ReadTimeout, &s.reading)
 	n.writes = newLane(n, client, s.WriteTimeout, &s.writing)
-	n.use()
+	n.use(time.Now())
 	return n
 }
 
-func (n *node) use() { n.used.Store(int64(time.Since(start))) }
+func (n *node) use(now time.Time) { n.used.Store(int64(now.Sub(start))) }
 
 func (n *node) lastUse() time.Time { return start.Add(time.Duration(n.used.Load())) }
 
@@ -68,9 +67,9 @@ func (n *node) lastUse() time.Time { return start.Add(time.Duration(n.used.Load(
 func (n *node) doubt() { n.dials.turns.Add(1) }
 
 // current returns the node's mastership if it can be believed now; otherwise nil.
-func (n *node) current() *mastership {
+func (n *node) current(now time.Time) *mastership {
 	m := n.known.Load()
-	if m == nil || m.turns != n.dials.turns.Load() || time.Since(m.at) >= confirmed {
+	if m == nil || m.turns != n.dials.turns.Load() || now.Sub(m.at) >= confirmed {
 		return nil
 	}
 	return m
@@ -80,9 +79,9 @@ func (n *node) current() *mastership {
 // be past belief again when it is returned. That does no harm: what is looked up after it counts only if it is current at the
 // end, with the same turns, and then no connection was begun and none has failed since it was asked for. To wait here for a
 // moment in which no connection is being made would be in vain where a program starts, with all of its pool at once.
-func (n *node) confirm(ctx context.Context, deadline time.Time) (*mastership, error) {
-	n.watch()
-	if m := n.current(); m != nil {
+func (n *node) confirm(ctx context.Context, now, deadline time.Time) (*mastership, error) {
+	n.watch(now)
+	if m := n.current(now); m != nil {
 		return m, nil
 	}
 	if !n.reads.breaker.IsClosed() {
@@ -107,8 +106,9 @@ func (n *node) confirm(ctx context.Context, deadline time.Time) (*mastership, er
 }
 
 func (n *node) inquire(i *inquiry) {
+	gone := n.dials.gone.Load()
 	err := n.ask(context.Background(), n.reads)
-	if errors.Is(err, errNotMaster) {
+	if errors.Is(err, errNotMaster) && n.dials.gone.Load() != gone {
 		err = n.ask(context.Background(), n.reads) // on another connection: perhaps to the new one
 	}
 	n.reads.judge(err)
@@ -117,6 +117,17 @@ func (n *node) inquire(i *inquiry) {
 	i.err = err
 	n.asking = nil
 	close(i.done)
+}
+
+// leave has all connections made anew, since the server that answers is no master; but not if that was done only just now: where no
+// server is the master yet, there would be no end to it.
+func (n *node) leave() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if time.Since(n.left) >= watchPause {
+		n.left = time.Now()
+		n.dials.leave(n.dials.turns.Load())
+	}
 }
 
 // ask asks the node for its mastership.
@@ -134,7 +145,7 @@ func (n *node) ask(ctx context.Context, l *lane) error {
 	epoch, master := parseInfo(info.Val())
 	if !master {
 		n.doubt()
-		n.dials.hangUp(m.turns)
+		n.leave()
 		n.store.reload(ctx)
 		return errNotMaster
 	}
@@ -146,7 +157,7 @@ func (n *node) ask(ctx context.Context, l *lane) error {
 	}
 	n.mu.Unlock()
 	if old != nil && old.epoch != epoch {
-		n.dials.hangUp(m.turns)
+		n.dials.leave(m.turns)
 	}
 	// What this process holds in quarantine may have been lost with the mastership before. On a cluster that was
 	// another node's.
@@ -187,8 +198,8 @@ func parseInfo(info string) (epoch string, master bool) {
 
 // watch has the node asked again and again for as long as it is used, or has quarantines of writers that are at work: so
 // that a hit need not wait for it, and a failover is noticed. There is no goroutine in between, and none at rest.
-func (n *node) watch() {
-	n.use()
+func (n *node) watch(now time.Time) {
+	n.use(now)
 	if n.watching.CompareAndSwap(false, true) {
 		time.AfterFunc(watchPause, n.tick)
 	}
@@ -215,6 +226,7 @@ func (n *node) healthy(ctx context.Context) error {
 	if !n.writes.breaker.IsClosed() {
 		return errOpen
 	}
-	_, err := n.confirm(ctx, time.Now().Add(n.store.WriteTimeout))
+	now := time.Now()
+	_, err := n.confirm(ctx, now, now.Add(n.store.WriteTimeout))
 	return err
 }

@@ -1,12 +1,13 @@
 #!lua flags=allow-oom
--- Quarantines keys where plain commands do not: it passes when memory is full, for a write waits for it, and it drops what is no set of
--- writers. KEYS: the keys, and then the writers of each. ARGV: the writer, for how long, whether it is put back.
+-- Puts a writer among those of keys where plain commands can not: it passes when memory is full, for a write waits for it; it drops what
+-- is no set of writers; and it puts a quarantine back that is perhaps lost, which ends no earlier than the one that is there, for the
+-- writer may have renewed it meanwhile. KEYS: the writers of each key. ARGV: the writer, for how long, for how long the set is there.
 -- common
-local count = #KEYS / 2
-for i = 1, count do
-  local writers = KEYS[count + i]
-  if not field(writers, ARGV[1]) or ARGV[3] ~= '1' then redis.call('HSET', writers, ARGV[1], ARGV[2]) end
-  if redis.call('PTTL', writers) < tonumber(ARGV[2]) then redis.call('PEXPIRE', writers, ARGV[2]) end
-  redis.call('DEL', KEYS[i])
+local hold = tonumber(ARGV[2])
+for i = 1, #KEYS do
+  local old = field(KEYS[i], ARGV[1]) or ''
+  local till, held = tonumber(old:match('^@(%d+)$')), tonumber(old)
+  if (till and till - now() or held or 0) < hold then redis.call('HSET', KEYS[i], ARGV[1], ARGV[2]) end
+  redis.call('PEXPIRE', KEYS[i], ARGV[3])
 end
 return 1

@@ -11,14 +11,15 @@ import (
 
 // Get returns the row in the slot.
 func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, error) {
-	deadline := time.Now().Add(s.ReadTimeout)
+	now := time.Now() // which costs something: a look-up asks for it as rarely as it can
+	deadline := now.Add(s.ReadTimeout)
 	for range maxAttempts {
 		l := newLookup(slot)
 		n, err := s.nodeBy(ctx, l.key(), deadline)
 		if err != nil {
 			return nil, err
 		}
-		before, err := n.confirm(ctx, deadline)
+		before, err := n.confirm(ctx, now, deadline)
 		if err != nil {
 			return nil, err
 		}
@@ -27,12 +28,13 @@ func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, 
 			return nil, err
 		}
 		// What was seen is of the mastership that was confirmed only if that still is the one.
-		after := n.current()
+		now = time.Now()
+		after := n.current(now)
 		if after == nil || after.epoch != before.epoch || after.turns != before.turns {
 			continue
 		}
 		row, soft := decode(seen.value, before.epoch, seen.nonces[0], seen.nonces[1])
-		if row == nil || !time.Now().Before(soft) {
+		if row == nil || !now.Before(soft) {
 			return nil, nil
 		}
 		return row, nil
@@ -72,7 +74,7 @@ func (s *Store) run(ctx *patience, step string, script *script, keys []string, a
 }
 
 func (n *node) run(ctx *patience, step string, script *script, keys []string, args ...any) (any, error) {
-	n.watch()
+	n.watch(time.Now())
 	command := script.command(ctx, false, keys, args)
 	err := n.reads.crowd.send(ctx, newErrand(command))
 	if err == nil && code(command.Err()) == "NOSCRIPT" {
@@ -126,7 +128,7 @@ func (s *Store) Lease(
 		return moneyclip.Grant{}, err
 	}
 	epoch := ""
-	if m := n.current(); m != nil {
+	if m := n.current(time.Now()); m != nil {
 		epoch = m.epoch
 	}
 	got, err := n.run(step, "lease", leaseScript, at.keys[:], &at.field, &at.generations[0], &at.generations[1],
@@ -212,12 +214,12 @@ func (s *Store) Fill(
 func (n *node) isUnder(ctx *patience, epoch string) (bool, error) {
 	answered := time.Now()
 	for range maxAttempts { // the first answer may be to a question from before
-		m, err := n.confirm(ctx.Context, ctx.deadline)
+		m, err := n.confirm(ctx.Context, time.Now(), ctx.deadline)
 		if err != nil {
 			return false, err
 		}
 		// While connections are being made none is believed for long. It is enough that it was asked for after the fill.
-		if n.current() == m || !m.at.Before(answered) {
+		if n.current(time.Now()) == m || !m.at.Before(answered) {
 			return m.epoch == epoch, nil
 		}
 	}
@@ -244,7 +246,7 @@ func (s *Store) FillLater(
 }
 
 func (n *node) fillLater(ctx *patience, text bool, keys []string, args []any, done func(bool, error)) {
-	n.watch()
+	n.watch(time.Now())
 	command := fillScript.command(ctx, text, keys, args)
 	e := newErrand(command)
 	e.done = func(err error) {
@@ -253,7 +255,7 @@ func (n *node) fillLater(ctx *patience, text bool, keys []string, args []any, do
 			return
 		}
 		got, err := n.result(ctx, "fill", command, err)
-		m := n.current()
+		m := n.current(time.Now())
 		switch epoch, _ := got.(string); {
 		case epoch == "":
 			done(false, err)

@@ -37,6 +37,8 @@ type Store struct {
 	reading alarm // of what goes by ReadTimeout
 	writing alarm // of what goes by WriteTimeout
 
+	dials *dials // of the one client; nil: it is a cluster
+
 	mu    sync.Mutex // protects nodes
 	nodes map[*redis.Client]*node
 }
@@ -48,8 +50,10 @@ var _ moneyclip.Store = (*Store)(nil)
 // of the store returns an error, and so does Healthy: what is sent to a *redis.Ring goes to another server when one
 // fails to answer, and both are masters.
 //
-// What the store sends does not go by the time-outs, retries and hooks of the client. A hook is added, which counts connections; when
-// another server has become the master, those from before are closed.
+// What the store sends does not go by the time-outs, retries and hooks of the client. A hook is added, which counts connections: when
+// another server has become the master, those from before are not used any more, by nobody, and made anew. It does not know of
+// connections that were made before New; only where a failover leaves such connections open, to a server that is a replica from
+// then on, does that matter.
 func New(client redis.UniversalClient) *Store {
 	s := &Store{
 		ReadTimeout:  50 * time.Millisecond,
@@ -61,7 +65,8 @@ func New(client redis.UniversalClient) *Store {
 	s.held.quarantines = map[moneyclip.Token]*quarantine{}
 	switch c := client.(type) {
 	case *redis.Client:
-		s.single = c
+		s.single, s.dials = c, new(dials)
+		c.AddHook(s.dials)
 	case *redis.ClusterClient:
 		s.cluster = c
 	}
@@ -189,7 +194,12 @@ func (s *Store) nodeOf(client *redis.Client) *node {
 				delete(s.nodes, c)
 			}
 		}
-		n = newNode(s, client)
+		d := s.dials
+		if d == nil {
+			d = new(dials)
+			client.AddHook(d)
+		}
+		n = newNode(s, client, d)
 		s.nodes[client] = n
 	}
 	return n

@@ -38,10 +38,11 @@ func (s *Store) isAt(ctx *patience, board, version string) (bool, error) {
 // An order must be carried out by the node that has a key. It may be more than once.
 type order struct {
 	step   step
-	script *script  // what carries it out where plain commands can not; nil: nothing does
 	keys   []string // of Redis; the first says which node
-	args   []any    // of the script, if it can do nothing else
-	writer *writer
+	script *script  // of a step that is one
+	args   []any    // of that
+	writer *writer  // of the other steps
+	odd    bool     // plain commands can not put him among those of the keys: a script does
 
 	room     [2]string // for keys: most writes have one
 	commands []command // as they were sent last
@@ -50,14 +51,15 @@ type order struct {
 	unknown  bool   // the server does not have the script
 	redirect string // the address of the node that is to have it
 	asking   bool   // that one does not have the key yet
+	done     int    // how many of the commands need not be sent to that one
 }
 
 // A step is what an order does.
 type step int
 
 const (
-	byScript     step = iota // what its script does
-	toQuarantine             // keys: those of Redis, and then the writers of each
+	toRun        step = iota // a script
+	toQuarantine             // keys: they are there, and then the writers of each
 	toRelease                // the same
 	toLook                   // for the version of a board
 )
@@ -73,9 +75,8 @@ const (
 
 // A writer is what is said of him in commands. It is in one piece: a pointer goes into an interface as it is.
 type writer struct {
-	token string
-	hold  int64 // milliseconds
-	back  bool  // his quarantine was lost, and is put back
+	token      string
+	hold, life int64 // milliseconds
 }
 
 // maxTogether is how many keys go into one order.
@@ -91,8 +92,8 @@ func (s *Store) together() int {
 }
 
 func quarantineOrders(marks *moneyclip.Marks, d time.Duration, back bool, together int) []*order {
-	w := &writer{string(marks.Writer[:]), milliseconds(d), back}
-	return orders(marks, together, order{step: toQuarantine, script: quarantineScript, writer: w}, quarantineRuleScript, &w.token, &w.hold, back)
+	w := &writer{string(marks.Writer[:]), milliseconds(d), milliseconds(max(d, writersLife))}
+	return orders(marks, together, order{step: toQuarantine, writer: w, odd: back}, quarantineRuleScript, &w.token, &w.hold, back)
 }
 
 func releaseOrders(marks *moneyclip.Marks, together int) []*order {
@@ -138,13 +139,6 @@ type piece struct {
 	from     int // where in args those of the next command begin
 }
 
-// grow makes room for an order.
-func (p *piece) grow(o *order) {
-	n := len(o.keys)
-	p.commands = slices.Grow(p.commands, 2+2*n)
-	p.args = slices.Grow(p.args, 4+8*n)
-}
-
 // end ends a command whose answer is a number. Its arguments were appended to args.
 func (p *piece) end() {
 	args := p.args[p.from:len(p.args):len(p.args)]
@@ -152,22 +146,18 @@ func (p *piece) end() {
 	p.commands = append(p.commands, redis.NewIntCmd(context.Background(), args...))
 }
 
+// writersLife is for how long the writers of a key are there after the last has come: for longer than any of them wants.
+const writersLife = time.Hour
+
 // quarantine puts the writer among those of each key, and then drops what stands there: all values, and N15: all leases. It is no
 // script, which would take the server three times as long. In this order it does no harm what others do between two of the commands:
 // once the writer is there a lease is refused, and what was leased or filled before is dropped by the last.
 func (p *piece) quarantine(keys []string, w *writer) {
-	n, set := len(keys)/2, "hset"
-	if w.back {
-		set = "hsetnx" // the writer may have renewed it meanwhile, for longer
-	}
+	n := len(keys) / 2
 	for i := range n {
-		at := &keys[n+i]
-		p.args = append(p.args, set, at, &w.token, &w.hold)
+		p.args = append(p.args, "hset", &keys[n+i], &w.token, &w.hold)
 		p.end()
-		// The set is there for as long as the last of its writers wants. T2: no key is without an expiry.
-		p.args = append(p.args, "pexpire", at, &w.hold, "nx")
-		p.end()
-		p.args = append(p.args, "pexpire", at, &w.hold, "gt")
+		p.args = append(p.args, "pexpire", &keys[n+i], &w.life) // T2: no key is without an expiry
 		p.end()
 	}
 	p.drop(keys[:n])
@@ -325,31 +315,39 @@ func (s *Store) at(ctx context.Context, addr string) *redis.Client {
 
 // carryOut sends orders to the node.
 func (n *node) carryOut(ctx *patience, part []*order) {
-	n.watch()
-	var p piece
+	n.watch(time.Now())
+	size := 0
 	for _, o := range part {
-		p.grow(o)
+		size += len(o.keys)
 	}
+	p := piece{commands: make([]command, 0, 2*len(part)+size), args: make([]any, 0, 4*len(part)+4*size)}
 	var sent []*script // with their text, which is behind a name from then on
+	run := func(s *script, text bool, keys []string, args []any) {
+		text = text && !slices.Contains(sent, s)
+		if text {
+			sent = append(sent, s)
+		}
+		p.commands = append(p.commands, s.command(ctx, text, keys, args))
+	}
 	for _, o := range part {
 		from := len(p.commands)
-		switch o.step {
-		case toQuarantine:
+		switch half := len(o.keys) / 2; {
+		case o.step == toQuarantine && o.odd:
+			run(quarantineScript, o.unknown, o.keys[half:], []any{&o.writer.token, &o.writer.hold, &o.writer.life})
+			p.drop(o.keys[:half])
+		case o.step == toQuarantine:
 			p.quarantine(o.keys, o.writer)
-		case toRelease:
+		case o.step == toRelease:
 			p.release(o.keys, o.writer)
-		case toLook:
+		case o.step == toLook:
 			p.commands = append(p.commands, redis.NewStringCmd(ctx, "hget", &o.keys[0], "version"))
-		case byScript:
-			text := o.unknown && !slices.Contains(sent, o.script)
-			if text {
-				sent = append(sent, o.script)
-			}
-			if o.script == publishScript {
-				o.args[0] = newVersion() // also if it is sent again: the first may have come through
-			}
-			p.commands = append(p.commands, o.script.command(ctx, text, o.keys, o.args))
+		case o.script == publishScript:
+			o.args[0] = newVersion() // also if it is sent again: the first may have come through
+			fallthrough
+		default:
+			run(o.script, o.unknown, o.keys, o.args)
 		}
+		p.commands = slices.Delete(p.commands, from, from+o.done)
 		o.commands = p.commands[from:len(p.commands):len(p.commands)]
 	}
 	e := &errand{commands: p.commands, stays: true}
@@ -372,6 +370,12 @@ func (n *node) carryOut(ctx *patience, part []*order) {
 		o.err = err // perhaps of others in the same piece; it does no harm if it is carried out twice
 		for i := 0; i < len(o.commands) && o.err == nil; i++ {
 			o.err = o.commands[i].Err()
+			if code(o.err) == "WRONGTYPE" && (o.step == toRelease || o.step == toLook) {
+				o.err = nil // what is no hash was put there by somebody else: the next lease, or who publishes next, puts it in order
+			}
+			if code(o.err) == "ASK" {
+				o.done += i // the others are not to be carried out twice, on two nodes
+			}
 		}
 	}
 }
@@ -390,11 +394,8 @@ func (o *order) settle() (moved bool) {
 	case reason == "NOSCRIPT":
 		o.unknown, o.next = true, now // to the same node again
 		return false
-	case o.step == toQuarantine && (reason == "OOM" || reason == "WRONGTYPE"):
-		o.step, o.args, o.next = byScript, []any{&o.writer.token, &o.writer.hold, o.writer.back}, now
-		return false
-	case o.step != byScript && reason == "WRONGTYPE":
-		o.err = nil // what is no hash was put there by somebody else: the next lease, or the next to publish, puts it in order
+	case o.step == toQuarantine && !o.odd && (reason == "OOM" || reason == "WRONGTYPE"):
+		o.odd, o.done, o.next = true, 0, now
 		return false
 	case !isReply(o.err):
 		var final *refusal
@@ -408,6 +409,9 @@ func (o *order) settle() (moved bool) {
 	// "MOVED 3999 127.0.0.1:6381"
 	if fields := strings.Fields(fmt.Sprint(o.err)); len(fields) == 3 && (reason == "MOVED" || reason == "ASK") {
 		o.redirect, o.asking = fields[2], reason == "ASK"
+	}
+	if !o.asking {
+		o.done = 0
 	}
 	return o.redirect != "" || reason == "CLUSTERDOWN"
 }

@@ -63,7 +63,7 @@ func n13(s *suite) {
 func n14(s *suite) {
 	slot, other, marks := s.slot("k"), s.field("k", "another"), s.writer("k")
 	s.quarantine(marks, s.tick)
-	s.outlive()
+	s.runOut(slot)
 	s.put(slot, row(1))
 	s.put(other, row(1))
 	s.release(marks)
@@ -75,7 +75,7 @@ func n14(s *suite) {
 func n14Lease(s *suite) {
 	slot, marks := s.slot("k"), s.writer("k")
 	s.quarantine(marks, s.tick)
-	s.outlive()
+	s.runOut(slot)
 	lease := s.lease(slot)
 	s.release(marks)
 	s.wantRefused(slot, lease, row(1))
@@ -131,7 +131,7 @@ func m3(s *suite) {
 func m11(s *suite) {
 	one, two, marks := s.slot("k"), s.field("k", "another"), s.writer("k")
 	s.quarantine(marks, s.tick)
-	s.outlive()
+	s.runOut(one)
 	first, second := s.lease(one), s.lease(two)
 	s.release(marks)
 	s.wantRefused(two, second, row(1))

@@ -497,7 +497,7 @@ func quarantineRunsOut(s *suite) {
 	s.put(wide, row(1))
 	s.quarantine(s.writer("k"), s.tick)
 	s.quarantine(s.wideWriter("another rule"), s.tick)
-	s.outlive()
+	s.runOut(slot, wide)
 	for _, slot := range []*moneyclip.Slot{slot, wide} {
 		s.wantGet(slot, nil)
 		s.put(slot, row(2))
@@ -528,7 +528,7 @@ func quarantineHeals(s *suite) {
 	wide := s.slot("wide")
 	wide.Generations[0] = s.prefix + "another rule"
 	s.quarantine(marks, s.tick)
-	s.outlive()
+	s.runOut(s.slot("k"), s.slot("leased"))
 	s.put(s.slot("k"), row(1))
 	s.put(wide, row(1))
 	lease := s.lease(s.slot("leased"))

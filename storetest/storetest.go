@@ -210,6 +210,18 @@ func (s *suite) sitOut() { s.sleep(s.brief() + s.tick) }
 // outlive sleeps until all that was made for a tick has run out.
 func (s *suite) outlive() { s.sleep(3 * s.tick) }
 
+// runOut sleeps until quarantines of slots that were made for a tick have run out, in a store too that counts from when somebody asks.
+func (s *suite) runOut(slots ...*moneyclip.Slot) {
+	s.Helper()
+	s.outlive()
+	for _, slot := range slots {
+		if grant := s.ask(slot, long, false); grant.Answer == moneyclip.AnswerLease {
+			s.abandon(slot, grant.Lease)
+		}
+	}
+	s.outlive()
+}
+
 func (s *suite) wantFill(
 	slot *moneyclip.Slot, lease moneyclip.Lease, r *moneyclip.Row, age moneyclip.Age, want bool,
 ) {

@@ -26,7 +26,7 @@ func TestDoctor(t *testing.T) {
 	good := servers.Redis(t, "maxmemory=100mb", "maxmemory-policy=allkeys-lfu")
 	c := redis.NewClient(&redis.Options{Addr: good.Addr})
 	defer c.Close()
-	rights := "on >secret ~moneyclip:* resetchannels -@all +info +evalsha +eval +time +hget +hmget +hset +hdel +hlen +hkeys +hexists +hgetall +del +pttl +pexpireat +hello +auth +ping +select +client|setname"
+	rights := "on >secret ~moneyclip:* resetchannels -@all +info +evalsha +eval +time +exists +hget +hmget +hset +hdel +hlen +hkeys +hgetall +del +pttl +pexpire +pexpireat +hello +auth +ping +select +client|setname"
 	setUser := func(rights string) {
 		t.Helper()
 		args := []any{"acl", "setuser", "moneyclip", "reset"}
@@ -40,7 +40,7 @@ func TestDoctor(t *testing.T) {
 	url := "redis://moneyclip:secret@" + good.Addr
 	for _, test := range []struct {
 		rights, missing string
-	}{{rights, ""}, {strings.NewReplacer("+hkeys ", "", "+pttl ", "").Replace(rights), "+hkeys +pttl"}, {strings.Replace(rights, "~moneyclip:*", "~other:*", 1), "+hset"}} {
+	}{{rights, ""}, {strings.NewReplacer("+hkeys ", "", "+pttl ", "").Replace(rights), "+hkeys +pttl"}, {strings.Replace(rights, "~moneyclip:*", "~other:*", 1), "+exists"}} {
 		setUser(test.rights)
 		out, errs, code := run(t, "doctor", "--redis", url, "--json")
 		var d diagnosis

@@ -67,7 +67,14 @@ type keyFound struct {
 }
 
 func keyOf(e *redisstore.Entry) keyFound {
-	k := keyFound{Rule: e.Rule, State: state(e), Selects: len(e.Rows), Left: e.Expires.Seconds(), left: lasting(e.Expires)}
+	left := e.Expires
+	if len(e.Writers) > 0 {
+		left = 0
+		for _, w := range e.Writers {
+			left = max(left, w.Left)
+		}
+	}
+	k := keyFound{Rule: e.Rule, State: state(e), Selects: len(e.Rows), Left: left.Seconds(), left: lasting(left)}
 	k.Scope, k.Key = bare(e.Key)
 	for _, r := range e.Rows {
 		k.Bytes += r.Bytes

@@ -23,8 +23,8 @@ func Run(t *rapid.T, store moneyclip.Store) {
 
 // RunOnServer does so to one whose time can not be stopped. There all times are so long that they never run out, or so
 // short that they have before the next step. It differs in three points: no key has slots of two rules, a refresh drops
-// what else is under its key, and of a key that had several quarantines one that has run out may hold until it has run out since
-// somebody asked. What is stored under the prefix is the run's own.
+// what else is under its key, and the time of a quarantine counts from when somebody asks. What is stored under the prefix is the
+// run's own.
 func RunOnServer(t *rapid.T, store moneyclip.Store, namespace string) {
 	m := &machine{store: store, server: true, now: time.Unix(0, 0), prefix: namespace + ":" + rand.Text() + ":"}
 	m.model = newModel(func() time.Time { return m.now })

@@ -139,6 +139,54 @@ func TestClusterMigration(t *testing.T) {
 	}
 }
 
+// While a slot moves, and before any of its keys has: what is not there yet is looked for on the other node.
+func TestClusterMigrationBegins(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t)
+	ctx := t.Context()
+	s := patient(c.client)
+	s.WriteTimeout = 5 * time.Second
+	one := slot("k")
+	put(t, s, one, 1)
+	keys := redisKeys(t, c.client, one)
+	number := int(must1(c.client.ClusterKeySlot(ctx, keys.key).Result()))
+	from := number * 3 / slots
+	to := (from + 1) % 3
+	at := func(state string) {
+		t.Helper()
+		for node, args := range map[int][]any{to: {"importing", c.ids[from]}, from: {"migrating", c.ids[to]}} {
+			if state != "" {
+				args = []any{state}
+			}
+			must(t, c.clients[node].Do(ctx, append([]any{"cluster", "setslot", number}, args...)...).Err())
+		}
+	}
+	memory := func(most string) {
+		t.Helper()
+		for _, node := range []int{from, to} {
+			must(t, c.clients[node].ConfigSet(ctx, "maxmemory", most).Err())
+		}
+	}
+	at("")
+	e, err := s.Entry(ctx, string(one.Key))
+	if err != nil || len(e.Rows) != 1 || len(e.Writers) != 0 {
+		t.Errorf("Entry: got %+v, %v", e, err)
+	}
+	memory("1mb")
+	marks := writer(one)
+	quarantine(t, s, marks)
+	release(t, s, marks)
+	memory("0")
+
+	// A writer from before, and one who comes now. Were he on both nodes, his key could not be moved.
+	at("stable")
+	quarantine(t, s, writer(one))
+	at("")
+	quarantine(t, s, writer(one))
+	host, port, _ := net.SplitHostPort(c.nodes[to].Addr)
+	must(t, c.clients[from].Migrate(ctx, host, port, keys.writers, 0, 5*time.Second).Err())
+}
+
 // The node that has the keys is gone: others go on.
 func TestClusterNodeGone(t *testing.T) {
 	t.Parallel()

@@ -141,9 +141,14 @@ type piece struct {
 
 // end ends a command whose answer is a number. Its arguments were appended to args.
 func (p *piece) end() {
+	p.commands = append(p.commands, redis.NewIntCmd(context.Background(), p.own()...))
+}
+
+// own are the arguments of the next command.
+func (p *piece) own() []any {
 	args := p.args[p.from:len(p.args):len(p.args)]
 	p.from = len(p.args)
-	p.commands = append(p.commands, redis.NewIntCmd(context.Background(), args...))
+	return args
 }
 
 // writersLife is for how long the writers of a key are there after the last has come: for longer than any of them wants.
@@ -192,7 +197,8 @@ const (
 func (s *Store) deliver(ctx *patience, step string, pending []*order, board string) (string, error) {
 	var version *order
 	if board != "" {
-		version = &order{step: toLook, keys: []string{boardKey(board)}}
+		version = &order{step: toLook}
+		version.keys = append(version.room[:0], boardKey(board))
 	}
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		// The version is that of after all orders. On one server it is enough that it is asked for last.
@@ -340,7 +346,8 @@ func (n *node) carryOut(ctx *patience, part []*order) {
 		case o.step == toRelease:
 			p.release(o.keys, o.writer)
 		case o.step == toLook:
-			p.commands = append(p.commands, redis.NewStringCmd(ctx, "hget", &o.keys[0], "version"))
+			p.args = append(p.args, "hget", &o.keys[0], "version")
+			p.commands = append(p.commands, redis.NewStringCmd(ctx, p.own()...))
 		case o.script == publishScript:
 			o.args[0] = newVersion() // also if it is sent again: the first may have come through
 			fallthrough

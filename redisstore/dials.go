@@ -2,10 +2,10 @@ package redisstore
 
 import (
 	"context"
-	"errors"
 	"net"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -18,8 +18,15 @@ type dials struct {
 	gone  atomic.Uint64 // connections that were begun up to this turn are of no use
 }
 
-// errGone is the error of a connection that is of no use any more. Nothing was sent.
-var errGone = errors.New("redisstore: a connection from before the last failover")
+// errGone is the error of a connection that is of no use any more. Nothing was sent. To go-redis it is one of the network, after which
+// it tries again where it is allowed to.
+var errGone net.Error = goneError{}
+
+type goneError struct{}
+
+func (goneError) Error() string   { return "redisstore: a connection from before the last failover" }
+func (goneError) Timeout() bool   { return false }
+func (goneError) Temporary() bool { return true }
 
 // leave has the connections that were begun up to a turn used no more.
 func (d *dials) leave(turn uint64) {
@@ -64,12 +71,13 @@ type dialed struct {
 
 func (c *dialed) isGone() bool { return c.turn <= c.dials.gone.Load() }
 
-// Write fails on a connection that is of no use, and go-redis closes it.
-func (c *dialed) Write(b []byte) (int, error) {
+// SetWriteDeadline fails on a connection that is of no use, and go-redis closes it. It is called once in front of each piece of commands:
+// Write may be called when a part of them was sent.
+func (c *dialed) SetWriteDeadline(t time.Time) error {
 	if c.isGone() {
-		return 0, errGone
+		return errGone
 	}
-	return c.Conn.Write(b)
+	return c.Conn.SetWriteDeadline(t)
 }
 
 // NetConn is the connection beneath, for who has to know what it is.

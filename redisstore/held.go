@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/moneyclip/moneyclip"
@@ -16,6 +17,8 @@ type held struct {
 	mu          sync.Mutex // protects what follows
 	quarantines map[moneyclip.Token]*quarantine
 	many        int // above, those that have run out are dropped
+
+	renewing atomic.Bool // what may be lost is being put back
 }
 
 // A quarantine is what one writer holds.
@@ -24,6 +27,7 @@ type quarantine struct {
 
 	marks moneyclip.Marks // changes under the lock of held
 	until time.Time
+	lost  int // how often it may have been, since it was last known to be there
 }
 
 // add notes that a writer's quarantine is about to be sent.
@@ -77,31 +81,56 @@ func (h *held) any() bool {
 	return false
 }
 
-// renew puts back all quarantines that are held.
+// lose notes that all quarantines may be lost: another server is the master.
+func (h *held) lose() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, q := range h.quarantines {
+		q.lost++
+	}
+}
+
+// renew puts back, in a goroutine, what may be lost. What can not be put back now is when a node is next asked for its mastership: a
+// writer at work renews his quarantine himself, but of one whose outcome is not known there is nobody else who would.
 func (s *Store) renew() {
 	h := &s.held
 	h.mu.Lock()
-	all := make([]*quarantine, 0, len(h.quarantines))
+	defer h.mu.Unlock()
+	var lost []*quarantine
 	for _, q := range h.quarantines {
-		all = append(all, q)
+		if q.lost > 0 {
+			lost = append(lost, q)
+		}
 	}
-	h.mu.Unlock()
-	for _, q := range all {
-		s.renewOne(q)
+	if len(lost) == 0 || !h.renewing.CompareAndSwap(false, true) {
+		return
 	}
+	go func() {
+		defer h.renewing.Store(false)
+		for _, q := range lost {
+			s.renewOne(q)
+		}
+	}()
 }
 
 func (s *Store) renewOne(q *quarantine) {
 	q.sending.Lock()
 	defer q.sending.Unlock()
 	s.held.mu.Lock()
-	marks, left := q.marks, time.Until(q.until) // its lists are never changed in place
+	marks, left, lost := q.marks, time.Until(q.until), q.lost // its lists are never changed in place
 	s.held.mu.Unlock()
 	if left <= 0 {
 		return
 	}
 	ctx := s.writing.wait(context.Background(), time.Now().Add(s.WriteTimeout))
-	s.deliver(ctx, "renew", quarantineOrders(&marks, left, true, s.together()), "") // its writer renews it in time if this fails
+	if _, err := s.deliver(ctx, "renew", quarantineOrders(&marks, left, true, s.together()), ""); err != nil {
+		return
+	}
+	s.held.mu.Lock()
+	defer s.held.mu.Unlock()
+	if q.lost == lost {
+		q.lost = 0
+	}
 }
 
 func union(have, more []string) []string {

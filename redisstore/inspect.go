@@ -345,7 +345,7 @@ func writersOf(fields map[string]string, now time.Time) (all []Writer, damaged b
 			continue
 		case isDeadline && isTime:
 			w.Left = till.Sub(now)
-		case err == nil:
+		case err == nil && hold < 4e12:
 			w.Left = time.Duration(hold) * time.Millisecond // from when somebody asks
 		default:
 			damaged = true

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -122,6 +123,12 @@ func (l *lane) try(ctx context.Context, commands []redis.Cmder) error {
 	l.pipes.Put(p)
 	if err == nil {
 		return nil
+	}
+	if isReply(err) && !slices.ContainsFunc(commands, func(c redis.Cmder) bool { return c.Err() != nil }) {
+		// Of a new connection, which the server does not let in: go-redis leaves the commands as they are, as if they had been answered.
+		for _, c := range commands {
+			c.SetErr(err)
+		}
 	}
 	for _, c := range commands {
 		err := c.Err()

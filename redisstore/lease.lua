@@ -49,7 +49,7 @@ local function busy(key)
   local live = false
   for i = 1, #all, 2 do
     local till = tonumber(all[i + 1]:match('^@(%d+)$'))
-    if not till then
+    if not till or till > now() + 4e12 then
       local hold = tonumber(all[i + 1])
       if not (hold and hold > 0 and hold < 4e12) then hold = 0 end -- it is not from here
       till = now() + hold

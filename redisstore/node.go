@@ -24,6 +24,7 @@ type node struct {
 	mu     sync.Mutex // protects what follows, and changes of known
 	asking *inquiry   // under way
 	left   time.Time  // when its connections were left because it is no master
+	owing  bool       // it was none again so soon after that they were not
 
 	used     atomic.Int64 // the time of the last use, in nanoseconds since start
 	watching atomic.Bool
@@ -124,7 +125,8 @@ func (n *node) inquire(i *inquiry) {
 func (n *node) leave() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if time.Since(n.left) >= watchPause {
+	n.owing = time.Since(n.left) < watchPause
+	if !n.owing {
 		n.left = time.Now()
 		n.dials.leave(n.dials.turns.Load())
 	}
@@ -133,8 +135,9 @@ func (n *node) leave() {
 // ask asks the node for its mastership.
 func (n *node) ask(ctx context.Context, l *lane) error {
 	m := &mastership{turns: n.dials.turns.Load(), at: time.Now()}
+	// Two commands, for look-ups are more than one too, and go-redis has connections for those alone.
 	info := redis.NewStringCmd(ctx, "info", "replication")
-	err := l.exec(l.alarm.wait(ctx, time.Now().Add(l.timeout)), []redis.Cmder{info})
+	err := l.exec(l.alarm.wait(ctx, time.Now().Add(l.timeout)), []redis.Cmder{info, redis.NewCmd(ctx, "time")})
 	if err == nil {
 		err = info.Err()
 	}
@@ -152,18 +155,21 @@ func (n *node) ask(ctx context.Context, l *lane) error {
 	m.epoch = epoch
 	n.mu.Lock()
 	old := n.known.Load()
+	changed := old != nil && old.epoch != epoch
+	if changed || n.owing {
+		n.owing = false
+		n.dials.leave(n.dials.turns.Load()) // before the new one is believed
+	}
 	if old == nil || old.at.Before(m.at) {
 		n.known.Store(m) // not the answer to an older question
 	}
 	n.mu.Unlock()
-	if old != nil && old.epoch != epoch {
-		n.dials.leave(m.turns)
-	}
 	// What this process holds in quarantine may have been lost with the mastership before. On a cluster that was
 	// another node's.
-	if old == nil && n.store.cluster != nil || old != nil && old.epoch != epoch {
-		go n.store.renew()
+	if changed || old == nil && n.store.cluster != nil {
+		n.store.held.lose()
 	}
+	n.store.renew()
 	return nil
 }
 

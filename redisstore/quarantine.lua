@@ -7,7 +7,8 @@ local hold = tonumber(ARGV[2])
 for i = 1, #KEYS do
   local old = field(KEYS[i], ARGV[1]) or ''
   local till, held = tonumber(old:match('^@(%d+)$')), tonumber(old)
-  if (till and till - now() or held or 0) < hold then redis.call('HSET', KEYS[i], ARGV[1], ARGV[2]) end
+  local left = till and till - now() or held or 0
+  if not (left >= hold and left < 4e12) then redis.call('HSET', KEYS[i], ARGV[1], ARGV[2]) end
   redis.call('PEXPIRE', KEYS[i], ARGV[3])
 end
 return 1

@@ -52,8 +52,8 @@ var _ moneyclip.Store = (*Store)(nil)
 //
 // What the store sends does not go by the time-outs, retries and hooks of the client. A hook is added, which counts connections: when
 // another server has become the master, those from before are not used any more, by nobody, and made anew. It does not know of
-// connections that were made before New; only where a failover leaves such connections open, to a server that is a replica from
-// then on, does that matter.
+// connections that were made before New, or on a cluster before the node was first used. That matters only where a failover leaves such
+// connections open, to a server that is a replica from then on.
 func New(client redis.UniversalClient) *Store {
 	s := &Store{
 		ReadTimeout:  50 * time.Millisecond,

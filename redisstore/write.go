@@ -39,9 +39,9 @@ func (s *Store) isAt(ctx *patience, board, version string) (bool, error) {
 type order struct {
 	step   step
 	keys   []string // of Redis; the first says which node
-	script *script  // of a step that is one
-	args   []any    // of that
-	writer *writer  // of the other steps
+	script *script  // toRun
+	args   []any    // toRun
+	writer *writer  // toQuarantine, toRelease
 	odd    bool     // plain commands can not put him among those of the keys: a script does
 
 	room     [2]string // for keys: most writes have one
@@ -59,7 +59,7 @@ type step int
 
 const (
 	toRun        step = iota // a script
-	toQuarantine             // keys: they are there, and then the writers of each
+	toQuarantine             // keys; behind them there are those of their writers
 	toRelease                // the same
 	toLook                   // for the version of a board
 )
@@ -151,7 +151,7 @@ func (p *piece) own() []any {
 	return args
 }
 
-// writersLife is for how long the writers of a key are there after the last has come: for longer than any of them wants.
+// writersLife is for how long the writers of a key are there after the last has come, at least: longer than any of them usually wants.
 const writersLife = time.Hour
 
 // quarantine puts the writer among those of each key, and then drops what stands there: all values, and N15: all leases. It is no
@@ -384,7 +384,20 @@ func (n *node) carryOut(ctx *patience, part []*order) {
 				o.done += i // the others are not to be carried out twice, on two nodes
 			}
 		}
+		if o.err == nil && o.step == toQuarantine && !o.odd && o.ranOut() {
+			o.err = errRanOut
+		}
 	}
+}
+
+var errRanOut = errors.New("redisstore: the writers of a key were gone between two commands")
+
+// ranOut reports whether the set of a key's writers was there for an hour when this one came, and gone when he said that it is to stay.
+func (o *order) ranOut() bool {
+	return slices.ContainsFunc(o.commands, func(one command) bool {
+		stays, ok := one.(*redis.IntCmd)
+		return ok && stays.Val() == 0 && stays.Name() == "pexpire"
+	})
 }
 
 // settle looks at what came of an order. It reports whether a node has said that it does not have the key.
@@ -398,6 +411,9 @@ func (o *order) settle() (moved bool) {
 	reason := code(o.err)
 	o.next = never
 	switch {
+	case o.err == errRanOut: //nolint:errorlint // it is ours
+		o.next = later
+		return false
 	case reason == "NOSCRIPT":
 		o.unknown, o.next = true, now // to the same node again
 		return false

@@ -713,6 +713,34 @@ func TestACL(t *testing.T) {
 	}
 }
 
+// A server that lets nobody in any more does nothing, and nothing counts as done.
+func TestNotLetIn(t *testing.T) {
+	t.Parallel()
+	server := servers.Redis(t)
+	admin := client(t, server)
+	must(t, admin.Do(t.Context(), "acl", "setuser", "moneyclip", "on", ">password", "~*", "+@all").Err())
+	c := redis.NewClient(&redis.Options{Addr: server.Addr, Username: "moneyclip", Password: "password"})
+	defer c.Close()
+	s := patient(c)
+	one := slot("k")
+	put(t, s, one, 1)
+	wantHit(t, s, one, 1)
+	must(t, admin.Do(t.Context(), "acl", "setuser", "moneyclip", "resetpass", ">another").Err())
+	must(t, admin.Do(t.Context(), "client", "kill", "user", "moneyclip").Err())
+	if _, err := s.Quarantine(t.Context(), writer(one), time.Minute); err == nil || !strings.Contains(err.Error(), "WRONGPASS") {
+		t.Errorf("Quarantine: got the error %v, want WRONGPASS", err)
+	}
+	if _, err := s.Release(t.Context(), writer(one)); err == nil || !strings.Contains(err.Error(), "WRONGPASS") {
+		t.Errorf("Release: got the error %v, want WRONGPASS", err)
+	}
+	if err := s.Healthy(t.Context()); err == nil || !strings.Contains(err.Error(), "WRONGPASS") {
+		t.Errorf("Healthy: got the error %v, want WRONGPASS", err)
+	}
+	if got, err := s.Get(t.Context(), one); err == nil {
+		t.Errorf("Get: got %q and no error", spell(got))
+	}
+}
+
 // Memory is full: nothing more is stored, and writes drop what they touch.
 func TestMemoryFull(t *testing.T) {
 	t.Parallel()
@@ -933,7 +961,7 @@ func TestCorrupted(t *testing.T) {
 		must(t, c.HSet(ctx, at.key, "l:field", junk).Err())
 		heals(fmt.Sprintf("a lease is %q", junk))
 	}
-	for _, junk := range []string{"", "x", "@", "@x", "@1", "-1", "0", "1e400", "99999999999999999999", "nan", "inf"} {
+	for _, junk := range []string{"", "x", "@", "@x", "@1", "-1", "0", "1e400", "99999999999999999999", "@99999999999999999999", "nan", "inf"} {
 		must(t, c.HSet(ctx, at.writers, "0123456789abcdef", junk).Err())
 		heals(fmt.Sprintf("a writer's time is %q", junk))
 	}
@@ -1024,6 +1052,34 @@ func TestPutBackIsLonger(t *testing.T) {
 		time.Sleep(600 * time.Millisecond)
 		wantBypass(t, s, one)
 	}
+}
+
+// A quarantine that nobody renews, for the outcome of its write is not known, is put back once the new master can be written to.
+func TestPutBackLater(t *testing.T) {
+	t.Parallel()
+	c := client(t, servers.Redis(t))
+	s := patient(c)
+	one := slot("k")
+	put(t, s, one, 1)
+	quarantine(t, s, writer(one))
+	writers := redisKeys(t, c, one).writers
+	must(t, c.Del(t.Context(), writers).Err()) // it has not reached the one that takes over
+	must(t, c.ConfigSet(t.Context(), "min-replicas-to-write", "1").Err())
+	must(t, c.Do(t.Context(), "debug", "change-repl-id").Err())
+	eventually(t, "it is refused", func() error {
+		if !strings.Contains(c.Info(t.Context(), "errorstats").Val(), "NOREPLICAS") {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	must(t, c.ConfigSet(t.Context(), "min-replicas-to-write", "0").Err())
+	eventually(t, "it is put back", func() error {
+		if n := c.HLen(t.Context(), writers).Val(); n != 1 {
+			return fmt.Errorf("%d writers", n)
+		}
+		return nil
+	})
+	wantBypass(t, s, one)
 }
 
 // Whichever key is lost, and whenever: nothing is served or stored that should not be.

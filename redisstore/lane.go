@@ -100,7 +100,7 @@ func (l *lane) probe() {
 func (l *lane) exec(ctx context.Context, commands []redis.Cmder) error {
 	for {
 		// A connection that is gone is closed by that, and the next one tried.
-		if err := l.try(ctx, commands); !errors.Is(err, errGone) {
+		if err := l.try(ctx, commands); !errors.Is(err, errGone) || ctx.Err() != nil {
 			return err
 		}
 	}

@@ -231,7 +231,7 @@ func (s *Store) deliver(ctx *patience, step string, pending []*order, board stri
 		switch {
 		case failure == nil && last && version != nil:
 			return version.commands[0].(*redis.StringCmd).Val(), nil // empty: there is none
-		case pauses && !sleep(ctx, pause):
+		case pauses && !sleep(ctx, pause), failure != nil && ctx.Err() != nil:
 			return "", failed(step, failure)
 		}
 	}

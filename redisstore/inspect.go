@@ -64,9 +64,10 @@ func (s *Store) Client() redis.UniversalClient { return s.client }
 // inspected is how many keys are read in one piece.
 const inspected = 64
 
-// Entries returns what stands under the stored keys that match a pattern, in no order, with those that are only in quarantine. In the pattern, behind the
-// namespace and the colon after it, * ? [a-z] and \ mean what they mean to Redis: "moneyclip:*" are all of a namespace. The
-// user needs the right +scan besides those in the package's doc. It ends with the first error.
+// Entries returns what stands under the stored keys that match a pattern, in no order, with those that are only in
+// quarantine. In the pattern, behind the namespace and the colon after it, * ? [a-z] and \ mean what they mean to Redis:
+// "moneyclip:*" are all of a namespace. The user needs the right +scan besides those in the package's doc. It ends with the
+// first error.
 func (s *Store) Entries(ctx context.Context, pattern string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		match, err := matching(pattern)

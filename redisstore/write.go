@@ -411,9 +411,6 @@ func (o *order) settle() (moved bool) {
 	reason := code(o.err)
 	o.next = never
 	switch {
-	case o.err == errRanOut: //nolint:errorlint // it is ours
-		o.next = later
-		return false
 	case reason == "NOSCRIPT":
 		o.unknown, o.next = true, now // to the same node again
 		return false

@@ -189,6 +189,7 @@ func (h *hand) answer(word string) (string, error) {
 				return strings.TrimSpace(rest), nil
 			}
 		case <-limit:
+			h.Signal(syscall.SIGQUIT) // it says what its goroutines wait for
 			return "", fmt.Errorf("worker %d has not answered %q for a minute", h.number, word)
 		}
 	}

@@ -18,7 +18,8 @@ func (s *Store) Publish(
 		args = append(args, milliseconds(n.Life), n.Text)
 	}
 	publish := &order{script: publishScript, keys: []string{boardKey(board)}, args: args}
-	if _, err := s.deliver(s.writing.wait(ctx, time.Now().Add(s.WriteTimeout)), "publish", []*order{publish}, ""); err != nil {
+	p := &parcel{orders: []*order{publish}}
+	if _, err := s.deliver(s.writing.wait(ctx, time.Now().Add(s.WriteTimeout)), "publish", p, ""); err != nil {
 		return moneyclip.Board{}, err
 	}
 	return parseBoard(publish.commands[0].(*redis.Cmd).Val())

@@ -123,7 +123,10 @@ func (s *Store) renewOne(q *quarantine) {
 		return
 	}
 	ctx := s.writing.wait(context.Background(), time.Now().Add(s.WriteTimeout))
-	if _, err := s.deliver(ctx, "renew", quarantineOrders(&marks, left, true, s.together()), ""); err != nil {
+	p := newParcel()
+	defer p.used()
+	p.quarantine(&marks, left, true, s.together())
+	if _, err := s.deliver(ctx, "renew", p, ""); err != nil {
 		return
 	}
 	s.held.mu.Lock()

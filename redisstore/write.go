@@ -19,19 +19,27 @@ func (s *Store) Quarantine(ctx context.Context, marks *moneyclip.Marks, d time.D
 	if len(marks.Keys) > 0 || len(marks.Generations) > 0 {
 		s.held.add(marks, d)
 	}
-	return s.deliver(step, "quarantine", quarantineOrders(marks, d, false, s.together()), marks.Board)
+	p := newParcel()
+	defer p.used()
+	p.quarantine(marks, d, false, s.together())
+	return s.deliver(step, "quarantine", p, marks.Board)
 }
 
 // Release ends the writer's quarantine.
 func (s *Store) Release(ctx context.Context, marks *moneyclip.Marks) (string, error) {
 	step := s.writing.wait(ctx, time.Now().Add(s.WriteTimeout))
 	s.held.remove(marks)
-	return s.deliver(step, "release", releaseOrders(marks, s.together()), marks.Board)
+	p := newParcel()
+	defer p.used()
+	p.release(marks, s.together())
+	return s.deliver(step, "release", p, marks.Board)
 }
 
 // isAt reports whether a board is at a version.
 func (s *Store) isAt(ctx *patience, board, version string) (bool, error) {
-	now, err := s.deliver(ctx, "look at a board", nil, board)
+	p := newParcel()
+	defer p.used()
+	now, err := s.deliver(ctx, "look at a board", p, board)
 	return now == version, err
 }
 
@@ -44,7 +52,6 @@ type order struct {
 	writer *writer  // toQuarantine, toRelease
 	odd    bool     // plain commands can not put him among those of the keys: a script does
 
-	room     [2]string // for keys: most writes have one
 	commands []command // as they were sent last
 	err      error     // what came of them
 	next     next
@@ -73,12 +80,6 @@ const (
 	now        // it does not stand in the way of what is sent then
 )
 
-// A writer is what is said of him in commands. It is in one piece: a pointer goes into an interface as it is.
-type writer struct {
-	token      string
-	hold, life int64 // milliseconds
-}
-
 // maxTogether is how many keys go into one order.
 const maxTogether = 64
 
@@ -91,114 +92,18 @@ func (s *Store) together() int {
 	return maxTogether
 }
 
-func quarantineOrders(marks *moneyclip.Marks, d time.Duration, back bool, together int) []*order {
-	w := &writer{string(marks.Writer[:]), milliseconds(d), milliseconds(max(d, writersLife))}
-	return orders(marks, together, order{step: toQuarantine, writer: w, odd: back}, quarantineRuleScript, &w.token, &w.hold, back)
-}
-
-func releaseOrders(marks *moneyclip.Marks, together int) []*order {
-	w := &writer{token: string(marks.Writer[:])}
-	return orders(marks, together, order{step: toRelease, writer: w}, releaseRuleScript, &w.token)
-}
-
-// orders are one for so many keys together, and a script for each bucket of each namespace whose generations are touched.
-func orders(marks *moneyclip.Marks, together int, one order, wide *script, args ...any) []*order {
-	all := make([]*order, 0, 2+len(marks.Keys)/together) // and the board
-	for some := range slices.Chunk(marks.Keys, together) {
-		o := new(order)
-		*o = one
-		o.keys = slices.Grow(o.room[:0], 2*len(some))[:2*len(some)]
-		for i, key := range some {
-			o.keys[i], o.keys[len(some)+i] = bothKeys(key)
-		}
-		all = append(all, o)
-	}
-	if len(marks.Generations) == 0 {
-		return all
-	}
-	namespaces := map[string][]any{} // :: namespace → the arguments, with its generations
-	for _, name := range marks.Generations {
-		namespace := namespaceOf(name)
-		if namespaces[namespace] == nil {
-			namespaces[namespace] = slices.Clone(args)
-		}
-		namespaces[namespace] = append(namespaces[namespace], name)
-	}
-	for namespace, args := range namespaces {
-		for b := range buckets {
-			all = append(all, &order{script: wide, keys: []string{generationsKey(namespace, b)}, args: args})
-		}
-	}
-	return all
-}
-
-// A piece is commands that are sent together. They share the memory of their arguments.
-type piece struct {
-	commands []command
-	args     []any
-	from     int // where in args those of the next command begin
-}
-
-// end ends a command whose answer is a number. Its arguments were appended to args.
-func (p *piece) end() {
-	p.commands = append(p.commands, redis.NewIntCmd(context.Background(), p.own()...))
-}
-
-// own are the arguments of the next command.
-func (p *piece) own() []any {
-	args := p.args[p.from:len(p.args):len(p.args)]
-	p.from = len(p.args)
-	return args
-}
-
-// writersLife is for how long the writers of a key are there after the last has come, at least: longer than any of them usually wants.
-const writersLife = time.Hour
-
-// quarantine puts the writer among those of each key, and then drops what stands there: all values, and N15: all leases. It is no
-// script, which would take the server three times as long. In this order it does no harm what others do between two of the commands:
-// once the writer is there a lease is refused, and what was leased or filled before is dropped by the last.
-func (p *piece) quarantine(keys []string, w *writer) {
-	n := len(keys) / 2
-	for i := range n {
-		p.args = append(p.args, "hset", &keys[n+i], &w.token, &w.hold)
-		p.end()
-		p.args = append(p.args, "pexpire", &keys[n+i], &w.life) // T2: no key is without an expiry
-		p.end()
-	}
-	p.drop(keys[:n])
-}
-
-// release drops what stands under each key, and then takes the writer from among those of the key. N14, M11: the quarantine may have
-// run out, and a reader may have leased or filled since.
-func (p *piece) release(keys []string, w *writer) {
-	n := len(keys) / 2
-	p.drop(keys[:n])
-	for i := range n {
-		p.args = append(p.args, "hdel", &keys[n+i], &w.token)
-		p.end()
-	}
-}
-
-func (p *piece) drop(keys []string) {
-	p.args = append(p.args, "del")
-	for i := range keys {
-		p.args = append(p.args, &keys[i])
-	}
-	p.end()
-}
-
 const (
 	firstPause = 2 * time.Millisecond // before an order is sent again
 	lastPause  = 50 * time.Millisecond
 )
 
-// deliver has all orders carried out, and then asks for the version of a board. What has failed for a reason that may pass
+// deliver has all orders of a parcel carried out, and then asks for the version of a board. What has failed for a reason that may pass
 // is sent again until the time is up.
-func (s *Store) deliver(ctx *patience, step string, pending []*order, board string) (string, error) {
+func (s *Store) deliver(ctx *patience, step string, p *parcel, board string) (string, error) {
+	pending := p.orders
 	var version *order
 	if board != "" {
-		version = &order{step: toLook}
-		version.keys = append(version.room[:0], boardKey(board))
+		version = p.lookAt(board)
 	}
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		// The version is that of after all orders. On one server it is enough that it is asked for last.
@@ -209,7 +114,7 @@ func (s *Store) deliver(ctx *patience, step string, pending []*order, board stri
 		if len(batch) == 0 {
 			return "", nil
 		}
-		if err := s.send(ctx, batch); err != nil {
+		if err := s.send(ctx, batch, &p.piece); err != nil {
 			return "", err
 		}
 		var again []*order
@@ -249,8 +154,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// send sends each order once: what goes to one node in one piece, and to all nodes at the same time.
-func (s *Store) send(ctx *patience, batch []*order) error {
+// send sends each order once: what goes to one node in one piece, and to all nodes at the same time. Of the piece it takes the memory,
+// if there is one node.
+func (s *Store) send(ctx *patience, batch []*order, p *piece) error {
 	if s.cluster != nil {
 		if err := s.spread(ctx, batch); err != nil {
 			return err
@@ -260,7 +166,7 @@ func (s *Store) send(ctx *patience, batch []*order) error {
 		if err != nil {
 			return err
 		}
-		n.carryOut(ctx, batch)
+		n.carryOut(ctx, batch, p)
 	}
 	moved := false
 	for _, o := range batch {
@@ -287,7 +193,7 @@ func (s *Store) spread(ctx *patience, batch []*order) error {
 	}
 	var all sync.WaitGroup
 	for n, part := range parts {
-		all.Go(func() { n.carryOut(ctx, part) })
+		all.Go(func() { n.carryOut(ctx, part, new(piece)) })
 	}
 	all.Wait()
 	return nil
@@ -320,44 +226,10 @@ func (s *Store) at(ctx context.Context, addr string) *redis.Client {
 }
 
 // carryOut sends orders to the node.
-func (n *node) carryOut(ctx *patience, part []*order) {
+func (n *node) carryOut(ctx *patience, part []*order, p *piece) {
 	n.watch(time.Now())
-	size := 0
-	for _, o := range part {
-		size += len(o.keys)
-	}
-	p := piece{commands: make([]command, 0, 2*len(part)+size), args: make([]any, 0, 4*len(part)+4*size)}
-	var sent []*script // with their text, which is behind a name from then on
-	run := func(s *script, text bool, keys []string, args []any) {
-		text = text && !slices.Contains(sent, s)
-		if text {
-			sent = append(sent, s)
-		}
-		p.commands = append(p.commands, s.command(ctx, text, keys, args))
-	}
-	for _, o := range part {
-		from := len(p.commands)
-		switch half := len(o.keys) / 2; {
-		case o.step == toQuarantine && o.odd:
-			run(quarantineScript, o.unknown, o.keys[half:], []any{&o.writer.token, &o.writer.hold, &o.writer.life})
-			p.drop(o.keys[:half])
-		case o.step == toQuarantine:
-			p.quarantine(o.keys, o.writer)
-		case o.step == toRelease:
-			p.release(o.keys, o.writer)
-		case o.step == toLook:
-			p.args = append(p.args, "hget", &o.keys[0], "version")
-			p.commands = append(p.commands, redis.NewStringCmd(ctx, p.own()...))
-		case o.script == publishScript:
-			o.args[0] = newVersion() // also if it is sent again: the first may have come through
-			fallthrough
-		default:
-			run(o.script, o.unknown, o.keys, o.args)
-		}
-		p.commands = slices.Delete(p.commands, from, from+o.done)
-		o.commands = p.commands[from:len(p.commands):len(p.commands)]
-	}
-	e := &errand{commands: p.commands, stays: true}
+	p.write(part)
+	e := p.wrap()
 	if slices.ContainsFunc(part, func(o *order) bool { return o.asking }) {
 		e.commands = nil
 		for _, o := range part {

@@ -42,6 +42,8 @@ type conn struct {
 	outs int                  // rows of writes that are still open, in a transaction or not
 	own  interface{ fetch() } // those whose transaction is ours; nil: none
 
+	spare *writing // for the next statement; nil: it makes one
+
 	// A hit allocates nothing: it finds its slot in room, and its row is read from replay, unless that is still at
 	// work for rows before.
 	room     lookup

@@ -44,7 +44,13 @@ type bounded struct {
 }
 
 func within(ctx context.Context, d time.Duration) *bounded {
-	return &bounded{Context: ctx, deadline: time.Now().Add(d)}
+	b := new(bounded)
+	b.begin(ctx, d)
+	return b
+}
+
+func (b *bounded) begin(ctx context.Context, d time.Duration) {
+	b.Context, b.deadline = ctx, time.Now().Add(d)
 }
 
 func (b *bounded) Deadline() (time.Time, bool) { return b.deadline, true }

@@ -25,10 +25,10 @@ type drop struct {
 	key  string
 }
 
-// A dropped is a drop with the values in its key.
+// A dropped is a drop with the values in its key, if they are wanted after the write.
 type dropped struct {
 	drop
-	data []Datum
+	data []Datum // nil: the rule is without Refresh
 }
 
 // add puts in the keys of a recipe. Row is nil for a recipe that needs none.
@@ -37,7 +37,8 @@ func (d *drops) add(r *recipe, dialect Dialect, args []driver.NamedValue, names 
 		return
 	}
 	if len(r.sources) == 1 {
-		data, ok := r.sources[0].data(dialect, args, names, row)
+		var room [1]Datum
+		data, ok := r.sources[0].data(room[:0], dialect, args, names, row)
 		if !ok {
 			d.dropAll(r.rule)
 		}
@@ -49,7 +50,7 @@ func (d *drops) add(r *recipe, dialect Dialect, args []driver.NamedValue, names 
 	lists := make([][]Datum, len(r.sources))
 	for i := range r.sources {
 		var ok bool
-		if lists[i], ok = r.sources[i].data(dialect, args, names, row); !ok {
+		if lists[i], ok = r.sources[i].data(nil, dialect, args, names, row); !ok {
 			d.dropAll(r.rule)
 			return
 		}
@@ -67,7 +68,11 @@ func (d *drops) fill(b *bound, data []Datum) {
 		// The value has no place in the key, so no read with it was ever stored, nor will be: %d and a text.
 		return
 	}
-	d.put(drop{b, string(key)}, data)
+	if !b.Refresh {
+		d.put(drop{b, string(key)}, nil)
+		return
+	}
+	d.put(drop{b, string(key)}, slices.Clone(data))
 }
 
 // addFound puts in the keys that a path has led to.
@@ -107,13 +112,14 @@ func choices[T any](lists [][]T) [][]T {
 	return all
 }
 
-// data are the values that a source can have: none for NULL, which equals nothing, so that no cached row has it in its
+// data appends the values that a source can have: none for NULL, which equals nothing, so that no cached row has it in its
 // key. It reports false if they are not known.
-func (src *source) data(dialect Dialect, args []driver.NamedValue, names []string, row []driver.Value) ([]Datum, bool) {
+func (src *source) data(to []Datum, dialect Dialect, args []driver.NamedValue, names []string, row []driver.Value) ([]Datum, bool) {
+	var one [1]driver.Value
 	var values []driver.Value
 	switch src.kind {
 	case fromConstant:
-		return []Datum{src.constant}, true
+		return append(to, src.constant), true
 	case fromRow:
 		if src.index >= len(row) {
 			return nil, false
@@ -124,14 +130,14 @@ func (src *source) data(dialect Dialect, args []driver.NamedValue, names []strin
 		if !ok || len(args) != len(names) { // some drivers take options among the arguments
 			return nil, false
 		}
-		values = []driver.Value{value}
+		one[0] = value
+		values = one[:]
 	case fromElement:
 		var ok bool
 		if values, ok = elements(args, src.index, names); !ok || len(args) != len(names) {
 			return nil, false
 		}
 	}
-	data := make([]Datum, 0, len(values))
 	for _, value := range values {
 		if value == nil {
 			if src.filled {
@@ -143,9 +149,9 @@ func (src *source) data(dialect Dialect, args []driver.NamedValue, names []strin
 		if !ok || src.zeroFilled && datum == Int(0) {
 			return nil, false
 		}
-		data = append(data, datum)
+		to = append(to, datum)
 	}
-	return data, true
+	return to, true
 }
 
 // put adds a key. A rule with too many keys counts as rule-wide.
@@ -158,7 +164,7 @@ func (d *drops) put(k drop, data []Datum) {
 		d.dropAll(k.rule)
 		return
 	}
-	d.keys = append(d.keys, dropped{k, data})
+	d.keys = append(more(d.keys), dropped{k, data})
 	if d.have != nil {
 		d.have[k] = true
 		d.counts[k.rule]++
@@ -219,12 +225,13 @@ func (d *drops) widen(rules []*bound) {
 
 // marks turns drops into what the store is told.
 func (d *drops) marks(m *Marks) {
+	m.Keys = slices.Grow(m.Keys, len(d.keys))
 	for i := range d.keys {
 		if k := &d.keys[i]; !d.wide[k.rule] {
 			m.Keys = append(m.Keys, k.key)
 		}
 	}
-	if len(m.Keys) > 1 { // two rules may have one key
+	if len(m.Keys) > 1 && d.rule() == nil { // two rules may have one key
 		slices.Sort(m.Keys)
 		m.Keys = slices.Compact(m.Keys)
 	}

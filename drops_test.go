@@ -47,7 +47,7 @@ func TestSourceData(t *testing.T) {
 		"a column that is missing":                   {source: row, row: []driver.Value{int64(6)}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, ok := test.source.data(nil, test.args, make([]string, test.names), test.row)
+			got, ok := test.source.data(nil, nil, test.args, make([]string, test.names), test.row)
 			if ok != test.ok || !slices.Equal(got, test.want) {
 				t.Errorf("got %v, %t, want %v, %t", got, ok, test.want, test.ok)
 			}

@@ -57,16 +57,20 @@ func (c *conn) perform(ctx context.Context, p *plan, args []driver.NamedValue, r
 	if err != nil {
 		return err
 	}
-	return w.told(w.end(ctx, w.work.guard(func() error {
+	err = w.told(w.end(ctx, w.work.guard(func() error {
 		return w.attempt(ctx, func(ctx context.Context) error { return run(ctx, w) })
 	})))
+	if w.later && w.work != &w.alone {
+		c.spare = w
+	}
+	return err
 }
 
 // passed notes a write that has gone straight to the base because no rule knew of it. By now one may.
 func (c *conn) passed(ctx context.Context, p *plan, args []driver.NamedValue, known knowledge, err error) {
 	switch {
 	case c.tx != nil:
-		c.tx.work.remember(item{p, keep(args)})
+		c.tx.work.remember(p, args)
 		if err != nil {
 			c.doubt(err)
 		} else {
@@ -74,7 +78,7 @@ func (c *conn) passed(ctx context.Context, p *plan, args []driver.NamedValue, kn
 		}
 	case len(c.open) > 0:
 		for _, open := range c.open {
-			open.remember(item{p, keep(args)})
+			open.remember(p, args)
 		}
 	case c.session != nil && (c.cache.hub.shared || c.session.database.knowledge() != known):
 		// On a shared store another process may have published a rule by now.
@@ -152,6 +156,19 @@ type writing struct {
 
 	first   error // of what came before the statement; nil: none that it was tried in spite of
 	guessed bool  // what a text of several statements does to the connection was noted
+
+	alone work // of a statement that has one of its own
+}
+
+// writing is one for the next statement. In a transaction it is that of the last one, which left nothing in it.
+func (c *conn) writing() *writing {
+	w := c.spare
+	if w == nil {
+		return new(writing)
+	}
+	c.spare = nil
+	*w = writing{}
+	return w
 }
 
 // start does what comes before a statement.
@@ -159,7 +176,10 @@ func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*w
 	if c.implicit(c.session) && c.tx == nil && p.statement.Kind != KindInert {
 		c.began(driver.TxOptions{})
 	}
-	w := &writing{conn: c, plan: p, args: args, work: newWork(c.cache, c.session, c.known), in: c.tx, affected: -1}
+	w := c.writing()
+	w.conn, w.plan, w.args, w.in, w.affected = c, p, args, c.tx, -1
+	w.alone.begin(c.cache, c.session, c.known)
+	w.work = &w.alone
 	reads := p.write != nil && (len(p.write.readings) > 0 || p.write.hasPaths) && c.taint() == "" && (c.outs == 0 || w.in != nil) &&
 		len(args) == len(p.statement.Params) // or else the base has something to say
 	if reads {

@@ -22,8 +22,9 @@ type hub struct {
 	sites     map[string]*site     // :: dialect and scope → what these databases share
 	texts     map[string]*texts    // :: dialect and catalog digest → meaning of texts
 
-	flights flights
-	journal journal
+	flights  flights
+	journal  journal
+	renewals renewals
 }
 
 func newHub(store Store) *hub {

@@ -161,7 +161,7 @@ func (w *writing) lookUp(ctx context.Context) error {
 		lists := make([][]Datum, len(r.sources))
 		for i := range r.sources {
 			var ok bool
-			if lists[i], ok = r.sources[i].data(w.work.dialect, w.args, w.plan.statement.Params, row); !ok {
+			if lists[i], ok = r.sources[i].data(nil, w.work.dialect, w.args, w.plan.statement.Params, row); !ok {
 				return errors.New("a value that leads to keys is not understood")
 			}
 		}

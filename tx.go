@@ -72,7 +72,7 @@ func (c *conn) commits(s *Statement) bool {
 func (c *conn) commitFirst(ctx context.Context, p *plan, args []driver.NamedValue, run func() error) error {
 	c.leaveOwn()
 	t := c.tx
-	t.work.add(p, keep(args), nil)
+	t.work.add(p, args, nil)
 	if c.taint() != "" {
 		t.work.drops.widen(c.watching())
 	}

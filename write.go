@@ -47,9 +47,21 @@ type work struct {
 	version string // of the board, as it was known when the marks were computed
 	suspect bool   // the store did not take the quarantine
 
-	renewal *time.Timer
-	mu      sync.Mutex // protects over, and renewal while it begins; held while a renewal reads marks, which change only before and after all renewals
-	over    bool       // no more renewals
+	watched  bool       // it is among those whose quarantines are renewed
+	place    int        // among them
+	renewed  time.Time  // when that was last done, or the quarantine set
+	renewing sync.Mutex // held while a renewal reads marks, which change only before and after all renewals; protects over
+	over     bool       // no more renewals
+
+	args []driver.NamedValue // those of all items
+	room struct {            // for lists that are mostly this short, and contexts that mostly are this few
+		items [1]item
+		args  [2]driver.NamedValue
+		keys  [1]dropped
+		marks [1]string
+		steps [2]bounded
+	}
+	steps int // how many there were
 }
 
 // An item is a statement of a work, kept until it is over: a rule that comes to be known meanwhile may be touched too.
@@ -59,13 +71,21 @@ type item struct {
 }
 
 func newWork(c *Cache, s *session, known knowledge) *work {
-	return &work{cache: c, dialect: c.dialect, session: s, known: known}
+	w := new(work)
+	w.begin(c, s, known)
+	return w
+}
+
+// begin makes a work of what is zero.
+func (w *work) begin(c *Cache, s *session, known knowledge) {
+	w.cache, w.dialect, w.session, w.known = c, c.dialect, s, known
+	w.items, w.args, w.drops.keys = w.room.items[:0], w.room.args[:0], w.room.keys[:0]
 }
 
 // add takes in a statement: the keys that follow from its arguments, and for rules that want rows to be read the rows
 // that were, or every key.
 func (w *work) add(p *plan, args []driver.NamedValue, read *rowsRead) {
-	w.remember(item{p, keep(args)})
+	w.remember(p, args)
 	w.touch(p, args, read)
 }
 
@@ -116,28 +136,41 @@ func (r *recipe) fromRow() bool {
 }
 
 // remember keeps a statement. Of a transaction with very many it keeps only what they have in common: their texts.
-func (w *work) remember(it item) {
-	if it.args != nil && len(w.items) < maxItems {
-		w.items = append(w.items, it)
+func (w *work) remember(p *plan, args []driver.NamedValue) {
+	if len(w.items) < maxItems {
+		w.items = append(more(w.items), item{p, w.keep(args)})
 		return
 	}
-	if w.texts == nil {
-		w.texts = map[*plan]bool{}
-	}
-	w.texts[it.plan] = true
+	w.rememberText(p)
 }
 
 const maxItems = 10_000 // statements of one transaction that are kept with their arguments
 
-// keep copies what a caller may change after its call.
-func keep(args []driver.NamedValue) []driver.NamedValue {
-	kept := append(make([]driver.NamedValue, 0, len(args)), args...)
-	for i := range kept {
-		if b, ok := kept[i].Value.([]byte); ok {
-			kept[i].Value = bytes.Clone(b)
-		}
+func (w *work) rememberText(p *plan) {
+	if w.texts == nil {
+		w.texts = map[*plan]bool{}
 	}
-	return kept
+	w.texts[p] = true
+}
+
+// keep copies what a caller may change after its call.
+func (w *work) keep(args []driver.NamedValue) []driver.NamedValue {
+	from := len(w.args)
+	for _, a := range args {
+		if b, ok := a.Value.([]byte); ok {
+			a.Value = bytes.Clone(b)
+		}
+		w.args = append(more(w.args), a)
+	}
+	return w.args[from:len(w.args):len(w.args)]
+}
+
+// more makes room in a list: where there is a second element, a third and a fourth are mostly not far.
+func more[T any](list []T) []T {
+	if n := len(list); n > 0 && n == cap(list) {
+		return slices.Grow(list, max(n, 8))
+	}
+	return list
 }
 
 // rest is a work with what this one has collected, to be marked and released anew.
@@ -153,10 +186,14 @@ func (w *work) join(other *work) {
 		w.known = knowledge{} // of different times: to be looked at again
 	}
 	for _, it := range other.items {
-		w.remember(it)
+		if len(w.items) < maxItems {
+			w.items = append(more(w.items), it)
+		} else {
+			w.rememberText(it.plan)
+		}
 	}
 	for p := range other.texts {
-		w.remember(item{plan: p})
+		w.rememberText(p)
 	}
 	w.blind = w.blind || other.blind
 	for i := range other.drops.keys {
@@ -174,7 +211,7 @@ func (w *work) join(other *work) {
 func (w *work) compute() {
 	m := &w.marks
 	if w.drops.changed || w.blind {
-		*m = Marks{Writer: m.Writer}
+		*m = Marks{Writer: m.Writer, Keys: w.room.marks[:0]}
 		w.drops.marks(m)
 		w.drops.changed = false
 	}
@@ -237,16 +274,15 @@ func (w *work) quarantine(ctx context.Context) error {
 		w.suspect = true
 		h.journal.suspect.Add(1)
 	}
-	w.mu.Lock() // a renewal that is due at once must find its timer
-	defer w.mu.Unlock()
-	w.renewal = time.AfterFunc(times.Quarantine/3, w.renew)
+	w.watched = true
+	w.cache.hub.renewals.add(w)
 	return nil
 }
 
 // mark tells the store what the write touches, and again if another process turns out to want more of it: for a time, or
 // without one that the write is over. An error may be for want of time.
 func (w *work) mark(ctx context.Context, hold time.Duration) (late bool, err error) {
-	step := within(ctx, times.Store)
+	step := w.within(ctx, times.Store)
 	defer step.end()
 	h := w.cache.hub
 	version, err := h.settle(step, &w.marks, hold)
@@ -256,33 +292,27 @@ func (w *work) mark(ctx context.Context, hold time.Duration) (late bool, err err
 	return step.Err() != nil, err
 }
 
-func (w *work) failed(ctx context.Context, err error) {
-	w.cache.observe(ctx, Event{Kind: EventStoreError, Err: err})
+// within is a context for one step.
+func (w *work) within(ctx context.Context, d time.Duration) *bounded {
+	w.steps++
+	if w.steps > len(w.room.steps) {
+		return within(ctx, d)
+	}
+	b := &w.room.steps[w.steps-1] // each is used once: somebody may hold on to it
+	b.begin(ctx, d)
+	return b
 }
 
-// renew keeps the quarantine up while the database takes its time.
-func (w *work) renew() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.over {
-		return
-	}
-	ctx, cancel := context.WithTimeout(backgroundContext, times.Store)
-	defer cancel()
-	if _, err := w.cache.hub.store.Quarantine(ctx, &w.marks, times.Quarantine); err != nil {
-		w.failed(ctx, err)
-	}
-	w.renewal.Reset(times.Quarantine / 3)
+func (w *work) failed(ctx context.Context, err error) {
+	w.cache.observe(ctx, Event{Kind: EventStoreError, Err: err})
 }
 
 // release ends the quarantine, when the outcome of the write is known: the caller gets its answer only after it. Of an
 // outcome that nobody knows it is not the end: the change may become visible at any later time.
 func (w *work) release(ctx context.Context, outcome error) {
-	if w.renewal != nil {
-		w.renewal.Stop()
-		w.mu.Lock() // a renewal that has begun is waited for, so that it can not come after the release
-		w.over = true
-		w.mu.Unlock()
+	if w.watched {
+		w.watched = false
+		w.cache.hub.renewals.end(w)
 	}
 	w.late()
 	w.compute()

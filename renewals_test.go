@@ -1,0 +1,79 @@
+package moneyclip_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/moneyclip/moneyclip"
+)
+
+// A countedStore notes when quarantines are set.
+type countedStore struct {
+	moneyclip.Store
+	mu sync.Mutex // protects at
+	at []time.Time
+}
+
+func (s *countedStore) Quarantine(ctx context.Context, m *moneyclip.Marks, d time.Duration) (string, error) {
+	s.mu.Lock()
+	s.at = append(s.at, time.Now())
+	s.mu.Unlock()
+	return s.Store.Quarantine(ctx, m, d)
+}
+
+// clear forgets what was noted.
+func (s *countedStore) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at = nil
+}
+
+func (s *countedStore) quarantines() []time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at
+}
+
+// A quarantine is there for as long as the write takes, renewed within every third of its time, and not after it.
+func TestRenewals(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &countedStore{Store: moneyclip.NewMemStore(1 << 20)}
+		f := openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}, Store: store})
+		f.wantQueries(t, 1, selectUser, 1)
+		f.wantQueries(t, 0, selectUser, 1)
+		for _, late := range []time.Duration{0, time.Second, 9 * time.Second, 19 * time.Second} { // since the last tick
+			time.Sleep(time.Minute + late)
+			store.clear()
+			open, err := f.Query("UPDATE users SET name = 'x' WHERE id = ? RETURNING id", 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			exec(t, f, renameUser, "renamed", 2) // comes and goes meanwhile
+			for range 10 {
+				time.Sleep(time.Minute)
+				f.wantQueries(t, 1, selectUser, 1)
+				f.wantQueries(t, 1, selectUser, 1)
+			}
+			if err := open.Close(); err != nil {
+				t.Fatal(err)
+			}
+			at := append(store.quarantines(), time.Now())
+			for i := 2; i < len(at); i++ { // the first two are set, and not renewed
+				if took := at[i].Sub(at[i-1]); took > 20*time.Second {
+					t.Errorf("a quarantine of a minute was not renewed for %v", took)
+				}
+			}
+			f.wantQueries(t, 1, selectUser, 1)
+			f.wantQueries(t, 0, selectUser, 1)
+			store.clear()
+			time.Sleep(time.Hour)
+			if n := len(store.quarantines()); n > 0 {
+				t.Errorf("%d quarantines were set after the write", n)
+			}
+		}
+	})
+}

@@ -42,8 +42,6 @@ type conn struct {
 	outs int                  // rows of writes that are still open, in a transaction or not
 	own  interface{ fetch() } // those whose transaction is ours; nil: none
 
-	spare *writing // for the next statement; nil: it makes one
-
 	// A hit allocates nothing: it finds its slot in room, and its row is read from replay, unless that is still at
 	// work for rows before.
 	room     lookup
@@ -60,6 +58,8 @@ type conn struct {
 	rows    driver.Rows
 	stmt    driver.Stmt
 	running *stmt
+
+	spare *writing // for the next statement; nil: it makes one
 }
 
 var (
@@ -80,23 +80,24 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if rows != nil {
 		return rows, nil
 	}
-	if err := c.ready(ctx); err != nil {
-		return nil, err
-	}
-	if !c.base.canQuery() {
-		c.connector.queries.ran(args, driver.ErrSkip)
-		return nil, driver.ErrSkip // database/sql prepares the query then
-	}
-	p = c.planAgain(p, query)
-	r := p.read(c.cache)
-	if r != nil || !c.passes(p) || p.statement.Kind == KindWrite {
-		return c.queryWatched(ctx, p, r, query, args)
+	if p == nil || !p.quiet || !c.isReady() || c.implicit(c.session) {
+		if err := c.ready(ctx); err != nil {
+			return nil, err
+		}
+		if !c.base.canQuery() {
+			c.connector.queries.ran(args, driver.ErrSkip)
+			return nil, driver.ErrSkip // database/sql prepares the query then
+		}
+		p = c.planAgain(p, query)
+		r := p.read(c.cache)
+		if r != nil || !c.passes(p) || p.statement.Kind == KindWrite {
+			return c.queryWatched(ctx, p, r, query, args)
+		}
 	}
 	converted, err := c.base.arguments.convert(args, true)
 	if err != nil {
 		return nil, err
 	}
-	c.connector.kept(converted)
 	c.unmatched(p)
 	c.rowsOut = true
 	rows, err = c.base.query(ctx, query, converted)
@@ -357,6 +358,12 @@ func (c *conn) ready(ctx context.Context) error {
 		c.identify(ctx)
 	}
 	return nil
+}
+
+// isReady reports whether ready would do nothing; it may say no all the same.
+func (c *conn) isReady() bool {
+	return c.base != nil && c.base.queryer != nil && (!c.resetDue || c.base.resetter == nil) && !c.stuck && (c.tx == nil || !c.tx.doubt) &&
+		c.session != nil && c.doubtful == "" && !c.session.database.stale()
 }
 
 // dial connects. Its errors go to the caller as they are.

@@ -19,6 +19,7 @@ type plan struct {
 	statement *Statement
 	reads     []*readPlan // at most one for each cache on the store
 	write     *writePlan  // nil, or touchesNothing: touches no key of any rule
+	quiet     bool        // a SELECT that is of no rule, and plain
 
 	sent atomic.Uint64 // times that a SELECT without a rule was sent to the database; about
 }
@@ -89,6 +90,7 @@ func makePlan(m *meaning, query string, s *Statement) (p *plan, learnt bool) {
 		owners = append(owners, b.owner)
 		p.reads = append(p.reads, r)
 	}
+	p.quiet = len(p.reads) == 0 && p.isPlain()
 	return p, learnt
 }
 

@@ -2,6 +2,7 @@ package moneyclip_test
 
 import (
 	"context"
+	"database/sql"
 	"slices"
 	"testing"
 )
@@ -27,6 +28,48 @@ func TestAllocs(t *testing.T) {
 			}
 			if got := cache.Stats().Hits; (got > 0) != (i < len(hits)) {
 				t.Errorf("got %d hits", got)
+			}
+		})
+	}
+}
+
+// A write that touches keys allocates little besides. In a transaction that is its key, mostly, and what the store makes of it.
+func TestAllocsOfWrites(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector allocates")
+	}
+	update := func(db interface {
+		Exec(query string, args ...any) (sql.Result, error)
+	}, id int64) {
+		if _, err := db.Exec(updateWide, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		name string
+		most float64 // more than the floor's
+		run  func(db *sql.DB)
+	}{
+		{"alone", 8, func(db *sql.DB) { update(db, 1) }},
+		{"in a transaction", 81, func(db *sql.DB) {
+			tx, err := db.Begin()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for id := range int64(10) {
+				update(tx, id)
+			}
+			if err := tx.Commit(); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			db, _ := wideDB(t)
+			floor := floorDB(t)
+			got, want := allocs(func() { test.run(db) }), allocs(func() { test.run(floor) })+test.most
+			if got > want {
+				t.Errorf("got %v allocations, want at most %v", got, want)
 			}
 		})
 	}

@@ -334,3 +334,19 @@ func TestGetAllocates(t *testing.T) {
 		t.Errorf("got %v allocations, want at most %d", got, most)
 	}
 }
+
+// The two steps of a write allocate little of their own.
+func TestWriteAllocates(t *testing.T) {
+	// Not parallel: it measures the allocations of the whole process.
+	client := redis.NewClient(&redis.Options{Addr: servers.Redis(t).Addr})
+	t.Cleanup(func() { client.Close() })
+	s := patient(client)
+	m, ctx := &moneyclip.Marks{Writer: moneyclip.Token{1}, Keys: []string{"one"}, Board: "b"}, t.Context()
+	const most = 26 // with those of go-redis, about fourteen
+	if got := testing.AllocsPerRun(500, func() {
+		must1(s.Quarantine(ctx, m, time.Minute))
+		must1(s.Release(ctx, m))
+	}); got > most {
+		t.Errorf("got %v allocations, want at most %d", got, most)
+	}
+}

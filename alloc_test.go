@@ -50,7 +50,7 @@ func TestAllocsOfWrites(t *testing.T) {
 		most float64 // more than the floor's
 		run  func(db *sql.DB)
 	}{
-		{"alone", 8, func(db *sql.DB) { update(db, 1) }},
+		{"alone", 9, func(db *sql.DB) { update(db, 1) }},
 		{"in a transaction", 81, func(db *sql.DB) {
 			tx, err := db.Begin()
 			if err != nil {

@@ -80,7 +80,7 @@ func (h *habit) prepares(args []driver.NamedValue) bool {
 		!slices.ContainsFunc(args, func(arg driver.NamedValue) bool { return arg.Name != "" })
 }
 
-// kept notes what the base has left as it is of the arguments of a read that may be cached, before it is.
+// kept notes what the base has left as it is. A read that a rule is for tells it before anything is stored.
 func (c *connector) kept(converted []driver.NamedValue) {
 	for i := range converted {
 		switch converted[i].Value.(type) {

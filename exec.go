@@ -61,6 +61,7 @@ func (c *conn) perform(ctx context.Context, p *plan, args []driver.NamedValue, r
 		return w.attempt(ctx, func(ctx context.Context) error { return run(ctx, w) })
 	})))
 	if w.later && w.work != &w.alone {
+		*w = writing{} // what it knows is kept by the transaction, and no longer
 		c.spare = w
 	}
 	return err
@@ -160,14 +161,13 @@ type writing struct {
 	alone work // of a statement that has one of its own
 }
 
-// writing is one for the next statement. In a transaction it is that of the last one, which left nothing in it.
+// writing is one for the next statement. In a transaction it is that of the last one, if nothing else needs that any more.
 func (c *conn) writing() *writing {
 	w := c.spare
 	if w == nil {
 		return new(writing)
 	}
 	c.spare = nil
-	*w = writing{}
 	return w
 }
 

@@ -16,8 +16,8 @@ type renewals struct {
 	timed bool // tick will be called
 }
 
-// pulse is between two ticks. A quarantine is renewed by the second after it was set, so within a third of its time.
-func pulse() time.Duration { return times.Quarantine / 6 }
+// pulse is between two ticks. A quarantine is renewed by one that comes between a quarter and a third of its time.
+func pulse() time.Duration { return times.Quarantine / 12 }
 
 func (r *renewals) add(w *work) {
 	r.mu.Lock()
@@ -58,7 +58,7 @@ func (r *renewals) tick() {
 	time.AfterFunc(pulse(), r.tick)
 	now := time.Now()
 	for _, w := range r.works {
-		if now.Sub(w.renewed) >= pulse() {
+		if now.Sub(w.renewed) >= 3*pulse() {
 			w.renewed = now
 			go w.renew() // each by itself: a store that does not answer one may answer another
 		}

@@ -53,12 +53,11 @@ type work struct {
 	renewing sync.Mutex // held while a renewal reads marks, which change only before and after all renewals; protects over
 	over     bool       // no more renewals
 
-	args []driver.NamedValue // those of all items
-	room struct {            // for lists that are mostly this short, and contexts that mostly are this few
+	args []driver.NamedValue // those of the items that it has kept itself
+	room struct {            // for lists that are mostly this short, and contexts that mostly are this few; not for marks, which may live longer
 		items [1]item
 		args  [2]driver.NamedValue
 		keys  [1]dropped
-		marks [1]string
 		steps [2]bounded
 	}
 	steps int // how many there were
@@ -211,7 +210,7 @@ func (w *work) join(other *work) {
 func (w *work) compute() {
 	m := &w.marks
 	if w.drops.changed || w.blind {
-		*m = Marks{Writer: m.Writer, Keys: w.room.marks[:0]}
+		*m = Marks{Writer: m.Writer}
 		w.drops.marks(m)
 		w.drops.changed = false
 	}

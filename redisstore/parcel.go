@@ -34,8 +34,16 @@ func newParcel() *parcel {
 	return p
 }
 
-// used notes that nobody needs the parcel any more, nor the commands of its orders.
-func (p *parcel) used() { parcels.Put(p) }
+// used notes that nobody needs the parcel any more, nor the commands of its orders. One that was large is not kept.
+func (p *parcel) used() {
+	if p.isSmall() {
+		parcels.Put(p)
+	}
+}
+
+func (p *parcel) isSmall() bool {
+	return cap(p.orders) <= maxTogether && cap(p.keys) <= 4*maxTogether && cap(p.piece.args) <= 16*maxTogether
+}
 
 // A writer is what is said of him in commands. It is in one piece: a pointer goes into an interface as it is.
 type writer struct {

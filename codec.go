@@ -147,11 +147,12 @@ func (r *Row) AppendBinary(b []byte) ([]byte, error) {
 	if r.description == nil {
 		r = &Row{description: new(description)} // the zero Row has no columns
 	}
-	e := append(b, rowVersion)
-	e, err := appendColumns(e, r.columns)
+	form, err := r.columnsForm()
 	if err != nil {
 		return b, err
 	}
+	e := slices.Grow(b, 1+len(form)+1+r.Size()) // and nothing more, for most
+	e = append(append(e, rowVersion), form...)
 	var head byte
 	if r.scans {
 		head = scansFlag
@@ -180,6 +181,19 @@ func appendChecksum(b []byte, start int) []byte {
 func appendText(b []byte, s string) []byte {
 	b = binary.AppendUvarint(b, uint64(len(s)))
 	return append(b, s...)
+}
+
+// columnsForm is the byte form of the columns. Rows of one select have it in common.
+func (d *description) columnsForm() ([]byte, error) {
+	if form := d.form.Load(); form != nil {
+		return *form, nil
+	}
+	form, err := appendColumns(nil, d.columns)
+	if err != nil {
+		return nil, err
+	}
+	d.form.Store(&form)
+	return form, nil
 }
 
 func appendColumns(b []byte, columns []column) ([]byte, error) {

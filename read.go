@@ -383,10 +383,10 @@ func hasNextResultSet(rows driver.Rows) bool {
 
 // of returns a Row with the columns of a base driver's rows, the one before if it had the same.
 func (s *shape) of(base driver.Rows) *Row {
-	columns := describe(base)
-	if last := s.Load(); last != nil && slices.Equal(last.columns, columns) {
+	if last := s.Load(); last != nil && isLike(base, last.columns) {
 		return last
 	}
+	columns := describe(base)
 	row := &Row{description: &description{columns: columns}}
 	for i := range columns {
 		row.names = append(row.names, columns[i].name)

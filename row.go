@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -59,6 +60,8 @@ func newRow(n int) *Row {
 type description struct {
 	columns []column
 	names   []string
+
+	form atomic.Pointer[[]byte] // of the columns; nil: not made yet
 }
 
 // A column is all that a driver tells of a column. An answer that the base driver has no method for holds what
@@ -116,34 +119,67 @@ func (r *Row) Size() int {
 
 // describe asks the base driver's rows for their columns.
 func describe(rows driver.Rows) []column {
-	names := rows.Columns()
+	names, ask := rows.Columns(), asking(rows)
 	columns := make([]column, len(names))
-	typeName, _ := rows.(driver.RowsColumnTypeDatabaseTypeName)
-	scanType, _ := rows.(driver.RowsColumnTypeScanType)
-	length, _ := rows.(driver.RowsColumnTypeLength)
-	nullable, _ := rows.(driver.RowsColumnTypeNullable)
-	decimal, _ := rows.(driver.RowsColumnTypePrecisionScale)
 	for i, name := range names {
 		c := &columns[i]
-		c.name = strings.Clone(name)
-		c.scanType = reflect.TypeFor[any]() // as database/sql has it for a driver that does not say
-		if typeName != nil {
-			c.databaseType = strings.Clone(typeName.ColumnTypeDatabaseTypeName(i))
-		}
-		if scanType != nil {
-			c.scanType = scanType.ColumnTypeScanType(i)
-		}
-		if length != nil {
-			c.length, c.hasLength = length.ColumnTypeLength(i)
-		}
-		if nullable != nil {
-			c.nullable, c.hasNullable = nullable.ColumnTypeNullable(i)
-		}
-		if decimal != nil {
-			c.precision, c.scale, c.hasDecimal = decimal.ColumnTypePrecisionScale(i)
-		}
+		*c = ask.column(i, name)
+		c.name, c.databaseType = strings.Clone(c.name), strings.Clone(c.databaseType)
 	}
 	return columns
+}
+
+// isLike reports whether rows have these columns.
+func isLike(rows driver.Rows, columns []column) bool {
+	names, ask := rows.Columns(), asking(rows)
+	if len(names) != len(columns) {
+		return false
+	}
+	for i, name := range names {
+		if ask.column(i, name) != columns[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// An asked is the methods of rows by which their columns are asked for; nil: they do not have it.
+type asked struct {
+	typeName driver.RowsColumnTypeDatabaseTypeName
+	scanType driver.RowsColumnTypeScanType
+	length   driver.RowsColumnTypeLength
+	nullable driver.RowsColumnTypeNullable
+	decimal  driver.RowsColumnTypePrecisionScale
+}
+
+func asking(rows driver.Rows) (a asked) {
+	a.typeName, _ = rows.(driver.RowsColumnTypeDatabaseTypeName)
+	a.scanType, _ = rows.(driver.RowsColumnTypeScanType)
+	a.length, _ = rows.(driver.RowsColumnTypeLength)
+	a.nullable, _ = rows.(driver.RowsColumnTypeNullable)
+	a.decimal, _ = rows.(driver.RowsColumnTypePrecisionScale)
+	return a
+}
+
+// column is a column of that name. Its texts are the driver's own.
+func (a *asked) column(i int, name string) column {
+	c := column{name: name, scanType: reflect.TypeFor[any]()} // as database/sql has it for a driver that does not say
+	if a.typeName != nil {
+		c.databaseType = a.typeName.ColumnTypeDatabaseTypeName(i)
+	}
+	if a.scanType != nil {
+		c.scanType = a.scanType.ColumnTypeScanType(i)
+	}
+	if a.length != nil {
+		c.length, c.hasLength = a.length.ColumnTypeLength(i)
+	}
+	if a.nullable != nil {
+		c.nullable, c.hasNullable = a.nullable.ColumnTypeNullable(i)
+	}
+	if a.decimal != nil {
+		c.precision, c.scale, c.hasDecimal = a.decimal.ColumnTypePrecisionScale(i)
+	}
+	return c
 }
 
 // clone copies a value that a driver may overwrite in its next row, or that a caller may change.

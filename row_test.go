@@ -1,12 +1,14 @@
 package moneyclip
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"io"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 )
@@ -344,5 +346,42 @@ func TestRowsCloseTheBaseOnce(t *testing.T) {
 		if !recorded.closed || !written.closed || ended != 1 {
 			t.Errorf("%d rows: got closed %t and %t, ended %d times", rows, recorded.closed, written.closed, ended)
 		}
+	}
+}
+
+// Rows are described once, and again when anything about a column is another.
+func TestShape(t *testing.T) {
+	one := func(change func(c *column)) *describedRows {
+		c := column{"name", "TEXT", reflect.TypeFor[string](), 7, true, true, true, 8, 2, true}
+		change(&c)
+		return &describedRows{plainRows{names: []string{c.name}}, []column{c}}
+	}
+	same := func(*column) {}
+	s := new(shape)
+	first := s.of(one(same))
+	if s.of(one(same)) != first {
+		t.Error("the same columns were described again")
+	}
+	for i, change := range []func(c *column){
+		func(c *column) { c.name = "other" }, func(c *column) { c.databaseType = "BLOB" }, func(c *column) { c.scanType = reflect.TypeFor[[]byte]() },
+		func(c *column) { c.length = 9 }, func(c *column) { c.hasLength = false }, func(c *column) { c.nullable = false },
+		func(c *column) { c.hasNullable = false }, func(c *column) { c.precision = 9 }, func(c *column) { c.scale = 3 }, func(c *column) { c.hasDecimal = false },
+	} {
+		before, rows := s.of(one(same)), one(change)
+		after := s.of(rows)
+		if after == before || !slices.Equal(after.columns, rows.columns) || after.names[0] != rows.names[0] {
+			t.Errorf("change %d was not noticed", i)
+		}
+		a, err := after.AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := before.AppendBinary(nil); err != nil || bytes.Equal(a, b) {
+			t.Errorf("change %d is not in the byte form: %v", i, err)
+		}
+	}
+	two := &describedRows{plainRows{names: []string{"name", "name"}}, slices.Repeat(one(same).columns, 2)}
+	if got := s.of(two); len(got.columns) != 2 || len(got.names) != 2 {
+		t.Errorf("got %d columns, want two", len(got.columns))
 	}
 }

@@ -342,7 +342,7 @@ func TestWriteAllocates(t *testing.T) {
 	t.Cleanup(func() { client.Close() })
 	s := patient(client)
 	m, ctx := &moneyclip.Marks{Writer: moneyclip.Token{1}, Keys: []string{"one"}, Board: "b"}, t.Context()
-	const most = 26 // with those of go-redis, about fourteen
+	const most = 38 // with those of go-redis, about fourteen, and where the race detector has the pool forget some of its memory
 	if got := testing.AllocsPerRun(500, func() {
 		must1(s.Quarantine(ctx, m, time.Minute))
 		must1(s.Release(ctx, m))

@@ -136,14 +136,22 @@ func (r *recipe) fromRow() bool {
 
 // remember keeps a statement. Of a transaction with very many it keeps only what they have in common: their texts.
 func (w *work) remember(p *plan, args []driver.NamedValue) {
+	it := item{plan: p}
 	if len(w.items) < maxItems {
-		w.items = append(more(w.items), item{p, w.keep(args)})
-		return
+		it.args = w.keep(args)
 	}
-	w.rememberText(p)
+	w.take(it)
 }
 
 const maxItems = 10_000 // statements of one transaction that are kept with their arguments
+
+func (w *work) take(it item) {
+	if len(w.items) < maxItems {
+		w.items = append(more(w.items), it)
+	} else {
+		w.rememberText(it.plan)
+	}
+}
 
 func (w *work) rememberText(p *plan) {
 	if w.texts == nil {
@@ -185,11 +193,7 @@ func (w *work) join(other *work) {
 		w.known = knowledge{} // of different times: to be looked at again
 	}
 	for _, it := range other.items {
-		if len(w.items) < maxItems {
-			w.items = append(more(w.items), it)
-		} else {
-			w.rememberText(it.plan)
-		}
+		w.take(it)
 	}
 	for p := range other.texts {
 		w.rememberText(p)

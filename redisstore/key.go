@@ -61,11 +61,16 @@ func storedKey(key string) string { return keyIn(strconv.Itoa(bucket(key)), key)
 // bothKeys are the keys in Redis of a stored key and of its writers.
 func bothKeys(key string) (stored, writers string) {
 	var room [512]byte
-	tag := strconv.Itoa(bucket(key))
-	text := appendKeyIn(room[:0], tag, key)
-	end := len(text)
-	all := string(appendWritersKey(text, tag, key))
+	text, end := appendBothKeys(room[:0], key)
+	all := string(text)
 	return all[:end], all[end:]
+}
+
+// appendBothKeys appends them, and returns where the first ends.
+func appendBothKeys(to []byte, key string) (both []byte, end int) {
+	tag := strconv.Itoa(bucket(key))
+	to = appendKeyIn(to, tag, key)
+	return appendWritersKey(to, tag, key), len(to)
 }
 
 // appendWritersKey appends the key in Redis of a stored key's writers.

@@ -3,7 +3,6 @@ package redisstore
 import (
 	"context"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -104,11 +103,9 @@ func (p *parcel) order(marks *moneyclip.Marks, together int, one order, wide *sc
 func (p *parcel) name(names []string, stored []string) {
 	text, ends := p.text[:0], p.ends[:0]
 	for _, key := range stored {
-		tag := strconv.Itoa(bucket(key))
-		text = appendKeyIn(text, tag, key)
-		ends = append(ends, len(text))
-		text = appendWritersKey(text, tag, key)
-		ends = append(ends, len(text))
+		var end int
+		text, end = appendBothKeys(text, key)
+		ends = append(ends, end, len(text))
 	}
 	p.text, p.ends = text, ends
 	all, from := string(text), 0

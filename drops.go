@@ -68,11 +68,11 @@ func (d *drops) fill(b *bound, data []Datum) {
 		// The value has no place in the key, so no read with it was ever stored, nor will be: %d and a text.
 		return
 	}
-	if !b.Refresh {
-		d.put(drop{b, string(key)}, nil)
-		return
+	var kept []Datum
+	if b.Refresh {
+		kept = slices.Clone(data)
 	}
-	d.put(drop{b, string(key)}, slices.Clone(data))
+	d.put(drop{b, string(key)}, kept)
 }
 
 // addFound puts in the keys that a path has led to.

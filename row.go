@@ -212,7 +212,9 @@ func (d *described) column(i int) *column {
 	case d.row != nil:
 		return &d.row.columns[i]
 	case d.base != nil:
-		return &describe(d.base)[i]
+		ask := asking(d.base)
+		c := ask.column(i, d.base.Columns()[i])
+		return &c
 	}
 	return &column{scanType: reflect.TypeFor[any]()}
 }

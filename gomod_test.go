@@ -13,7 +13,6 @@ import (
 // requirements are all that the module requires of itself: the default answer to another one is no.
 var requirements = []string{
 	"github.com/DATA-DOG/go-sqlmock",
-	"github.com/failsafe-go/failsafe-go",
 	"github.com/go-sql-driver/mysql", // of the example
 	"github.com/google/go-cmp",
 	"github.com/lib/pq", // of the example

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -19,17 +18,40 @@ type lane struct {
 	client  *redis.Client
 	timeout time.Duration
 	alarm   *alarm
-	breaker circuitbreaker.CircuitBreaker[any]
+	breaker breaker
 	probing atomic.Bool
 	crowd   crowd     // who use it
 	pipes   sync.Pool // :: redis.Pipeliner; go-redis makes one of four pieces each time
 }
 
 const (
-	probePause  = 200 * time.Millisecond
-	lead        = 20 * time.Millisecond
-	maxFailures = 3 // connections that fail one after the other, as all do to a server that is gone
+	probePause = 200 * time.Millisecond
+	lead       = 20 * time.Millisecond
 )
+
+// A breaker opens after some failures in a row, or at once, and then stays open until it is closed. All that goes to a node asks it and
+// tells it, so it is one number: the breakers of libraries count under a lock.
+type breaker struct{ failures atomic.Int32 }
+
+const maxFailures = 3 // connections that fail one after the other, as all do to a server that is gone
+
+func (b *breaker) isOpen() bool { return b.failures.Load() >= maxFailures }
+
+func (b *breaker) open() { b.failures.Store(maxFailures) }
+
+func (b *breaker) close() { b.failures.Store(0) }
+
+// succeeded does not close the breaker: what has succeeded may have been sent before others failed.
+func (b *breaker) succeeded() {
+	if n := b.failures.Load(); n > 0 && n < maxFailures {
+		b.failures.CompareAndSwap(n, 0) // or else somebody else has just told it otherwise
+	}
+}
+
+func (b *breaker) failed() {
+	for n := b.failures.Load(); n < maxFailures && !b.failures.CompareAndSwap(n, n+1); n = b.failures.Load() {
+	}
+}
 
 func newLane(n *node, client *redis.Client, timeout time.Duration, a *alarm) *lane {
 	// The clone shares the connections.
@@ -37,11 +59,7 @@ func newLane(n *node, client *redis.Client, timeout time.Duration, a *alarm) *la
 	options := clone.Options()           // the clone's own, and nobody uses it yet
 	options.MaxRetries = 0               // M21: a lease's token is sent once
 	options.ContextTimeoutEnabled = true // the caller's deadline may be the earlier one
-	breaker := circuitbreaker.NewBuilder[any]().
-		WithFailureThreshold(maxFailures).
-		WithDelay(1 << 62). // it is the probe that closes it
-		Build()
-	l := &lane{node: n, client: clone, timeout: timeout, alarm: a, breaker: breaker}
+	l := &lane{node: n, client: clone, timeout: timeout, alarm: a}
 	l.crowd.lane = l
 	l.pipes.New = func() any { return clone.Pipeline() }
 	return l
@@ -49,7 +67,7 @@ func newLane(n *node, client *redis.Client, timeout time.Duration, a *alarm) *la
 
 // send sends commands in one piece on one connection. Each has its answer then; the error says that not all have.
 func (l *lane) send(ctx *patience, commands ...redis.Cmder) error {
-	if !l.breaker.IsClosed() {
+	if l.breaker.isOpen() {
 		return errOpen
 	}
 	err := ctx.Err()
@@ -57,7 +75,7 @@ func (l *lane) send(ctx *patience, commands ...redis.Cmder) error {
 		err = l.exec(ctx, commands)
 	}
 	if err == nil {
-		l.breaker.RecordSuccess()
+		l.breaker.succeeded()
 		return nil
 	}
 	l.node.doubt()
@@ -74,11 +92,11 @@ func (l *lane) judge(err error) {
 	case err == nil, errors.Is(err, errNotMaster), errors.Is(err, redis.ErrClosed), errors.As(err, &refused):
 		return
 	case isTimeout(err):
-		l.breaker.Open()
+		l.breaker.open()
 	default:
-		l.breaker.RecordFailure()
+		l.breaker.failed()
 	}
-	if !l.breaker.IsClosed() && l.probing.CompareAndSwap(false, true) {
+	if l.breaker.isOpen() && l.probing.CompareAndSwap(false, true) {
 		time.AfterFunc(probePause, l.probe)
 	}
 }
@@ -92,7 +110,7 @@ func (l *lane) probe() {
 	}
 	l.probing.Store(false) // first: who opens the breaker again needs another probe
 	if err == nil {
-		l.breaker.Close()
+		l.breaker.close()
 	}
 }
 

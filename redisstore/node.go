@@ -85,7 +85,7 @@ func (n *node) confirm(ctx context.Context, now, deadline time.Time) (*mastershi
 	if m := n.current(now); m != nil {
 		return m, nil
 	}
-	if !n.reads.breaker.IsClosed() {
+	if n.reads.breaker.isOpen() {
 		return nil, errOpen
 	}
 	n.mu.Lock()
@@ -179,7 +179,7 @@ func (n *node) meet(ctx context.Context) error {
 	if n.known.Load() != nil {
 		return nil
 	}
-	if !n.writes.breaker.IsClosed() {
+	if n.writes.breaker.isOpen() {
 		return errOpen
 	}
 	err := n.ask(ctx, n.writes)
@@ -216,7 +216,7 @@ func (n *node) tick() {
 		n.watching.Store(false)
 		return
 	}
-	if n.reads.breaker.IsClosed() {
+	if !n.reads.breaker.isOpen() {
 		err := n.ask(context.Background(), n.reads)
 		if errors.Is(err, redis.ErrClosed) {
 			n.watching.Store(false) // by the caller, or because the cluster has lost the node
@@ -229,7 +229,7 @@ func (n *node) tick() {
 
 // healthy returns nil if the node can be used now.
 func (n *node) healthy(ctx context.Context) error {
-	if !n.writes.breaker.IsClosed() {
+	if n.writes.breaker.isOpen() {
 		return errOpen
 	}
 	now := time.Now()

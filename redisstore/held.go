@@ -30,11 +30,10 @@ type quarantine struct {
 	lost  int // how often it may have been, since it was last known to be there
 }
 
-// add notes that a writer's quarantine is about to be sent.
-func (h *held) add(marks *moneyclip.Marks, d time.Duration) {
+// add notes that a writer's quarantine is about to be sent, now.
+func (h *held) add(marks *moneyclip.Marks, now time.Time, d time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now := time.Now()
 	if len(h.quarantines) > h.many {
 		// Nobody has released them: the outcome is not known.
 		maps.DeleteFunc(h.quarantines, func(_ moneyclip.Token, q *quarantine) bool { return now.After(q.until) })

@@ -15,9 +15,10 @@ import (
 
 // Quarantine drops what stands under the keys, ends the generations, and keeps both from being used.
 func (s *Store) Quarantine(ctx context.Context, marks *moneyclip.Marks, d time.Duration) (string, error) {
-	step := s.writing.wait(ctx, time.Now().Add(s.WriteTimeout))
+	now := time.Now()
+	step := s.writing.wait(ctx, now.Add(s.WriteTimeout))
 	if len(marks.Keys) > 0 || len(marks.Generations) > 0 {
-		s.held.add(marks, d)
+		s.held.add(marks, now, d)
 	}
 	p := newParcel()
 	defer p.used()

@@ -142,7 +142,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 		return nil, err
 	}
 	p := c.plan(query)
-	if !c.passes(p) {
+	if !c.passes(p) && !c.collects(p) {
 		if c.connector.execs.prepares(args) {
 			return nil, driver.ErrSkip
 		}
@@ -151,9 +151,10 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 		return result, err
 	}
 	known := c.known
+	c.pass(p, converted)
 	result, err := c.base.exec(ctx, query, converted)
 	c.connector.execs.ran(args, err)
-	if p.statement.Kind == KindWrite && !errors.Is(err, driver.ErrSkip) {
+	if !errors.Is(err, driver.ErrSkip) {
 		c.passed(ctx, p, converted, known, err)
 	}
 	return result, err
@@ -305,6 +306,12 @@ func (c *conn) passes(p *plan) bool {
 	return p.statement.Kind != KindWrite || c.taint() == "" && !(c.cache.hub.shared && c.cache.outage == FailWrites)
 }
 
+// collects reports whether a statement can go straight to the base although a rule knows of it: all that it leaves behind is what the
+// open transaction has to drop.
+func (c *conn) collects(p *plan) bool {
+	return c.tx != nil && !c.tx.doubt && p.collected && c.taint() == ""
+}
+
 // taint says why nothing that the connection does can be taken at its word; empty: it can.
 func (c *conn) taint() string {
 	switch {
@@ -354,7 +361,7 @@ func (c *conn) ready(ctx context.Context) error {
 			c.tx = nil
 		}
 	}
-	if c.session == nil || c.doubtful != "" || c.session.database.stale() {
+	if c.tx == nil && (c.session == nil || c.doubtful != "" || c.session.database.stale()) {
 		c.identify(ctx)
 	}
 	return nil
@@ -404,8 +411,8 @@ func (c *conn) hangUp() error {
 // identify asks the connection what it is connected to, if that is not known, and reads its catalog again if that has
 // become old. A connection that does not answer is of no use to the cache, but it is to its caller.
 func (c *conn) identify(ctx context.Context) {
-	if c.tx != nil || len(c.open) > 0 {
-		return // it would see, and lock, what only its transaction should
+	if len(c.open) > 0 {
+		return // as in a transaction: it would see, and lock, what only that should
 	}
 	if c.doubtful != "" {
 		c.session, c.asked = nil, time.Time{}

@@ -535,6 +535,9 @@ func (p *writePlan) join() bool {
 	return true
 }
 
+// reads reports whether rows are read to learn what the text touches.
+func (p *writePlan) reads() bool { return p != nil && (len(p.readings) > 0 || p.hasPaths) }
+
 // touchesNothing reports whether the plan is only there for Explain.
 func (p *writePlan) touchesNothing() bool {
 	return p == nil || !p.everything && len(p.direct) == 0 && len(p.readings) == 0 && len(p.wide) == 0

@@ -67,11 +67,19 @@ func (c *conn) perform(ctx context.Context, p *plan, args []driver.NamedValue, r
 	return err
 }
 
-// passed notes a write that has gone straight to the base because no rule knew of it. By now one may.
+// pass notes in the open transaction a write that goes straight to the base. It does so before: should the base panic, the write may
+// have been done all the same.
+func (c *conn) pass(p *plan, args []driver.NamedValue) {
+	if c.tx != nil && p.statement.Kind == KindWrite {
+		c.tx.work.add(p, args, nil)
+	}
+}
+
+// passed notes what has come of a statement that has gone straight to the base. If that was because no rule knew of it: by now one may.
 func (c *conn) passed(ctx context.Context, p *plan, args []driver.NamedValue, known knowledge, err error) {
 	switch {
+	case p.statement.Kind != KindWrite:
 	case c.tx != nil:
-		c.tx.work.remember(p, args)
 		if err != nil {
 			c.doubt(err)
 		} else {
@@ -84,7 +92,7 @@ func (c *conn) passed(ctx context.Context, p *plan, args []driver.NamedValue, kn
 	case c.session != nil && (c.cache.hub.shared || c.session.database.knowledge() != known):
 		// On a shared store another process may have published a rule by now.
 		w := newWork(c.cache, c.session, known)
-		w.items = []item{{p, args}}
+		w.items = []item{{plan: p, args: args}}
 		w.release(ctx, err)
 	}
 }
@@ -180,7 +188,7 @@ func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*w
 	w.conn, w.plan, w.args, w.in, w.affected = c, p, args, c.tx, -1
 	w.alone.begin(c.cache, c.session, c.known)
 	w.work = &w.alone
-	reads := p.write != nil && (len(p.write.readings) > 0 || p.write.hasPaths) && c.taint() == "" && (c.outs == 0 || w.in != nil) &&
+	reads := p.write.reads() && c.taint() == "" && (c.outs == 0 || w.in != nil) &&
 		len(args) == len(p.statement.Params) // or else the base has something to say
 	if reads {
 		if err := w.readFirst(ctx); err != nil {

@@ -20,6 +20,7 @@ type plan struct {
 	reads     []*readPlan // at most one for each cache on the store
 	write     *writePlan  // nil, or touchesNothing: touches no key of any rule
 	quiet     bool        // a SELECT that is of no rule, and plain
+	collected bool        // a write of which a transaction needs to know nothing but its arguments
 
 	sent atomic.Uint64 // times that a SELECT without a rule was sent to the database; about
 }
@@ -57,6 +58,7 @@ func makePlan(m *meaning, query string, s *Statement) (p *plan, learnt bool) {
 			p.write = silent
 		}
 		p.logWide()
+		p.collected = s.Kind == KindWrite && s.Doubtful == "" && !s.Commits && !s.MayCommit && !p.write.reads()
 		return p, false
 	}
 	learnt = m.annotate(query, s)

@@ -104,13 +104,12 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	if err != nil {
 		return nil, err
 	}
-	if p := c.plan(s.query); c.passes(p) {
+	if p := c.plan(s.query); c.passes(p) || c.collects(p) {
 		known := c.known
+		c.pass(p, converted)
 		result, err := execStmt(ctx, s.base, converted)
 		s.settle(p)
-		if p.statement.Kind == KindWrite {
-			c.passed(ctx, p, converted, known, err)
-		}
+		c.passed(ctx, p, converted, known, err)
 		return result, err
 	}
 	c.running = s

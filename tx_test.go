@@ -258,3 +258,132 @@ func TestTxReadsRows(t *testing.T) {
 	f.wantHit(t, orderSum, 2)
 	f.wantMiss(t, orderSum, 3)
 }
+
+// A keepingConnector makes connections that take arguments as they are, as pgx does: also pointers.
+type keepingConnector struct{ fakeConnector }
+
+func (c keepingConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.fakeConnector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return keepingConn{conn.(*fakeConn)}, nil
+}
+
+type keepingConn struct{ *fakeConn }
+
+func (keepingConn) CheckNamedValue(*driver.NamedValue) error { return nil }
+
+// What a caller does with an argument after its call is of no matter to what was written.
+func TestTxArgumentsChange(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		late bool // while the transaction is open, a rule comes for which its writes have to be looked at again
+	}{{"known rule", false}, {"late rule", true}} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			state, store := newFakeState(), moneyclip.NewMemStore(1<<20)
+			open := func(rule moneyclip.Rule) *fakeDB {
+				f := &fakeDB{state: state, cache: newCache(t, moneyclip.Config{Scope: "fake", Store: store, Rules: []moneyclip.Rule{rule}})}
+				f.DB = sql.OpenDB(f.cache.Connector(keepingConnector{fakeConnector{state}}))
+				t.Cleanup(func() { f.Close() })
+				return f
+			}
+			call := func(name string) {
+				state.mu.Lock()
+				defer state.mu.Unlock()
+				state.name = name
+			}
+			f := open(userRule)
+			for _, id := range []int64{1, 2} {
+				f.wantQueries(t, 1, selectUser, id)
+			}
+			tx, err := f.Begin()
+			if err != nil {
+				t.Fatal(err)
+			}
+			id := int64(1)
+			exec(t, tx, renameUser, "x", &id)
+			id = 2
+			call("user") // it is not committed
+			all := []*fakeDB{f}
+			if test.late {
+				late := open(moneyclip.Rule{Key: "late-%d", Table: "users", By: []string{"id"}})
+				late.wantQueries(t, 1, selectUser, 1)
+				late.wantQueries(t, 0, selectUser, 1)
+				all = append(all, late)
+			}
+			if err := tx.Commit(); err != nil {
+				t.Fatal(err)
+			}
+			if !test.late { // or else what was written is known no more, and every key goes
+				f.wantQueries(t, 0, selectUser, 2)
+			}
+			call("x")
+			for _, f := range all {
+				f.wantQueries(t, 1, selectUser, 1)
+			}
+		})
+	}
+}
+
+// Of a transaction with very many statements the last ones are not kept, but their keys are.
+func TestTxManyStatements(t *testing.T) {
+	t.Parallel()
+	const kept = 10_000
+	f := openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+	f.SetMaxOpenConns(1)
+	for _, id := range []int64{5, 150, 205} {
+		f.wantQueries(t, 1, selectUser, id)
+	}
+	tx, err := f.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range kept {
+		exec(t, tx, renameUser, "x", i%100)
+	}
+	for id := range 10 {
+		exec(t, tx, renameUser, "user", 200+id)
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	f.wantQueries(t, 1, selectUser, 5)
+	f.wantQueries(t, 0, selectUser, 150)
+	f.wantQueries(t, 1, selectUser, 205)
+}
+
+// A driver that panics may have done all the same what it was asked to do.
+func TestTxStatementPanics(t *testing.T) {
+	t.Parallel()
+	f := open(t, tables["users"]+"; INSERT INTO users VALUES (1, 'ada', NULL), (2, 'eve', NULL)", moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+	for _, id := range []int{1, 2} {
+		f.warm(t, selectUser, id)
+	}
+	tx, err := f.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.wire.failWith(func(text string) error {
+		if text == renameUser {
+			panic("out of memory")
+		}
+		return nil
+	})
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("got no panic")
+			}
+		}()
+		tx.Exec(renameUser, "x", 1)
+	}()
+	f.wire.failWith(nil)
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	f.wantMiss(t, selectUser, 1)
+	f.wantHit(t, selectUser, 2)
+}

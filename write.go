@@ -37,6 +37,7 @@ type work struct {
 	session *session  // nil: the database is not known
 	known   knowledge // from which drops were computed
 	items   []item
+	due     int            // how many of them have keys that are still to be added
 	texts   map[*plan]bool // of the statements above maxItems, without their arguments
 	drops   drops
 	blind   bool // not even the database is known: everything is dropped
@@ -44,6 +45,7 @@ type work struct {
 	lookups map[string]lookedUp // :: id → paths that are to be gone again after the COMMIT
 
 	marks   Marks
+	found   *board // what board found
 	version string // of the board, as it was known when the marks were computed
 	suspect bool   // the store did not take the quarantine
 
@@ -67,6 +69,7 @@ type work struct {
 type item struct {
 	plan *plan
 	args []driver.NamedValue
+	due  bool // its keys are still to be added
 }
 
 func newWork(c *Cache, s *session, known knowledge) *work {
@@ -82,10 +85,28 @@ func (w *work) begin(c *Cache, s *session, known knowledge) {
 }
 
 // add takes in a statement: the keys that follow from its arguments, and for rules that want rows to be read the rows
-// that were, or every key.
+// that were, or every key. What follows from the arguments alone is put off until the keys are needed: of the statements of a
+// transaction one after the other, that takes a fraction of what it takes between two of them, where the processor's caches hold
+// other things. And after a rollback it was not needed at all.
 func (w *work) add(p *plan, args []driver.NamedValue, read *rowsRead) {
+	if read == nil && len(w.items) < maxItems && areFixed(args) {
+		w.take(item{p, w.keep(args), true})
+		w.due++
+		return
+	}
 	w.remember(p, args)
 	w.touch(p, args, read)
+}
+
+// touchDue adds the keys that were put off.
+func (w *work) touchDue() {
+	for i := 0; w.due > 0; i++ {
+		if it := &w.items[i]; it.due {
+			it.due = false
+			w.due--
+			w.touch(it.plan, it.args, nil)
+		}
+	}
 }
 
 // touch adds the keys of a statement.
@@ -160,16 +181,39 @@ func (w *work) rememberText(p *plan) {
 	w.texts[p] = true
 }
 
-// keep copies what a caller may change after its call.
+// keep copies arguments. Of what a caller may change after its call, and what can not be copied, nothing is known then.
 func (w *work) keep(args []driver.NamedValue) []driver.NamedValue {
 	from := len(w.args)
 	for _, a := range args {
 		if b, ok := a.Value.([]byte); ok {
 			a.Value = bytes.Clone(b)
+		} else if !isFixed(a.Value) {
+			a.Value = changeable{}
 		}
 		w.args = append(more(w.args), a)
 	}
 	return w.args[from:len(w.args):len(w.args)]
+}
+
+// changeable stands for an argument that was not kept. It is not understood, as a value that only the base understands.
+type changeable struct{}
+
+// isFixed reports whether a value stays what it is, or is a []byte.
+func isFixed(value driver.Value) bool {
+	switch value.(type) {
+	case nil, int64, string, []byte, bool, float64, time.Time, int, int32:
+		return true
+	}
+	return false
+}
+
+func areFixed(args []driver.NamedValue) bool {
+	for i := range args {
+		if !isFixed(args[i].Value) {
+			return false
+		}
+	}
+	return true
 }
 
 // more makes room in a list: where there is a second element, a third and a fourth are mostly not far.
@@ -192,6 +236,7 @@ func (w *work) join(other *work) {
 	if w.known != other.known {
 		w.known = knowledge{} // of different times: to be looked at again
 	}
+	other.touchDue()
 	for _, it := range other.items {
 		w.take(it)
 	}
@@ -212,6 +257,7 @@ func (w *work) join(other *work) {
 
 // compute writes down what the store is to be told.
 func (w *work) compute() {
+	w.touchDue()
 	m := &w.marks
 	if w.drops.changed || w.blind {
 		*m = Marks{Writer: m.Writer}
@@ -234,7 +280,10 @@ func (w *work) board() *board {
 	if w.session == nil || w.session.private {
 		return nil
 	}
-	return w.session.database.site.board(w.cache.hub, w.cache.namespace, w.session.database.scope)
+	if w.found == nil {
+		w.found = w.session.database.site.board(w.cache.hub, w.cache.namespace, w.session.database.scope)
+	}
+	return w.found
 }
 
 // heed takes in what other processes have published by now. It reports whether there is more to be marked than before. A
@@ -292,7 +341,7 @@ func (w *work) mark(ctx context.Context, hold time.Duration) (late bool, err err
 	for err == nil && w.heed(step, version) {
 		version, err = h.settle(step, &w.marks, hold)
 	}
-	return step.Err() != nil, err
+	return err != nil && step.Err() != nil, err
 }
 
 // within is a context for one step.

@@ -3,6 +3,7 @@ package moneyclip
 import (
 	"database/sql/driver"
 	"slices"
+	"strings"
 )
 
 // drops are the keys that one write drops. The zero value is none.
@@ -13,6 +14,8 @@ type drops struct {
 	// have and counts are of the keys, once there are more than a few; nil: there are not. Most writes drop one.
 	have   map[drop]bool
 	counts map[*bound]int // :: rule → its keys
+
+	texts strings.Builder // of the keys
 
 	changed bool // since it was last told
 }
@@ -72,8 +75,24 @@ func (d *drops) fill(b *bound, data []Datum) {
 	if b.Refresh {
 		kept = slices.Clone(data)
 	}
-	d.put(drop{b, string(key)}, kept)
+	d.put(drop{b, d.text(key)}, kept)
 }
+
+// text is a key as a string. The first has memory of its own: most writes drop one. The others share it.
+func (d *drops) text(key []byte) string {
+	if len(d.keys) == 0 {
+		return string(key)
+	}
+	if d.texts.Cap()-d.texts.Len() < len(key) {
+		d.texts = strings.Builder{} // what it has given out stays as it is
+		d.texts.Grow(max(len(key), textsTogether))
+	}
+	from := d.texts.Len()
+	d.texts.Write(key)
+	return d.texts.String()[from:]
+}
+
+const textsTogether = 512 // bytes: some ten to twenty keys
 
 // addFound puts in the keys that a path has led to.
 func (d *drops) addFound(b *bound, dialect Dialect, rows [][]driver.Value) {

@@ -219,7 +219,7 @@ func areFixed(args []driver.NamedValue) bool {
 // more makes room in a list: where there is a second element, a third and a fourth are mostly not far.
 func more[T any](list []T) []T {
 	if n := len(list); n > 0 && n == cap(list) {
-		return slices.Grow(list, max(n, 8))
+		return slices.Grow(list, max(n, 15))
 	}
 	return list
 }

@@ -78,13 +78,21 @@ func newWorld(t testing.TB, e Effort, rows int) *world {
 	return w
 }
 
-// patient is the same world, but with three times as many rounds, and with turns that are an eighth as long and eight times as many:
-// for what differs by a hundredth, where one millisecond differs from the next by a third.
-func (w *world) patient() *world {
+// finer is the same world, but with turns that are an eighth as long and eight times as many: for calls that take milliseconds, of which
+// a turn would take so long that the next arm finds another machine.
+func (w *world) finer() *world {
 	copied := *w
 	e := &copied.effort
-	e.Rounds, e.Turns, e.Slice, e.Least = 3*e.Rounds, 8*e.Turns, e.Slice/8, e.Least/8
+	e.Turns, e.Slice, e.Least = 8*e.Turns, e.Slice/8, e.Least/8
 	return &copied
+}
+
+// patient is finer, with three times as many rounds: for what differs by a hundredth, where one millisecond differs from the next by a
+// third.
+func (w *world) patient() *world {
+	finer := w.finer()
+	finer.effort.Rounds *= 3
+	return finer
 }
 
 // hotKeys are read by all arms that hit. Their numbers cost no allocation to pass on.
@@ -307,7 +315,7 @@ func (w *world) misses() []*Line {
 	w.warm(cache, read("hit", w.pg.open(w.t, cache), ctx, point, hot), 1)
 	other := newRedis(w.t, w.redis)
 	get, script := get(other, stored(w.t, client)), emptyScript(w.t, other)
-	line := func(name string, must, aim float64, one func(name string, db *sql.DB, other *Arm) *Arm) *Line {
+	line := func(w *world, name string, must, aim float64, one func(name string, db *sql.DB, other *Arm) *Arm) *Line {
 		var shared [lanes]*database
 		for i := range shared {
 			shared[i] = w.pg.shared()
@@ -318,11 +326,11 @@ func (w *world) misses() []*Line {
 		return w.inGETs(name, must, aim, arm("MoneyClip", cache, nil), arm("plain", nil, nil), arm("plain", nil, get), get, arm("plain", nil, script))
 	}
 	return []*Line{
-		line(nameMiss, 2.5, 1.2, func(name string, db *sql.DB, other *Arm) *Arm {
+		line(w, nameMiss, 2.5, 1.2, func(name string, db *sql.DB, other *Arm) *Arm {
 			return around(other, read(name, db, ctx, point, func(i int) int64 { return int64(hotKeys + i) })) // none comes twice
 		}),
-		line(nameWrite, 2.2, 2.0, func(name string, db *sql.DB, other *Arm) *Arm { return around(other, execute(name, db, update, hot)) }),
-		line(nameTransaction, 2.5, 2.2, func(name string, db *sql.DB, other *Arm) *Arm { return transaction(name, db, update, other) }),
+		line(w, nameWrite, 2.2, 2.0, func(name string, db *sql.DB, other *Arm) *Arm { return around(other, execute(name, db, update, hot)) }),
+		line(w.finer(), nameTransaction, 2.5, 2.2, func(name string, db *sql.DB, other *Arm) *Arm { return transaction(name, db, update, other) }),
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // An interceptor stands between sqlmw and the base connection, one for each connection. What reaches it is on its way
 // to the database and of interest to the cache: reads that are to be recorded, writes, and the ends of transactions.
-// Hits and statements that touch no rule do not come this way.
+// Hits and statements that touch no rule do not come this way, nor do those of which a transaction needs only the arguments.
 type interceptor struct {
 	sqlmw.NullInterceptor
 	conn *conn

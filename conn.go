@@ -150,13 +150,8 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 		c.connector.execs.ran(args, err)
 		return result, err
 	}
-	known := c.known
-	c.pass(p, converted)
-	result, err := c.base.exec(ctx, query, converted)
+	result, err := c.pass(ctx, p, converted, func() (driver.Result, error) { return c.base.exec(ctx, query, converted) })
 	c.connector.execs.ran(args, err)
-	if !errors.Is(err, driver.ErrSkip) {
-		c.passed(ctx, p, converted, known, err)
-	}
 	return result, err
 }
 

@@ -85,14 +85,14 @@ func (d *drops) text(key []byte) string {
 	}
 	if d.texts.Cap()-d.texts.Len() < len(key) {
 		d.texts = strings.Builder{} // what it has given out stays as it is
-		d.texts.Grow(max(len(key), textsTogether))
+		d.texts.Grow(max(len(key), min(4*len(d.keys)*len(key), maxText)))
 	}
 	from := d.texts.Len()
 	d.texts.Write(key)
 	return d.texts.String()[from:]
 }
 
-const textsTogether = 512 // bytes: some ten to twenty keys
+const maxText = 512 // bytes of keys that share memory
 
 // addFound puts in the keys that a path has led to.
 func (d *drops) addFound(b *bound, dialect Dialect, rows [][]driver.Value) {

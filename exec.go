@@ -57,7 +57,7 @@ func (c *conn) perform(ctx context.Context, p *plan, args []driver.NamedValue, r
 	if err != nil {
 		return err
 	}
-	err = w.told(w.end(ctx, w.work.guard(func() error {
+	err = w.told(w.end(ctx, w.guard(func() error {
 		return w.attempt(ctx, func(ctx context.Context) error { return run(ctx, w) })
 	})))
 	if w.later && w.work != &w.alone {
@@ -67,24 +67,44 @@ func (c *conn) perform(ctx context.Context, p *plan, args []driver.NamedValue, r
 	return err
 }
 
-// pass notes in the open transaction a write that goes straight to the base. It does so before: should the base panic, the write may
-// have been done all the same.
-func (c *conn) pass(p *plan, args []driver.NamedValue) {
-	if c.tx != nil && p.statement.Kind == KindWrite {
-		c.tx.work.add(p, args, nil)
-	}
-}
-
-// passed notes what has come of a statement that has gone straight to the base. If that was because no rule knew of it: by now one may.
-func (c *conn) passed(ctx context.Context, p *plan, args []driver.NamedValue, known knowledge, err error) {
+// pass runs a statement that goes straight to the base, and notes it if it is a write.
+func (c *conn) pass(ctx context.Context, p *plan, args []driver.NamedValue, run func() (driver.Result, error)) (driver.Result, error) {
 	switch {
 	case p.statement.Kind != KindWrite:
+		return run()
 	case c.tx != nil:
-		if err != nil {
-			c.doubt(err)
-		} else {
-			c.tx.wrote = true
+		return c.collect(p, args, run)
+	}
+	known := c.known
+	result, err := run()
+	if !errors.Is(err, driver.ErrSkip) {
+		c.passed(ctx, p, args, known, err)
+	}
+	return result, err
+}
+
+// collect runs a write in a transaction, and notes it there. Should the base panic, it may have been done all the same.
+func (c *conn) collect(p *plan, args []driver.NamedValue, run func() (driver.Result, error)) (result driver.Result, err error) {
+	t := c.tx
+	defer func() {
+		if !errors.Is(err, driver.ErrSkip) { // or else it comes again, prepared
+			t.work.add(p, args, nil)
 		}
+	}()
+	result, err = run()
+	switch {
+	case errors.Is(err, driver.ErrSkip):
+	case err != nil:
+		c.doubt(err)
+	default:
+		t.wrote = true
+	}
+	return result, err
+}
+
+// passed notes a write that has gone straight to the base because no rule knew of it. By now one may.
+func (c *conn) passed(ctx context.Context, p *plan, args []driver.NamedValue, known knowledge, err error) {
+	switch {
 	case len(c.open) > 0:
 		for _, open := range c.open {
 			open.remember(p, args)
@@ -104,7 +124,7 @@ func (c *conn) returning(ctx context.Context, p *plan, args []driver.NamedValue,
 		return nil, err
 	}
 	var rows driver.Rows
-	err = w.work.guard(func() error {
+	err = w.guard(func() error {
 		return w.attempt(ctx, func(ctx context.Context) (err error) {
 			if w.changed() {
 				rows, err = w.queryInstead(ctx)
@@ -140,6 +160,23 @@ func (c *conn) returning(ctx context.Context, p *plan, args []driver.NamedValue,
 	// By itself the statement would be over by now. Its caller may go on to write what it has locked, on another connection,
 	// while its rows are open.
 	return c.returned(r, !c.cache.dialect.Holds()), nil
+}
+
+// guard runs the statement. Should the base panic, it may have been done all the same.
+func (w *writing) guard(run func() error) error {
+	over := false
+	defer func() {
+		switch {
+		case over:
+		case w.later:
+			w.in.work.add(w.plan, w.args, nil)
+		case w.own:
+			w.conn.stuck = true // what came next would be done in the transaction
+		}
+	}()
+	err := w.work.guard(run)
+	over = true
+	return err
 }
 
 // note keeps how many rows the statement has touched.
@@ -247,7 +284,7 @@ func (w *writing) end(ctx context.Context, err error) error {
 		over := c.tx != w.in
 		if !over {
 			w.in.work.join(w.work)
-			w.work = w.in.work // which takes the keys at once
+			w.work = w.in.work
 		}
 		w.collect()
 		w.remember(err)

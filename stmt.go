@@ -105,12 +105,11 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 		return nil, err
 	}
 	if p := c.plan(s.query); c.passes(p) || c.collects(p) {
-		known := c.known
-		c.pass(p, converted)
-		result, err := execStmt(ctx, s.base, converted)
-		s.settle(p)
-		c.passed(ctx, p, converted, known, err)
-		return result, err
+		return c.pass(ctx, p, converted, func() (driver.Result, error) {
+			result, err := execStmt(ctx, s.base, converted)
+			s.settle(p)
+			return result, err
+		})
 	}
 	c.running = s
 	defer func() { c.running = nil }()

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/DATA-DOG/go-sqlmock"
 
@@ -358,32 +359,120 @@ func TestTxManyStatements(t *testing.T) {
 // A driver that panics may have done all the same what it was asked to do.
 func TestTxStatementPanics(t *testing.T) {
 	t.Parallel()
-	f := open(t, tables["users"]+"; INSERT INTO users VALUES (1, 'ada', NULL), (2, 'eve', NULL)", moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
-	for _, id := range []int{1, 2} {
-		f.warm(t, selectUser, id)
+	const schema = "; INSERT INTO users VALUES (1, 'ada', 'a@x'), (2, 'eve', 'e@x')"
+	for _, test := range []struct {
+		name, write string
+		args        []any
+		others      bool // other keys are dropped too
+	}{
+		{"by the key", renameUser, []any{"x", 1}, false},
+		{"by another column", "UPDATE users SET name = ? WHERE email = ?", []any{"x", "a@x"}, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			f := open(t, tables["users"]+schema, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+			for _, id := range []int{1, 2} {
+				f.warm(t, selectUser, id)
+			}
+			tx, err := f.Begin()
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.wire.panicAt(t, test.write, func() { tx.Exec(test.write, test.args...) })
+			if err := tx.Commit(); err != nil {
+				t.Fatal(err)
+			}
+			f.wantMiss(t, selectUser, 1)
+			f.want(t, test.others, selectUser, 2)
+		})
 	}
-	tx, err := f.Begin()
-	if err != nil {
-		t.Fatal(err)
+	// In a transaction of our own: it is open then, and nothing else may be done in it.
+	f := open(t, tables["users"]+schema, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+	f.SetMaxOpenConns(1)
+	f.warm(t, selectUser, 1)
+	const write = "UPDATE users SET name = 'x' WHERE email = 'a@x'"
+	f.wire.panicAt(t, write, func() { f.Exec(write) })
+	exec(t, f.DB, "UPDATE users SET name = 'y' WHERE id = 2")
+	if got := readRow(t, f.bare, "SELECT name FROM users WHERE id = 2"); got != `[]interface {}{"y"}` {
+		t.Errorf("got %s: the next write was not committed", got)
 	}
-	f.wire.failWith(func(text string) error {
-		if text == renameUser {
+}
+
+// panicAt has the driver panic at a statement while run runs.
+func (w *wire) panicAt(t *testing.T, statement string, run func()) {
+	t.Helper()
+	w.failWith(func(text string) error {
+		if text == statement {
 			panic("out of memory")
 		}
 		return nil
 	})
-	func() {
-		defer func() {
-			if recover() == nil {
-				t.Error("got no panic")
-			}
-		}()
-		tx.Exec(renameUser, "x", 1)
+	defer w.failWith(nil)
+	defer func() {
+		if recover() == nil {
+			t.Error("got no panic")
+		}
 	}()
-	f.wire.failWith(nil)
+	run()
+}
+
+// A program that makes strings of a buffer which it uses again may do so after each call.
+func TestTxStringsOfBuffers(t *testing.T) {
+	t.Parallel()
+	f := open(t, tables["users"]+"; INSERT INTO users VALUES (1, 'ada', 'a')", moneyclip.Config{Rules: []moneyclip.Rule{
+		{Key: "email-%s", Table: "users", By: []string{"email"}},
+	}})
+	const query = "SELECT name FROM users WHERE email = ?"
+	f.warm(t, query, "a")
+	tx, err := f.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	buffer := []byte("a")
+	exec(t, tx, "UPDATE users SET name = 'x' WHERE email = ?", unsafe.String(&buffer[0], 1))
+	buffer[0] = 'z'
 	if err := tx.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	f.wantMiss(t, selectUser, 1)
-	f.wantHit(t, selectUser, 2)
+	f.wantMiss(t, query, "a")
+}
+
+// A skippingConnector makes connections on which nothing runs without being prepared, and nothing can be.
+type skippingConnector struct{ fakeConnector }
+
+func (c skippingConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.fakeConnector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return skippingConn{conn.(*fakeConn)}, nil
+}
+
+type skippingConn struct{ *fakeConn }
+
+func (skippingConn) ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error) {
+	return nil, driver.ErrSkip
+}
+
+var errPrepare = errors.New("too many prepared statements")
+
+func (skippingConn) Prepare(string) (driver.Stmt, error) { return nil, errPrepare }
+
+// A statement that never ran touches nothing.
+func TestTxStatementSkipped(t *testing.T) {
+	t.Parallel()
+	f := &fakeDB{state: newFakeState(), cache: newCache(t, moneyclip.Config{Scope: "fake", Rules: []moneyclip.Rule{userRule}})}
+	f.DB = sql.OpenDB(f.cache.Connector(skippingConnector{fakeConnector{f.state}}))
+	defer f.Close()
+	f.wantQueries(t, 1, selectUser, 1)
+	tx, err := f.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = tx.Exec(renameUser, "x", 1)
+	errIs(t, err, errPrepare)
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	f.wantQueries(t, 0, selectUser, 1)
 }

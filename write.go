@@ -6,7 +6,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,7 +25,7 @@ import (
 //
 // For a statement in the caller's transaction:
 //
-//	read; run it; read; remember the keys. At COMMIT: quarantine; COMMIT; release.
+//	read; run it; read; remember it. At COMMIT: quarantine its keys; COMMIT; release.
 //
 // So from before a change becomes visible until after it is acknowledged, its keys are in quarantine: nothing is stored
 // under them, and nobody who reads meanwhile may store anything. And no reader is kept from the cache for longer than
@@ -35,7 +37,7 @@ type work struct {
 	cache   *Cache
 	dialect Dialect
 	session *session  // nil: the database is not known
-	known   knowledge // from which drops were computed
+	known   knowledge // from which its statements were planned, or from before
 	items   []item
 	due     int            // how many of them have keys that are still to be added
 	texts   map[*plan]bool // of the statements above maxItems, without their arguments
@@ -89,12 +91,11 @@ func (w *work) begin(c *Cache, s *session, known knowledge) {
 // transaction one after the other, that takes a fraction of what it takes between two of them, where the processor's caches hold
 // other things. And after a rollback it was not needed at all.
 func (w *work) add(p *plan, args []driver.NamedValue, read *rowsRead) {
-	if read == nil && len(w.items) < maxItems && areFixed(args) {
-		w.take(item{p, w.keep(args), true})
+	if w.remember(p, args) && read == nil {
+		w.items[len(w.items)-1].due = true
 		w.due++
 		return
 	}
-	w.remember(p, args)
 	w.touch(p, args, read)
 }
 
@@ -155,13 +156,15 @@ func (r *recipe) fromRow() bool {
 	return slices.ContainsFunc(r.sources, func(s source) bool { return s.kind == fromRow })
 }
 
-// remember keeps a statement. Of a transaction with very many it keeps only what they have in common: their texts.
-func (w *work) remember(p *plan, args []driver.NamedValue) {
+// remember keeps a statement. Of a transaction with very many it keeps only what they have in common: their texts. It reports whether it
+// has kept all arguments too.
+func (w *work) remember(p *plan, args []driver.NamedValue) (all bool) {
 	it := item{plan: p}
 	if len(w.items) < maxItems {
-		it.args = w.keep(args)
+		it.args, all = w.keep(args)
 	}
 	w.take(it)
+	return all
 }
 
 const maxItems = 10_000 // statements of one transaction that are kept with their arguments
@@ -181,45 +184,53 @@ func (w *work) rememberText(p *plan) {
 	w.texts[p] = true
 }
 
-// keep copies arguments. Of what a caller may change after its call, and what can not be copied, nothing is known then.
-func (w *work) keep(args []driver.NamedValue) []driver.NamedValue {
+// keep copies arguments. It reports false if there are some of which nothing is known later.
+func (w *work) keep(args []driver.NamedValue) (kept []driver.NamedValue, all bool) {
 	from := len(w.args)
+	all = true
 	for _, a := range args {
-		if b, ok := a.Value.([]byte); ok {
-			a.Value = bytes.Clone(b)
-		} else if !isFixed(a.Value) {
-			a.Value = changeable{}
-		}
+		var ok bool
+		a.Value, ok = keep(a.Value)
+		all = all && ok
 		w.args = append(more(w.args), a)
 	}
-	return w.args[from:len(w.args):len(w.args)]
+	return w.args[from:len(w.args):len(w.args)], all
 }
 
-// changeable stands for an argument that was not kept. It is not understood, as a value that only the base understands.
-type changeable struct{}
-
-// isFixed reports whether a value stays what it is, or is a []byte.
-func isFixed(value driver.Value) bool {
-	switch value.(type) {
-	case nil, int64, string, []byte, bool, float64, time.Time, int, int32:
-		return true
-	}
-	return false
-}
-
-func areFixed(args []driver.NamedValue) bool {
-	for i := range args {
-		if !isFixed(args[i].Value) {
-			return false
+// keep is an argument as it is to be kept until its write is over. It reports false if nothing is known of it then: a caller may change
+// what it points to, and what is too long for a key is not worth the memory.
+func keep(value driver.Value) (kept driver.Value, ok bool) {
+	switch v := value.(type) {
+	case nil, int64, bool, float64, time.Time:
+		return value, true
+	case string:
+		if len(v) <= maxArgument {
+			return strings.Clone(v), true // some programs make strings of buffers that they use again
 		}
+		return lost{}, false
+	case []byte:
+		if len(v) <= maxArgument {
+			return bytes.Clone(v), true
+		}
+		return lost{}, false
 	}
-	return true
+	t := reflect.TypeOf(value)
+	if t.Kind() == reflect.Array { // as uuid.UUID
+		t = t.Elem()
+	}
+	if t.Kind() <= reflect.Complex128 || t.Kind() == reflect.String {
+		return value, true
+	}
+	return lost{}, false
 }
+
+// lost stands for an argument that was not kept. It is not understood, like a value that only the base understands.
+type lost struct{}
 
 // more makes room in a list: where there is a second element, a third and a fourth are mostly not far.
 func more[T any](list []T) []T {
 	if n := len(list); n > 0 && n == cap(list) {
-		return slices.Grow(list, max(n, 15))
+		return slices.Grow(list, max(n, 8))
 	}
 	return list
 }

@@ -260,17 +260,21 @@ func TestTxReadsRows(t *testing.T) {
 	f.wantMiss(t, orderSum, 3)
 }
 
-// A keepingConnector makes connections that take arguments as they are, as pgx does: also pointers.
-type keepingConnector struct{ fakeConnector }
+// A connectorOf makes the connections of a fake another way.
+type connectorOf struct {
+	fakeConnector
+	make func(*fakeConn) driver.Conn
+}
 
-func (c keepingConnector) Connect(ctx context.Context) (driver.Conn, error) {
+func (c connectorOf) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.fakeConnector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return keepingConn{conn.(*fakeConn)}, nil
+	return c.make(conn.(*fakeConn)), nil
 }
 
+// A keepingConn takes arguments as they are, as pgx does: also pointers.
 type keepingConn struct{ *fakeConn }
 
 func (keepingConn) CheckNamedValue(*driver.NamedValue) error { return nil }
@@ -287,7 +291,7 @@ func TestTxArgumentsChange(t *testing.T) {
 			state, store := newFakeState(), moneyclip.NewMemStore(1<<20)
 			open := func(rule moneyclip.Rule) *fakeDB {
 				f := &fakeDB{state: state, cache: newCache(t, moneyclip.Config{Scope: "fake", Store: store, Rules: []moneyclip.Rule{rule}})}
-				f.DB = sql.OpenDB(f.cache.Connector(keepingConnector{fakeConnector{state}}))
+				f.DB = sql.OpenDB(f.cache.Connector(connectorOf{fakeConnector{state}, func(c *fakeConn) driver.Conn { return keepingConn{c} }}))
 				t.Cleanup(func() { f.Close() })
 				return f
 			}
@@ -437,17 +441,7 @@ func TestTxStringsOfBuffers(t *testing.T) {
 	f.wantMiss(t, query, "a")
 }
 
-// A skippingConnector makes connections on which nothing runs without being prepared, and nothing can be.
-type skippingConnector struct{ fakeConnector }
-
-func (c skippingConnector) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.fakeConnector.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return skippingConn{conn.(*fakeConn)}, nil
-}
-
+// On a skippingConn nothing runs without being prepared, and nothing can be.
 type skippingConn struct{ *fakeConn }
 
 func (skippingConn) ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error) {
@@ -462,7 +456,7 @@ func (skippingConn) Prepare(string) (driver.Stmt, error) { return nil, errPrepar
 func TestTxStatementSkipped(t *testing.T) {
 	t.Parallel()
 	f := &fakeDB{state: newFakeState(), cache: newCache(t, moneyclip.Config{Scope: "fake", Rules: []moneyclip.Rule{userRule}})}
-	f.DB = sql.OpenDB(f.cache.Connector(skippingConnector{fakeConnector{f.state}}))
+	f.DB = sql.OpenDB(f.cache.Connector(connectorOf{fakeConnector{f.state}, func(c *fakeConn) driver.Conn { return skippingConn{c} }}))
 	defer f.Close()
 	f.wantQueries(t, 1, selectUser, 1)
 	tx, err := f.Begin()

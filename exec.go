@@ -91,15 +91,19 @@ func (c *conn) collect(p *plan, args []driver.NamedValue, run func() (driver.Res
 			t.work.add(p, args, nil)
 		}
 	}()
-	result, err = run()
-	switch {
-	case errors.Is(err, driver.ErrSkip):
-	case err != nil:
-		c.doubt(err)
-	default:
-		t.wrote = true
+	if result, err = run(); !errors.Is(err, driver.ErrSkip) {
+		c.heard(t, p.statement, err)
 	}
 	return result, err
+}
+
+// heard notes in a transaction what has come of a statement.
+func (c *conn) heard(t *transaction, s *Statement, err error) {
+	if err != nil {
+		c.doubt(err)
+	} else if s.Kind == KindWrite {
+		t.wrote = true
+	}
 }
 
 // passed notes a write that has gone straight to the base because no rule knew of it. By now one may.
@@ -287,7 +291,7 @@ func (w *writing) end(ctx context.Context, err error) error {
 			w.work = w.in.work
 		}
 		w.collect()
-		w.remember(err)
+		c.heard(w.in, w.plan.statement, err)
 		if over {
 			// It is over, while rows of it were open. What was written since is visible with their end.
 			w.in.work.join(w.work)
@@ -309,15 +313,6 @@ func (w *writing) end(ctx context.Context, err error) error {
 		c.reload(ctx, w.work)
 	}
 	return err
-}
-
-// remember notes in the transaction what has come of the statement.
-func (w *writing) remember(err error) {
-	if err != nil {
-		w.conn.doubt(err)
-	} else if w.plan.statement.Kind == KindWrite {
-		w.in.wrote = true
-	}
 }
 
 // commitOwn ends a transaction of our own. It commits also after an error, because that is what happens to a statement

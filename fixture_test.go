@@ -214,6 +214,24 @@ func (w *wire) failWith(fail func(text string) error) {
 	w.fail = fail
 }
 
+// panicAt has the driver panic at a statement while run runs.
+func (w *wire) panicAt(t *testing.T, statement string, run func()) {
+	t.Helper()
+	w.failWith(func(text string) error {
+		if text == statement {
+			panic("out of memory")
+		}
+		return nil
+	})
+	defer w.failWith(nil)
+	defer func() {
+		if recover() == nil {
+			t.Error("got no panic")
+		}
+	}()
+	run()
+}
+
 // wireDriver is mattn's driver with a wire.
 type wireDriver struct {
 	sqlite3.SQLiteDriver

@@ -402,24 +402,6 @@ func TestTxStatementPanics(t *testing.T) {
 	}
 }
 
-// panicAt has the driver panic at a statement while run runs.
-func (w *wire) panicAt(t *testing.T, statement string, run func()) {
-	t.Helper()
-	w.failWith(func(text string) error {
-		if text == statement {
-			panic("out of memory")
-		}
-		return nil
-	})
-	defer w.failWith(nil)
-	defer func() {
-		if recover() == nil {
-			t.Error("got no panic")
-		}
-	}()
-	run()
-}
-
 // A program that makes strings of a buffer which it uses again may do so after each call.
 func TestTxStringsOfBuffers(t *testing.T) {
 	t.Parallel()

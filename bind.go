@@ -225,7 +225,7 @@ func (b *bound) pinned(m *meaning, s *Statement) error {
 // declare turns the rule's On into watches. The reads are what the rule's texts read; nil: not known yet.
 func (b *bound) declare(m *meaning, reads []TableRead) error {
 	for i := range reads {
-		if !slices.ContainsFunc(b.On, func(o On) bool { return strings.EqualFold(o.Table, reads[i].Table) }) {
+		if !b.names(m, reads[i].Table) {
 			return fmt.Errorf("the query reads table %q, which no On watches: add On{Table: %[1]q}, with Columns if its rows hold the key",
 				reads[i].Table)
 		}
@@ -281,6 +281,14 @@ func (b *bound) declare(m *meaning, reads []TableRead) error {
 		b.watch(w)
 	}
 	return nil
+}
+
+// names reports whether one of the rule's On is for the table.
+func (b *bound) names(m *meaning, table string) bool {
+	return slices.ContainsFunc(b.On, func(o On) bool {
+		t, err := m.catalog.find(o.Table)
+		return err == nil && t.Name == table
+	})
 }
 
 // anyColumn asks nothing of a column.

@@ -314,7 +314,7 @@ func TestLearn(t *testing.T) {
 	t.Parallel()
 	opaque, guarded := plainTable("opaque", "k"), plainTable("guarded", "k")
 	opaque.Opaque, guarded.Guarded = "it is opaque", "it is guarded"
-	tables := []*Table{plainTable("T", "K", "c", "d", "s text", "o odd", "x"), plainTable("U", "k", "t_k"), opaque, guarded}
+	tables := []*Table{plainTable("T", "K", "c", "d", "s text", "o odd", "x"), plainTable("U", "k", "t_k"), plainTable("main.V", "k", "c"), opaque, guarded}
 	read := func(table string, pins ...Pin) TableRead {
 		return TableRead{Table: table, Columns: []string{"c"}, Pins: pins}
 	}
@@ -357,6 +357,10 @@ func TestLearn(t *testing.T) {
 			want: []watch{{table: "T", columns: []string{"K"}, set: []string{"c", "d"}}}, more: true,
 		},
 		{name: "declared", on: on, text: fits, want: []watch{{table: "T", columns: []string{"K"}, set: []string{"c"}}}, more: true},
+		{
+			name: "declared, without its schema", on: []On{{Table: "v", Columns: []string{"k"}}}, text: reading(read("main.V", byParam("k", 1))), more: true,
+			want: []watch{{table: "main.V", columns: []string{"k"}, set: []string{"c"}}},
+		},
 		{
 			name: "declared, every column until now", on: on, text: fits, before: []watch{{table: "T", columns: []string{"K"}, all: true}},
 			want: []watch{{table: "T", columns: []string{"K"}, set: []string{"c"}}}, more: true,
@@ -427,6 +431,7 @@ func TestLearn(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			m := plainMeaning(paths, tables...)
+			m.catalog.Path = []string{"main"}
 			r := Rule{Name: "rule", Key: "k:%v", Query: "Get", Args: []int{1}, On: test.on}
 			if test.args != nil {
 				r.Args = test.args

@@ -38,12 +38,7 @@ func (b *bound) bindPath(m *meaning, t *Table, on *On) (*path, error) {
 		return fail("has %s, Columns has %s: it needs one for each", count(len(s.Params), "parameter"), count(len(on.Columns), "column"))
 	}
 	for i := range s.Reads {
-		name := s.Reads[i].Table
-		watched := slices.ContainsFunc(b.On, func(o On) bool {
-			other, err := m.catalog.find(o.Table)
-			return err == nil && other.Name == name
-		})
-		if !watched {
+		if name := s.Reads[i].Table; !b.names(m, name) {
 			return fail("reads table %q, which no On watches: add On{Table: %[1]q, ...}, since a change of it leads to other keys", name)
 		}
 	}

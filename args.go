@@ -27,7 +27,7 @@ func argument(args []driver.NamedValue, param int, names []string) (driver.Value
 }
 
 // isKept reports whether a value that is on its way to a base driver is of a type that the program has defined with
-// methods. database/sql would have turned it into one of its own; so the driver sees to it itself, and may send what a
+// methods that may say what it is. database/sql would have turned it into one of its own; so the driver sees to it itself, and may send what a
 // method says (pgx sends String() to a text).
 func isKept(value any) bool {
 	switch value.(type) {
@@ -38,13 +38,37 @@ func isKept(value any) bool {
 	}
 	t := reflect.TypeOf(value)
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
-		if t.PkgPath() != "" && reflect.PointerTo(t).NumMethod() > 0 {
+		if speaks(t) {
 			return true
 		}
 		t = t.Elem()
 	}
-	return t != reflect.TypeFor[time.Time]() && t.PkgPath() != "" && reflect.PointerTo(t).NumMethod() > 0
+	return t != reflect.TypeFor[time.Time]() && speaks(t)
 }
+
+// speaks reports whether a type of the program has methods that may say what its values are. Those that only take a value in do not, nor
+// does one that judges it: sqlc gives them to each enumeration, and drivers send its text.
+func speaks(t reflect.Type) bool {
+	pointer := reflect.PointerTo(t)
+	if t.PkgPath() == "" || pointer.NumMethod() == 0 {
+		return false
+	}
+	if known, ok := speaking.Load(t); ok {
+		return known.(bool)
+	}
+	may := false
+	for i := range pointer.NumMethod() {
+		switch pointer.Method(i).Name {
+		case "Scan", "UnmarshalJSON", "UnmarshalText", "Valid":
+		default:
+			may = true
+		}
+	}
+	speaking.Store(t, may)
+	return may
+}
+
+var speaking sync.Map // :: reflect.Type → bool: of types that have methods
 
 // speaksOtherwise reports whether a driver.Valuer has other methods that pgx asks for its value before that one: TextValue,
 // Int64Value and so on. Those of pgx's own types and of database/sql's say the same as Value does.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -20,13 +21,18 @@ import (
 // start opens an engine's database, filled, through a cache that has everything.
 func start(t *testing.T, name string) (*engine, *place, *sql.DB) {
 	t.Helper()
-	i := slices.IndexFunc(engines, func(e engine) bool { return e.name == name })
-	e := &engines[i]
-	p := e.open(t)
-	p.fill(t)
+	e, p := filled(t, name)
 	_, db := p.through(t)
 	look(t, e, db)
 	return e, p, db
+}
+
+func filled(t *testing.T, name string) (*engine, *place) {
+	t.Helper()
+	i := slices.IndexFunc(engines, func(e engine) bool { return e.name == name })
+	p := engines[i].open(t)
+	p.fill(t)
+	return p.engine, p
 }
 
 func (p *place) wantFresh(t *testing.T, db *sql.DB) {
@@ -85,6 +91,78 @@ func TestStringer(t *testing.T) {
 	p.wantFresh(t, db)
 	do(t, db, "UPDATE users SET email = $1 WHERE id = 2", address(2))
 	p.wantFresh(t, db)
+}
+
+// A town is an enumeration as sqlc makes them: its methods take values in and judge them, and what is sent is its text.
+type town string
+
+func (w *town) Scan(src any) error {
+	text, ok := src.(string)
+	*w = town(text)
+	if !ok {
+		return errors.New("no text")
+	}
+	return nil
+}
+
+func (w town) Valid() bool { return w == "Rome" || w == "Oslo" || w == "Bonn" }
+
+func TestEnumerations(t *testing.T) {
+	for _, name := range []string{"pgx", "pq", "mysql"} {
+		t.Run(name, func(t *testing.T) {
+			e, p := filled(t, name)
+			cache, db := p.under(t, []moneyclip.Rule{{Name: "living", Key: "living::%s", Query: e.bind("SELECT count(*) FROM users WHERE city = ?")}})
+			count := func(hits, want int, where town) {
+				t.Helper()
+				before, n := cache.Stats(), 0
+				if err := db.QueryRow(e.bind("SELECT count(*) FROM users WHERE city = ?"), where).Scan(&n); err != nil || n != want {
+					t.Errorf("%d live in %s: %v, want %d", n, where, err, want)
+				}
+				if got := int(cache.Stats().Hits - before.Hits); got != hits {
+					t.Errorf("%s: %d hits, want %d", where, got, hits)
+				}
+			}
+			for _, hits := range []int{0, 1} {
+				count(hits, 2, "Rome")
+				count(hits, 1, "Oslo")
+				count(hits, 0, "Bonn")
+			}
+			do(t, db, e.bind("UPDATE users SET city = ? WHERE id = ?"), town("Bonn"), 2)
+			count(1, 2, "Rome")
+			count(0, 0, "Oslo")
+			count(0, 1, "Bonn")
+		})
+	}
+}
+
+// Tables in a rule need no schema, in its On as little as in its query.
+func TestOnWithoutSchema(t *testing.T) {
+	for _, name := range []string{"pgx", "mysql", "sqlite"} {
+		t.Run(name, func(t *testing.T) {
+			e, p := filled(t, name)
+			query := e.bind("SELECT count(*) FROM items JOIN orders ON orders.id = items.order_id WHERE orders.user_id = ?")
+			cache, db := p.under(t, []moneyclip.Rule{{Name: "items", Key: "items::%d", Query: query, On: []moneyclip.On{
+				{Table: "orders", Columns: []string{"user_id"}},
+				{Table: "items", Columns: []string{"order_id"}, Path: e.bind("SELECT user_id FROM orders WHERE id = ?")},
+			}}})
+			count := func(hits, want int) {
+				t.Helper()
+				before, n := cache.Stats(), 0
+				if err := db.QueryRow(query, 2).Scan(&n); err != nil || n != want {
+					t.Errorf("%d items, %v, want %d", n, err, want)
+				}
+				if got := int(cache.Stats().Hits - before.Hits); got != hits {
+					t.Errorf("%d hits, want %d", got, hits)
+				}
+			}
+			count(0, 1)
+			count(1, 1)
+			do(t, db, "INSERT INTO items (order_id, what) VALUES (10, 'cap')") // user 1's
+			count(1, 1)
+			do(t, db, "INSERT INTO items (order_id, what) VALUES (20, 'cap')")
+			count(0, 2)
+		})
+	}
 }
 
 // A coded address says one thing to database/sql, and another to pgx.
@@ -174,9 +252,7 @@ func TestNumbersAreNoRows(t *testing.T) {
 // A write in WITH can make a row refer to another that the statement deletes. It was not among those that referred to it
 // before, and goes with it.
 func TestCascadeToRowsThatMove(t *testing.T) {
-	i := slices.IndexFunc(engines, func(e engine) bool { return e.name == "pgx" })
-	p := engines[i].open(t)
-	p.fill(t)
+	_, p := filled(t, "pgx")
 	const query = "SELECT total FROM orders WHERE id = $1"
 	_, db := p.under(t, []moneyclip.Rule{{Name: "total", Key: "total::%d", Query: query, Args: []int{1}}})
 	total := 0

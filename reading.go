@@ -149,7 +149,10 @@ func (w *writing) readFirst(ctx context.Context) error {
 			w.saved = true
 		}
 		if err := w.lock(ctx); err != nil {
-			return nil
+			if c.ended(err) {
+				return err // a lock that is interrupted ends the transaction, and the statement would be run outside of it
+			}
+			return w.lost(ctx, err)
 		}
 	}
 	if err := w.readBefore(ctx, read); err != nil {

@@ -314,3 +314,42 @@ func TestRegressionConnections(t *testing.T) {
 		})
 	}
 }
+
+// A statement that waits for another writer until its context ends is not run after that: not outside of its transaction, which SQLite
+// has rolled back.
+func TestInterruptedLock(t *testing.T) {
+	t.Parallel()
+	const get, sum = "SELECT v FROM p WHERE id = ?", "SELECT sum(v) FROM p WHERE grp = ?"
+	s := openStack(t, "CREATE TABLE p (id INTEGER PRIMARY KEY, grp INT, v INT); INSERT INTO p VALUES (1, 0, 0)", moneyclip.Config{Rules: []moneyclip.Rule{
+		{Key: "p::%d", Query: get}, {Key: "s::%d", Query: sum},
+	}})
+	for range 3 {
+		s.warm(t, get, 1)
+		s.warm(t, sum, 0)
+		other, err := s.bare.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustExec(t, other, "BEGIN IMMEDIATE")
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		tx, err := s.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		free := time.AfterFunc(100*time.Millisecond, func() { other.ExecContext(context.Background(), "ROLLBACK") })
+		if _, err := tx.ExecContext(ctx, "UPDATE p SET v = v + 1 WHERE id = ?", 1); err == nil {
+			t.Error("the statement was run after its context had ended")
+		}
+		cancel()
+		tx.Rollback()
+		time.Sleep(150 * time.Millisecond)
+		free.Stop()
+		other.Close()
+		var v int
+		if err := s.bare.QueryRow(get, 1).Scan(&v); err != nil || v != 0 {
+			t.Fatalf("a transaction that was rolled back has written %d (%v)", v, err)
+		}
+		s.want(t, true, get, 1)
+		s.want(t, true, sum, 0)
+	}
+}

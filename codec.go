@@ -97,6 +97,7 @@ var scanTypes = [...]reflect.Type{
 	reflect.TypeFor[sql.NullInt64](),
 	reflect.TypeFor[sql.NullString](),
 	reflect.TypeFor[sql.NullTime](),
+	reflect.TypeFor[sql.Null[uint64]](), // BIGINT UNSIGNED under go-sql-driver/mysql
 }
 
 const pointerScanType = 0x80

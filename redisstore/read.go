@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/moneyclip/moneyclip"
@@ -194,9 +195,9 @@ func (s *Store) Fill(
 		}
 		lease.Board = ""
 	}
-	keys, args, ok := fillOf(slot, lease, row, age)
-	if !ok {
-		return false, s.Abandon(ctx, slot, lease)
+	keys, args, err := fillOf(slot, lease, row, age)
+	if err != nil {
+		return false, errors.Join(err, s.Abandon(ctx, slot, lease))
 	}
 	n, err := s.node(step, keys[0])
 	if err != nil {
@@ -230,8 +231,8 @@ func (n *node) isUnder(ctx *patience, epoch string) (bool, error) {
 func (s *Store) FillLater(
 	ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age, done func(bool, error),
 ) {
-	keys, args, ok := fillOf(slot, lease, row, age)
-	if s.cluster != nil || !ok {
+	keys, args, err := fillOf(slot, lease, row, age)
+	if s.cluster != nil || err != nil {
 		// There are two steps to it.
 		slot := slot.Clone()
 		go func() { done(s.Fill(ctx, slot, lease, row, age)) }()
@@ -268,11 +269,14 @@ func (n *node) fillLater(ctx *patience, text bool, keys []string, args []any, do
 	n.reads.crowd.follow(ctx, e)
 }
 
-// fillOf is what the script of a fill wants, or false for a row that can not be stored.
-func fillOf(slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age) (keys []string, args []any, ok bool) {
+// fillOf is what the script of a fill wants, or why the row can not be stored.
+func fillOf(slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age) (keys []string, args []any, err error) {
 	encoded, err := row.AppendBinary(nil)
-	if err != nil || len(encoded) > maxValue {
-		return nil, nil, false
+	switch {
+	case err != nil:
+		return nil, nil, fmt.Errorf("redisstore: a row can not be stored: %w", err)
+	case len(encoded) > maxValue:
+		return nil, nil, fmt.Errorf("redisstore: a row is not stored: it has more than %d MB", maxValue>>20)
 	}
 	if age.Soft <= 0 {
 		age.Soft = age.Hard
@@ -284,7 +288,7 @@ func fillOf(slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age
 	if lease.Board != "" {
 		keys, args = append(keys, boardKey(lease.Board)), append(args, &lease.Version)
 	}
-	return keys, args, true
+	return keys, args, nil
 }
 
 // Abandon gives a lease back.

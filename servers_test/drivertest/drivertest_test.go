@@ -4,6 +4,7 @@
 package drivertest
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -211,7 +212,7 @@ func rigUp(t *testing.T, b *base, schema ...[]string) *rig {
 func (r *rig) wrap(name string, rules []moneyclip.Rule) *arm {
 	r.t.Helper()
 	cache, err := moneyclip.New(r.server.dialect, moneyclip.Config{
-		Rules: rules, Logger: slog.New(slog.NewTextHandler(r.t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
+		Rules: rules, Store: portable{moneyclip.NewMemStore(64 << 20), r.t}, Logger: slog.New(slog.NewTextHandler(r.t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -220,6 +221,37 @@ func (r *rig) wrap(name string, rules []moneyclip.Rule) *arm {
 	a := &arm{rig: r, name: name, cache: cache}
 	a.db = a.open(r.url)
 	return a
+}
+
+// portable is a store in process that wants rows which one on a server could keep too.
+type portable struct {
+	moneyclip.Store
+	t *testing.T
+}
+
+func (p portable) FillLater(
+	ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age, done func(bool, error),
+) {
+	p.check(row)
+	p.Store.FillLater(ctx, slot, lease, row, age, done)
+}
+
+func (p portable) Fill(ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age) (bool, error) {
+	p.check(row)
+	return p.Store.Fill(ctx, slot, lease, row, age)
+}
+
+func (p portable) check(row *moneyclip.Row) {
+	var again moneyclip.Row
+	form, err := row.AppendBinary(nil)
+	if err == nil {
+		err = again.UnmarshalBinary(form)
+	}
+	if err != nil {
+		p.t.Errorf("a row that a store on a server could not keep: %v", err)
+	} else if got, err := again.AppendBinary(nil); err != nil || !bytes.Equal(got, form) {
+		p.t.Errorf("a row has another byte form when it was kept on a server: %v", err)
+	}
 }
 
 // forget empties the cache.

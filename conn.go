@@ -282,7 +282,7 @@ func (c *conn) plan(query string) *plan {
 	c.known = knowledge{}
 	// Not even the database is known. What kind of statement it is can still be told.
 	s := c.cache.dialect.Analyze(query, nil)
-	p := &plan{query: query, statement: &s}
+	p := &plan{query: query, statement: &s, doubtful: s.Doubtful}
 	switch s.Kind {
 	case KindRead, KindInert, KindControl, KindSession:
 	default:

@@ -339,7 +339,7 @@ func (e *effects) triggers(s step, table *Table) {
 			continue
 		}
 		if t.Opaque != "" {
-			e.anything(fmt.Sprintf("a trigger of %q: %s", table.Name, t.Opaque))
+			e.unknown(fmt.Sprintf("a trigger of %q: %s", table.Name, t.Opaque))
 			continue
 		}
 		rows := 1

@@ -36,6 +36,7 @@ type writePlan struct {
 	readings   []reading
 	wide       []*bound
 	everything bool    // not even the database is known
+	doubtful   string  // why its consequences may have changed the session; empty: they have not
 	hasPaths   bool    // a recipe has one
 	instead    string  // what runs instead of the statement if readings have parts in it; empty: none have
 	touches    []touch // the same, for Explain
@@ -123,6 +124,10 @@ type effects struct {
 
 	// everything says that it may write other databases too.
 	everything bool
+
+	// doubtful, unless it is empty, says why what it brings about may have changed the session: what a trigger does that is
+	// not understood, its statement has done.
+	doubtful string
 
 	// later is what the statement brings about. A second pass knows it as disturbed: what is true of a row before the
 	// statement may be otherwise by the time that it comes to the row.
@@ -218,6 +223,12 @@ func (e *effects) anything(why string) {
 	}
 }
 
+// unknown is anything for what is done by others than the statement itself.
+func (e *effects) unknown(why string) {
+	e.anything(why)
+	e.doubtful = cmp.Or(e.doubtful, why)
+}
+
 func (e *effects) touch(b *bound, g Guarantee, why string) {
 	t := e.found[b]
 	if t == nil {
@@ -246,13 +257,13 @@ func (e *effects) follow(s step) {
 	case table == nil:
 		// Where names have no schemas, one that has is in another database.
 		e.everything = e.everything || e.meaning.catalog.Path == nil && strings.Contains(w.Table, ".")
-		e.anything(fmt.Sprintf("%stable %q is not in the catalog", s.via, w.Table))
+		e.unknown(fmt.Sprintf("%stable %q is not in the catalog", s.via, w.Table))
 		return
 	case table.Opaque != "":
-		e.anything(fmt.Sprintf("%stable %q: %s", s.via, w.Table, table.Opaque))
+		e.unknown(fmt.Sprintf("%stable %q: %s", s.via, w.Table, table.Opaque))
 		return
 	case s.depth > maxDepth || w.Op == AnyOp:
-		e.anything(s.via + "it can not be followed to its end")
+		e.unknown(s.via + "it can not be followed to its end")
 		return
 	}
 	if s.depth > 0 {
@@ -440,7 +451,7 @@ func (e *effects) key(s step, table *Table, b *bound, on *watch, values []Value)
 
 // plan turns what was collected into a plan.
 func (e *effects) plan() *writePlan {
-	p := &writePlan{everything: e.everything}
+	p := &writePlan{everything: e.everything, doubtful: e.doubtful}
 	for _, w := range e.order {
 		u := e.units[w]
 		how, ok := e.meaning.database.dialect.Reading(w, e.meaning.catalog, u.old, u.new)

@@ -278,8 +278,8 @@ func (w *writing) end(ctx context.Context, err error) error {
 		return err
 	}
 	w.readLast(ctx, err)
-	if w.plan.statement.Doubtful != "" {
-		c.doubtful = w.plan.statement.Doubtful
+	if w.plan.doubtful != "" {
+		c.doubtful = w.plan.doubtful
 	}
 	switch {
 	case w.own:

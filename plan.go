@@ -1,6 +1,7 @@
 package moneyclip
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"database/sql/driver"
 	"encoding/binary"
@@ -21,6 +22,7 @@ type plan struct {
 	write     *writePlan  // nil, or touchesNothing: touches no key of any rule
 	quiet     bool        // a SELECT that is of no rule, and plain
 	collected bool        // a write of which a transaction needs to know nothing but its arguments
+	doubtful  string      // why it may have changed the session besides what else it does, by itself or by a trigger; empty: it has not
 
 	sent atomic.Uint64 // times that a SELECT without a rule was sent to the database; about
 }
@@ -38,7 +40,7 @@ func (p *plan) read(c *Cache) *readPlan {
 // isPlain reports whether the statement can go to the database and back without anything else happening, but for
 // what its being read from the cache may save.
 func (p *plan) isPlain() bool {
-	if p.statement.Doubtful != "" || p.statement.Commits {
+	if p.doubtful != "" || p.statement.Commits {
 		return false
 	}
 	switch p.statement.Kind {
@@ -51,14 +53,15 @@ func (p *plan) isPlain() bool {
 // makePlan makes the plan of a text. It reports whether a rule has learnt from it to watch more than before.
 // The meaning is locked.
 func makePlan(m *meaning, query string, s *Statement) (p *plan, learnt bool) {
-	p = &plan{query: query, statement: s}
+	p = &plan{query: query, statement: s, doubtful: s.Doubtful}
 	if s.Kind != KindRead {
 		p.write = planWrite(m, s)
+		p.doubtful = cmp.Or(p.doubtful, p.write.doubtful)
 		if silent := m.ignored(p.write, query, s); silent != nil {
 			p.write = silent
 		}
 		p.logWide()
-		p.collected = s.Kind == KindWrite && s.Doubtful == "" && !s.Commits && !s.MayCommit && !p.write.reads()
+		p.collected = s.Kind == KindWrite && p.doubtful == "" && !s.Commits && !s.MayCommit && !p.write.reads()
 		return p, false
 	}
 	learnt = m.annotate(query, s)

@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -230,7 +231,7 @@ func (a *analysis) add(m query.Meaning) {
 	a.meaning.Reads = append(a.meaning.Reads, m.Reads...)
 	a.meaning.Writes = append(a.meaning.Writes, m.Writes...)
 	if a.meaning.Impure == "" {
-		a.meaning.Impure = m.Impure
+		a.meaning.Impure = cmp.Or(m.Impure, a.own.readsComputed(m.Reads))
 	}
 	a.meaning.Pending = a.meaning.Pending || m.Pending
 }

@@ -23,6 +23,8 @@ const (
 		WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME`
 	columnsQuery = `SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, COLLATION_NAME, IS_NULLABLE, COLUMN_DEFAULT, EXTRA
 		FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME, ORDINAL_POSITION`
+	computedQuery = `SELECT TABLE_NAME, COLUMN_NAME, GENERATION_EXPRESSION FROM information_schema.COLUMNS
+		WHERE TABLE_SCHEMA = DATABASE() AND EXTRA LIKE 'VIRTUAL%' ORDER BY TABLE_NAME, ORDINAL_POSITION`
 	keysQuery = `SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART FROM information_schema.STATISTICS
 		WHERE TABLE_SCHEMA = DATABASE() AND NON_UNIQUE = 0 ORDER BY TABLE_NAME, INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX`
 	foreignKeysQuery = `SELECT k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_NAME,
@@ -53,6 +55,7 @@ func (dialect) Catalog(ctx context.Context, ask moneyclip.Asker) (*moneyclip.Cat
 	b.own = &schema{
 		folds:    home[0][1] != "0",
 		routines: map[string]bool{}, callers: map[string]string{}, mappings: map[string]*mapping{}, times: map[string]bool{}, dates: map[string]bool{},
+		computed: map[moneyclip.ColumnName]string{},
 	}
 	b.own.database = b.own.table(home[0][0])
 	b.catalog.Own = b.own
@@ -64,6 +67,7 @@ func (dialect) Catalog(ctx context.Context, ask moneyclip.Asker) (*moneyclip.Cat
 	for _, row := range b.rows(routinesQuery, 1) {
 		b.own.routines[strings.ToLower(row[0])] = true
 	}
+	b.computed()
 	b.views()
 	b.triggers()
 	if b.err != nil {
@@ -81,6 +85,7 @@ type builder struct {
 	catalog *moneyclip.Catalog
 	own     *schema
 	mariaDB bool
+	virtual bool     // a column is computed for each read
 	seen    []string // all that was read
 }
 
@@ -181,6 +186,7 @@ func (b *builder) columns() {
 		extra := strings.ToLower(row[6])
 		c.Generated = strings.Contains(extra, "virtual generated") || strings.Contains(extra, "stored generated") ||
 			strings.Contains(extra, "persistent generated")
+		b.virtual = b.virtual || strings.HasPrefix(extra, "virtual")
 		c.Class = c.Type + " " + c.Collation
 		c.Default = b.defaultValue(c, row[5], extra)
 		t.Columns = append(t.Columns, c)
@@ -196,6 +202,30 @@ func (b *builder) columns() {
 		}
 		if strings.HasPrefix(c.Type, "date") || strings.HasPrefix(c.Type, "timestamp") {
 			b.own.dates[c.Name] = true
+		}
+	}
+}
+
+// computed finds the columns whose value, which is computed for each read, is not always the same: MariaDB has such, MySQL does not.
+func (b *builder) computed() {
+	if !b.mariaDB || !b.virtual {
+		return
+	}
+	for _, row := range b.rows(computedQuery, 3) {
+		t, column := b.table(row[0]), strings.ToLower(row[1])
+		stmt := b.definition("SELECT " + row[2] + " FROM " + quote(row[0]))
+		if t == nil {
+			continue
+		}
+		a := newAnalysis(&source{}, b.catalog)
+		why := "is not understood"
+		if stmt != nil {
+			if a.statement(stmt); !a.failed && a.calls == "" {
+				why = a.meaning.Impure
+			}
+		}
+		if why != "" {
+			b.own.computed[moneyclip.ColumnName{Table: t.Name, Column: column}] = fmt.Sprintf("reads column %s, whose expression %s", column, why)
 		}
 	}
 }

@@ -138,7 +138,12 @@ func (c *converter) compound(e ast.ExprNode) query.Expr {
 		return other(append(c.exprs(e.Args), c.ordering(e.Order)...)...)
 	case *ast.WindowFuncExpr:
 		return other(append(c.exprs(e.Args), c.window(&e.Spec)...)...)
-	case *ast.DefaultExpr, *ast.TrimDirectionExpr, *ast.TimeUnitExpr, *ast.GetFormatSelectorExpr, *ast.PositionExpr, *ast.MaxValueExpr:
+	case *ast.DefaultExpr:
+		if e.Name != nil {
+			return impure("returns the default of a column, which may be computed anew each time")
+		}
+		return other() // the word alone, as what is to be written
+	case *ast.TrimDirectionExpr, *ast.TimeUnitExpr, *ast.GetFormatSelectorExpr, *ast.PositionExpr, *ast.MaxValueExpr:
 		return other()
 	case *ast.JSONValueExpr:
 		all := []ast.ExprNode{e.Doc, e.Path}

@@ -17,6 +17,20 @@ type schema struct {
 	mappings map[string]*mapping // :: view → how its columns are those of one table
 	times    map[string]bool     // names of columns that hold a time of day
 	dates    map[string]bool     // names of columns that hold a date
+
+	computed map[moneyclip.ColumnName]string // :: column → why its value, computed for each read, is not that of its row alone
+}
+
+// readsComputed says why what is read is not that of rows alone; empty: it is.
+func (s *schema) readsComputed(reads []moneyclip.TableRead) string {
+	for name, why := range s.computed {
+		for i := range reads {
+			if r := &reads[i]; r.Table == name.Table && (r.All || slices.Contains(r.Columns, name.Column)) {
+				return why
+			}
+		}
+	}
+	return ""
 }
 
 // A mapping says that each row of a view is one of a table.

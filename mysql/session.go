@@ -11,8 +11,8 @@ import (
 var harmless = names(`
 	bulk_insert_buffer_size deadlock_search_depth_long eq_range_index_dive_limit expensive_subquery_limit
 	histogram_size innodb_lock_wait_timeout interactive_timeout join_buffer_size join_cache_level lock_wait_timeout
-	long_query_time max_error_count max_execution_time max_heap_table_size max_join_size max_length_for_sort_data
-	max_seeks_for_key max_sort_length max_statement_time min_examined_row_limit mrr_buffer_size net_buffer_length
+	long_query_time max_error_count max_execution_time max_heap_table_size max_length_for_sort_data
+	max_seeks_for_key max_statement_time min_examined_row_limit mrr_buffer_size net_buffer_length
 	net_read_timeout net_retry_count net_write_timeout optimizer_prune_level optimizer_search_depth optimizer_switch
 	optimizer_trace optimizer_trace_max_mem_size preload_buffer_size profiling profiling_history_size
 	query_alloc_block_size query_prealloc_size range_alloc_block_size read_buffer_size read_rnd_buffer_size
@@ -44,6 +44,9 @@ func (a *analysis) set(n *ast.SetStmt) moneyclip.Statement {
 		case name == "tx_read_only" && !v.IsGlobal:
 			// Also that of the next transaction alone: a read-only transaction writes nothing.
 		case name == "autocommit" && !v.IsGlobal:
+			if autocommit != nil {
+				return moneyclip.Statement{} // off and on again commits
+			}
 			autocommit = v
 		case name == "completion_type" && !v.IsGlobal:
 			chains = true

@@ -9,6 +9,7 @@ import (
 
 	_ "github.com/go-sql-driver/mysql"
 
+	"github.com/moneyclip/moneyclip"
 	"github.com/moneyclip/moneyclip/dialecttest"
 	"github.com/moneyclip/moneyclip/mysql"
 	"github.com/moneyclip/moneyclip/servers_test/servers"
@@ -99,5 +100,37 @@ func TestDialect(t *testing.T) {
 				},
 			})
 		})
+	}
+}
+
+// MariaDB computes some columns for each read, by the clock or by the session.
+func TestComputedColumns(t *testing.T) {
+	db := open(t, servers.MariaDB(t))
+	run(t, db, `CREATE TABLE person (id BIGINT PRIMARY KEY, born DATETIME, twice BIGINT AS (id * 2) VIRTUAL,
+		age BIGINT AS (timestampdiff(year, born, now())) VIRTUAL, reader BIGINT AS (connection_id()) VIRTUAL)`)
+	run(t, db, "CREATE VIEW aged AS SELECT id, age FROM person")
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	catalog, err := mysql.Dialect.Catalog(t.Context(), dialecttest.Asker(conn))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for query, cached := range map[string]bool{
+		"SELECT born FROM person WHERE id = ?":                 true,
+		"SELECT twice FROM person WHERE id = ?":                true,
+		"SELECT age FROM person WHERE id = ?":                  false,
+		"SELECT count(*) FROM person WHERE id = ? AND age > 3": false,
+		"SELECT * FROM person WHERE id = ?":                    false,
+		"SELECT reader FROM person WHERE id = ?":               false,
+	} {
+		if s := mysql.Dialect.Analyze(query, catalog); s.Kind != moneyclip.KindRead || (s.Uncacheable == "") != cached {
+			t.Errorf("%s: may be cached: %t, want %t (%s)", query, s.Uncacheable == "", cached, s.Uncacheable)
+		}
+	}
+	if catalog.Tables["aged"].Opaque == "" {
+		t.Error("a view of such a column is not opaque")
 	}
 }

@@ -279,6 +279,80 @@ func TestAutocommit(t *testing.T) {
 	s.want(other, "Ada", false)
 }
 
+// To switch autocommit off and on again commits.
+func TestAutocommitTwice(t *testing.T) {
+	s := mysqlSite(t)
+	other := s.conn(s.DB)
+	s.warm(other, "Ann")
+	c := s.conn(s.DB)
+	s.exec(c, "BEGIN")
+	s.exec(c, "UPDATE users SET name = 'Amy' WHERE id = 1")
+	s.exec(c, "SET autocommit = 0, autocommit = 1")
+	s.want(other, "Amy", false)
+	s.warm(other, "Amy")
+	s.exec(c, "UPDATE users SET name = 'Abe' WHERE id = 1")
+	s.want(other, "Abe", false)
+}
+
+// What a setting makes of a session is not served to others, and the other way round.
+func TestSettingsOfAnswers(t *testing.T) {
+	s := mysqlSite(t)
+	s.warm(s.DB, "Ann")
+	for _, set := range []string{"max_sort_length = 64", "max_join_size = 1000000", "time_zone = '+09:00'", "div_precision_increment = 9"} {
+		c := s.conn(s.DB)
+		s.exec(c, "SET "+set)
+		if _, hit := s.name(c); hit {
+			t.Errorf("after SET %s a session is served what another has read", set)
+		}
+	}
+}
+
+// A trigger changes the session of who has fired it.
+func TestTriggersOfSessions(t *testing.T) {
+	s := postgresSite(t)
+	for _, text := range []string{
+		"CREATE TABLE moving (id INT)", "CREATE TABLE hiding (id INT)",
+		"CREATE FUNCTION moved() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('search_path', 'b', false); RETURN NULL; END $$",
+		"CREATE TRIGGER moved AFTER INSERT ON moving FOR EACH ROW EXECUTE FUNCTION moved()",
+		`CREATE FUNCTION hidden() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			CREATE TEMP TABLE users (id BIGINT, name VARCHAR(20), city VARCHAR(20)); INSERT INTO pg_temp.users VALUES (1, 'Tim', ''); RETURN NULL; END $$`,
+		"CREATE TRIGGER hidden AFTER INSERT ON hiding FOR EACH ROW EXECUTE FUNCTION hidden()",
+	} {
+		s.exec(s.bare, text)
+	}
+	for fire, name := range map[string]string{
+		"INSERT INTO moving VALUES (1)":                                   "Bea",
+		"INSERT INTO hiding VALUES (1)":                                   "Tim",
+		"UPDATE pg_settings SET setting = 'b' WHERE name = 'search_path'": "Bea",
+	} {
+		for _, inTransaction := range []bool{false, true} {
+			c := s.conn(s.DB)
+			if inTransaction {
+				s.exec(c, "BEGIN")
+			}
+			s.exec(c, fire)
+			if inTransaction {
+				s.exec(c, "COMMIT")
+			}
+			s.want(c, name, false)
+			other := s.conn(s.DB)
+			if name, _ := s.name(other); name != "Ann" {
+				t.Errorf("%s on one connection: another one gets %q", fire, name)
+			}
+			c.Raw(func(any) error { return driver.ErrBadConn })
+			other.Close()
+		}
+	}
+
+	s = mysqlSite(t)
+	s.exec(s.bare, "CREATE TABLE moving (id INT)")
+	s.exec(s.bare, "CREATE TRIGGER moved AFTER INSERT ON moving FOR EACH ROW SET SESSION time_zone = '+09:00'")
+	c, other := s.conn(s.DB), s.conn(s.DB)
+	s.exec(c, "INSERT INTO moving VALUES (1)")
+	s.warm(other, "Ann")
+	s.want(c, "Ann", false)
+}
+
 // To switch autocommit on where it is on ends no transaction.
 func TestAutocommitAlreadyOn(t *testing.T) {
 	s := mysqlSite(t)

@@ -68,6 +68,10 @@ type Dialect interface {
 	Settled(err error) bool
 }
 
+// A clockReader is a dialect of a database in which a text may become the time at which it is read. An argument of which it says so is
+// not cached by.
+type clockReader interface{ ReadsClock(argument string) bool }
+
 // An Asker runs a query on one connection and returns all its rows. It is used by one goroutine.
 type Asker func(ctx context.Context, query string, args ...driver.Value) ([][]driver.Value, error)
 

@@ -314,7 +314,7 @@ func (r *readPlan) slot(l *lookup, s *session, args []driver.NamedValue, prepare
 			return false
 		}
 		value, ok := resolve(arg.Value)
-		if !ok {
+		if !ok || readsClock(s.database.dialect, value) {
 			return false
 		}
 		if field, ok = appendArgument(field, ownType(arg.Value), value); !ok {
@@ -326,6 +326,21 @@ func (r *readPlan) slot(l *lookup, s *session, args []driver.NamedValue, prepare
 		l.of, l.slot.Generations = r.rule, r.rule.generations
 	}
 	return true
+}
+
+// readsClock reports whether what a database makes of an argument may depend on when it does.
+func readsClock(dialect Dialect, argument driver.Value) bool {
+	clock, ok := dialect.(clockReader)
+	if !ok {
+		return false
+	}
+	switch v := argument.(type) {
+	case string:
+		return clock.ReadsClock(v)
+	case []byte:
+		return clock.ReadsClock(string(v))
+	}
+	return false
 }
 
 // canonical is the canonical spelling of a value that is compared with a column.

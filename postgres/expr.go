@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/moneyclip/moneyclip"
@@ -151,8 +150,8 @@ func (c *converter) constant(lit *pg.A_Const) query.Expr {
 		v.Const = val.Boolval.GetBoolval()
 	case *pg.A_Const_Sval:
 		text := val.Sval.GetSval()
-		if word := clockWord.FindString(strings.ToLower(text)); word != "" {
-			return query.Other{Impure: fmt.Sprintf("holds '%s', which may stand for a time of the clock", strings.TrimSpace(word))}
+		if clockWord.MatchString(text) {
+			return query.Other{Impure: holdsClockWord(anyClockWord.FindString(text))}
 		}
 		v.Const = text
 	default:
@@ -161,16 +160,15 @@ func (c *converter) constant(lit *pg.A_Const) query.Expr {
 	return query.Operand{Value: v}
 }
 
-// clockWord finds the words which the input of a time reads from the clock, where they are the first or the last word of
-// a short text.
-var clockWord = regexp.MustCompile(`^\s*(now|today|tomorrow|yesterday)\b.{0,20}$|^.{0,20}\b(now|today|tomorrow|yesterday)\s*$`)
-
 // cast converts a conversion to a type.
 func (c *converter) cast(t *pg.TypeCast) query.Expr {
 	typ := c.typeName(t.TypeName)
 	x := c.expr(t.Arg)
 	if strings.HasPrefix(typ, "reg") {
 		return query.Other{Parts: []query.Expr{x}, Impure: fmt.Sprintf("looks up a name as %s", typ)}
+	}
+	if why := c.convertsBy(t.Arg, typ); why != "" {
+		return query.Other{Parts: []query.Expr{x}, Impure: why}
 	}
 	return query.Cast{X: x, Type: typ}
 }

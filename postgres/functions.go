@@ -91,13 +91,6 @@ func (c *converter) called(schema, name string) query.Other {
 	return query.Other{}
 }
 
-// readsClock notes a call that depends on the clock by the number of its arguments.
-func (c *converter) readsClock(name string, args []*pg.Node) {
-	if name == "age" && len(args) == 1 {
-		c.taint("calls age() with one argument, which reads the clock")
-	}
-}
-
 // path are the schemas in which a function without one is looked up; nil: all.
 func (c *converter) path() []string {
 	if c.body != nil {

@@ -307,6 +307,29 @@ func TestSettingsOfAnswers(t *testing.T) {
 	}
 }
 
+// An argument can be a word for the time of the read.
+func TestArgumentsOfTheClock(t *testing.T) {
+	s := postgresSite(t)
+	const query = "SELECT name, $2::timestamptz::text FROM users WHERE id = $1"
+	for word, cached := range map[string]bool{"now": false, "2024-01-01": true} {
+		hits, last := s.cache.Stats().Hits, ""
+		for range 3 {
+			var name, at string
+			if err := s.QueryRow(query, 1, word).Scan(&name, &at); err != nil {
+				t.Fatal(err)
+			}
+			if at == last && !cached {
+				t.Errorf("%q is still %s", word, at)
+			}
+			last = at
+			time.Sleep(time.Millisecond)
+		}
+		if got := s.cache.Stats().Hits > hits; got != cached {
+			t.Errorf("%q: the cache answers: %t", word, got)
+		}
+	}
+}
+
 // A trigger changes the session of who has fired it.
 func TestTriggersOfSessions(t *testing.T) {
 	s := postgresSite(t)

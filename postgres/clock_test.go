@@ -1,0 +1,45 @@
+package postgres
+
+import (
+	"testing"
+
+	"github.com/moneyclip/moneyclip"
+)
+
+// A text that becomes a time may be a word for the time at which it does.
+func TestClock(t *testing.T) {
+	catalog := testCatalog()
+	shifts := &moneyclip.Table{Name: "public.shifts"}
+	for name, typ := range map[string]string{
+		"id": "integer", "starts": "time without time zone", "zoned": "time with time zone", "begun": "timestamp with time zone", "said": "text",
+		"data": "jsonb", "nick": "public.citext",
+	} {
+		shifts.Columns = append(shifts.Columns, &moneyclip.Column{Name: name, Type: typ})
+	}
+	catalog.Tables[shifts.Name] = shifts
+	for expression, pure := range map[string]bool{
+		"begun::date": true, "(begun AT TIME ZONE 'UTC')::date": true, "date_trunc('day', begun)::date": true, "'2024-01-01'::timestamptz": true,
+		"max(begun)::date": true, "coalesce(begun, '2024-01-01')::date": true, "$2::timestamptz": true, "zoned::time": true, "zoned::timetz": true,
+		"data->'at'": true, "said::interval": true, "said": true, "'2024-01-01'::date": true, "'[2024-01-01,infinity)'::tstzrange": true,
+		"'{2024-01-01}'::date[]": true, "'knowhow, not now but then, as it was always said and done, again and again'": true, "begun AT TIME ZONE 'UTC'": true,
+
+		"said::timestamptz": false, "said::date": false, "nick::date": false, "(data->>'at')::timestamptz": false, "(data#>>'{at}')::timestamp": false,
+		"('no' || 'w')::timestamptz": false, "lower(said)::date": false, "said::varchar::date": false, "coalesce(NULL, said)::date": false,
+		"(CASE WHEN id = 1 THEN said END)::date": false, "max(said)::date": false, "said::timestamptz[]": false, "said::tstzrange": false,
+		"'{now}'::timestamptz[]": false, "'{2024-01-01,now,2025-01-01}'::timestamptz[]": false, "lower('[2000-01-01,now]'::tstzrange)": false,
+		"'tomorrow America/Argentina/Buenos_Aires'::timestamptz": false, "'TODAY'::date": false, "CAST('now' AS time)": false,
+		"starts::timetz": false, "zoned AT TIME ZONE 'Europe/Rome'": false, "starts::timetz AT TIME ZONE 'Europe/Rome'": false,
+	} {
+		query := "SELECT " + expression + " FROM shifts WHERE id = $1"
+		if s := Dialect.Analyze(query, catalog); s.Kind != moneyclip.KindRead || (s.Uncacheable == "") != pure {
+			t.Errorf("%s: %v, may be cached %t, want %t (%s)", query, s.Kind, s.Uncacheable == "", pure, s.Uncacheable)
+		}
+	}
+	for argument, want := range map[string]bool{
+		"now": true, "Today": true, " tomorrow 10:00": true, "{now}": true, "[2024-01-01,now)": true, "2024-01-01": false, "knowledge": false, "": false,
+	} {
+		if got := (dialect{}).ReadsClock(argument); got != want {
+			t.Errorf("ReadsClock(%q) = %t", argument, got)
+		}
+	}
+}

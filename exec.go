@@ -290,7 +290,9 @@ func (w *writing) end(ctx context.Context, err error) error {
 			w.in.work.join(w.work)
 			w.work = w.in.work
 		}
-		w.collect()
+		if !w.undone(err) {
+			w.collect()
+		}
 		c.heard(w.in, w.plan.statement, err)
 		if over {
 			// It is over, while rows of it were open. What was written since is visible with their end.
@@ -315,15 +317,24 @@ func (w *writing) end(ctx context.Context, err error) error {
 	return err
 }
 
+// undone reports whether an error says that the database has undone all that the statement has done.
+func (w *writing) undone(err error) bool {
+	d := w.conn.cache.dialect
+	return err != nil && d.Aborts() && !errors.Is(err, driver.ErrBadConn) && !errors.Is(err, driver.ErrSkip) && d.Settled(err)
+}
+
 // commitOwn ends a transaction of our own. It commits also after an error, because that is what happens to a statement
 // outside of a transaction: what the statement has undone is undone, and what it has left behind stays.
 func (w *writing) commitOwn(ctx context.Context, err error) error {
 	c := w.conn
+	cleanCtx := context.WithoutCancel(ctx)
+	if w.undone(err) && c.base.run(cleanCtx, "ROLLBACK") == nil {
+		return err
+	}
 	w.collect()
 	if errors.Is(err, driver.ErrBadConn) {
 		return err
 	}
-	cleanCtx := context.WithoutCancel(ctx)
 	if errors.Is(err, driver.ErrSkip) {
 		c.base.run(cleanCtx, "ROLLBACK") // the statement comes again, prepared
 		return err

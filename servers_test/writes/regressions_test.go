@@ -135,6 +135,51 @@ func TestEnumerations(t *testing.T) {
 	}
 }
 
+// A statement that fails has written nothing, so it drops nothing, although the rows that it might have touched can not be read any more.
+func TestFailedStatements(t *testing.T) {
+	for _, name := range []string{"pgx", "pq", "mysql", "sqlite"} {
+		t.Run(name, func(t *testing.T) {
+			e, p := filled(t, name)
+			cache, db := p.under(t, append(e.rules(), moneyclip.Rule{
+				Name: "buyer", Key: "buyer::%d", Query: e.bind("SELECT users.name FROM orders JOIN users ON users.id = orders.user_id WHERE orders.id = ?"),
+			}))
+			look(t, e, db)
+			fails := func(s session, savepoint bool) {
+				t.Helper()
+				for _, query := range []string{
+					"INSERT INTO users (email, name) VALUES ('a@x', 'taken')", "UPDATE users SET email = 'a@x' WHERE city = 'Oslo'",
+					"UPDATE orders SET user_id = 77 WHERE status = 'new'",
+				} {
+					if savepoint {
+						do(t, s, "SAVEPOINT there")
+					}
+					if _, err := s.ExecContext(t.Context(), query); err == nil {
+						t.Fatalf("%s: no error", query)
+					}
+					if savepoint {
+						do(t, s, "ROLLBACK TO SAVEPOINT there")
+					}
+				}
+			}
+			before := cache.Stats().RuleWide
+			fails(db, false)
+			tx, err := db.BeginTx(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fails(tx, true)
+			do(t, tx, "UPDATE users SET name = 'kept' WHERE id = 1")
+			if err := tx.Commit(); err != nil {
+				t.Fatal(err)
+			}
+			if wide := cache.Stats().RuleWide - before; wide > 0 {
+				t.Errorf("%d times every key of a rule was dropped", wide)
+			}
+			p.wantFresh(t, db)
+		})
+	}
+}
+
 // Tables in a rule need no schema, in its On as little as in its query.
 func TestOnWithoutSchema(t *testing.T) {
 	for _, name := range []string{"pgx", "mysql", "sqlite"} {

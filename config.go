@@ -23,7 +23,8 @@ type Config struct {
 	Namespace string
 
 	// Scope names the database in stored keys. Empty: each database is asked who it is, and one cache can serve any
-	// number of them. Otherwise the cache serves one database, and opening a second one fails. That database is not
+	// number of them. All caches of a database on one store must have the same Scope: under different ones they do not know
+	// of each other's writes. A cache with a Scope serves one database, and opening a second one fails. That database is not
 	// asked, also not whether its sessions are fit to be cached: no hook of its driver may attach others to it or give
 	// it temporary tables or triggers.
 	Scope string
@@ -161,22 +162,46 @@ func build(dialect Dialect, cfg Config, places []place, h *hub) (*Cache, error) 
 	return c, nil
 }
 
-// checkText finds what is wrong with a rule's SQL text whatever the database.
+// checkText finds what is wrong with a rule's SQL texts whatever the database.
 func checkText(dialect Dialect, r *rule) error {
+	for i := range r.On {
+		if on := &r.On[i]; on.Path != "" {
+			path, why := readText(dialect, on.Path)
+			if n := len(path.Params); why == "" && n != len(on.Columns) {
+				why = fmt.Sprintf("has %s, Columns has %s: it needs one for each", count(n, "parameter"), count(len(on.Columns), "column"))
+			}
+			if why != "" {
+				return r.fail("the Path of On[%d] %s", i, why)
+			}
+		}
+	}
 	if r.Query == "" || r.bySQLCName() {
 		return nil
 	}
-	statement := dialect.Analyze(r.Query, nil)
-	if why := notASelect(&statement); why != "" {
+	statement, why := readText(dialect, r.Query)
+	if why != "" {
 		return r.fail("Query %s", why)
 	}
 	if n := len(statement.Params); len(r.Args) != 0 && slices.Max(r.Args) > n {
 		return r.fail("Query has %s, the key needs parameter %d", count(n, "parameter"), slices.Max(r.Args))
 	}
+	if statement.Kind != KindRead {
+		return nil
+	}
 	if _, err := infer(r, &statement, dialect, nil); err != nil {
 		return r.fail("%w", err)
 	}
 	return nil
+}
+
+// readText says what a text means in a database of which nothing is known, and why it is no SELECT that could be cached in any. A
+// SELECT that calls what a database may know or not is looked at again there.
+func readText(dialect Dialect, text string) (statement Statement, why string) {
+	statement = dialect.Analyze(text, nil)
+	if statement.Kind == KindWrite && statement.Doubtful != "" && !slices.ContainsFunc(statement.Writes, func(w Write) bool { return w.Op != AnyOp }) {
+		return statement, ""
+	}
+	return statement, notASelect(&statement)
 }
 
 // Stats returns the counts so far.
@@ -214,8 +239,8 @@ func (c *Cache) Healthy(ctx context.Context) error {
 	return c.hub.store.Healthy(ctx)
 }
 
-// Close waits for the cache's background work. Connections that are still open go on without it: their reads pass
-// through, their writes invalidate.
+// Close waits for the cache's background work and begins no more. Its connections go on: reads are answered and stored as before,
+// but nothing is renewed or loaded ahead of time, and writes invalidate.
 func (c *Cache) Close() error {
 	c.mu.Lock()
 	first := !c.closed

@@ -170,7 +170,7 @@ func (r *readPlan) lead(
 	r.rule.owner.observe(ctx, Event{Kind: EventMiss, Rule: r.rule.Name, Took: took})
 	age := Age{Hard: r.rule.TTL, Soft: r.rule.Soft}
 	if row != nil && !row.found {
-		age = Age{Hard: r.rule.NotFound}
+		age = Age{Hard: min(r.rule.NotFound, r.rule.TTL)}
 	}
 	if row == nil || age.Hard == 0 {
 		f.hopeless = true

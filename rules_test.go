@@ -72,6 +72,18 @@ func TestRuleFaults(t *testing.T) {
 				`the value of %d: add On: []On{{Table: "t", Columns: ...}} with the columns that hold the key; ` +
 				`with a Path, a SELECT that leads from its Columns to the key; or without Columns if every write to "t" touches every key`,
 		},
+		{
+			moneyclip.Rule{Key: key, Query: query, On: []moneyclip.On{{Table: "t"}, {Table: "u", Columns: []string{"a"}, Path: "SELEC 1"}}},
+			`rule k-%d: the Path of On[1] can not be parsed`,
+		},
+		{
+			moneyclip.Rule{Key: key, Query: "Named", On: []moneyclip.On{{Table: "u", Columns: []string{"a"}, Path: "DELETE FROM t WHERE id = ? RETURNING id"}}},
+			`rule Named: the Path of On[0] is not a SELECT`,
+		},
+		{
+			moneyclip.Rule{Key: key, Table: "t", By: []string{"id"}, On: []moneyclip.On{{Table: "u", Columns: []string{"a"}, Path: "SELECT id FROM t WHERE x = ? AND y = ?"}}},
+			`rule k-%d: the Path of On[0] has 2 parameters, Columns has 1 column: it needs one for each`,
+		},
 	} {
 		_, err := moneyclip.New(sqlite.Dialect, moneyclip.Config{Rules: []moneyclip.Rule{test.rule}})
 		if err == nil || err.Error() != "moneyclip: "+test.want {

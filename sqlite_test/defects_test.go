@@ -189,6 +189,18 @@ func TestDefectNotFoundSurvivesInsert(t *testing.T) {
 	s.wantMiss(t, userByID, 4)
 }
 
+// A stored "not found" outlived the age limit that bounds the harm of writes past the driver.
+func TestDefectNotFoundOutlivesTTL(t *testing.T) {
+	t.Parallel()
+	s := openStack(t, defectSchema, moneyclip.Config{Rules: []moneyclip.Rule{
+		{Name: "user", Key: "user-%d", Table: "users", By: []string{"id"}, TTL: 200 * time.Millisecond, NotFound: time.Hour},
+	}})
+	s.warm(t, userByID, 77)
+	s.elsewhere(t, "INSERT INTO users (id, name) VALUES (77, 'new')")
+	time.Sleep(300 * time.Millisecond)
+	s.wantMiss(t, userByID, 77)
+}
+
 // A read failed because the cache was out of reach.
 func TestDefectCacheFailsRead(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"sync/atomic"
+	"time"
 )
 
 // A connector makes connections that dial when they first need the database. It is safe for concurrent use.
@@ -113,8 +114,9 @@ func (c *Cache) wrap(shown, base driver.Driver, name, dsn string) (driver.Connec
 	return connector, nil
 }
 
-// Connector wraps a base connector, for [sql.OpenDB]. Connections of different connectors do not share rows: what the
-// base was told beyond this is not known.
+// Connector wraps a base connector, for [sql.OpenDB]. What the base was told, beyond what its sessions and its values show, is not
+// known. So connections of different connectors of a cache do not share rows; on a shared store those of the first that each process makes do,
+// of the second, and so on, if they are of one type and their values look alike.
 func (c *Cache) Connector(base driver.Connector) driver.Connector {
 	c.mu.Lock()
 	c.connectors++
@@ -124,7 +126,7 @@ func (c *Cache) Connector(base driver.Connector) driver.Connector {
 		cache:  c,
 		driver: c.Driver(base.Driver()),
 		base:   base,
-		name:   fmt.Sprintf("%T %d", base, number),
+		name:   fmt.Sprintf("%T %T %d", base, base.Driver(), number),
 		fault:  c.claim(number),
 	}
 	c.mu.Lock()
@@ -192,6 +194,13 @@ func (c *connector) identify(ctx context.Context, ask Asker) (*session, error) {
 	if identity.Profile == "" {
 		identity.Profile = c.dsn
 	}
+	if c.dsn == "" {
+		look, err := c.look(ctx, ask)
+		if err != nil {
+			return nil, err
+		}
+		identity.Profile += look
+	}
 	s := &session{
 		database: cache.hub.database(cache.dialect, identity.Scope, identity.Path),
 		private:  identity.Private,
@@ -206,6 +215,31 @@ func (c *connector) identify(ctx context.Context, ask Asker) (*session, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// A sampler is a dialect with a query whose values show how a base driver was told to read values.
+type sampler interface{ Samples() string }
+
+// look is how a base whose DSN is not known shows values.
+func (c *connector) look(ctx context.Context, ask Asker) (string, error) {
+	dialect, ok := c.cache.dialect.(sampler)
+	if !ok {
+		return "", nil
+	}
+	rows, err := ask(ctx, dialect.Samples())
+	if err != nil {
+		return "", err
+	}
+	look := ""
+	for _, row := range rows {
+		for _, v := range row {
+			look += fmt.Sprintf("\x00%T %[1]v", v)
+			if at, ok := v.(time.Time); ok {
+				look += at.Location().String()
+			}
+		}
+	}
+	return look, nil
 }
 
 // settle takes a session, as a connection of this connector has when it was dialed, for that of those which have not dialed yet.

@@ -79,6 +79,11 @@ func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (m
 	return id, nil
 }
 
+// Samples are values that go-sql-driver reads as its DSN says: parseTime, loc.
+func (dialect) Samples() string {
+	return "SELECT TIMESTAMP'2000-07-01 03:04:05', DATE'2000-07-01', TIME'03:04:05', 1, 1.5, 1.5e0, 'x', x'00'"
+}
+
 // taint says why the cache can not serve a session; empty: it can.
 func taint(vars map[string]string) string {
 	level := cmp.Or(vars["transaction_isolation"], vars["tx_isolation"])

@@ -32,6 +32,12 @@ const identityQuery = `SELECT
 		'standard_conforming_strings', 'backslash_quote', 'quote_all_identifiers', 'search_path', 'role',
 		'timezone_abbreviations', 'gin_fuzzy_search_limit'))`
 
+// Samples are values that drivers read in different ways.
+func (dialect) Samples() string {
+	return `SELECT 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid, '2000-07-01 03:04:05+00'::timestamptz, '2000-07-01 03:04:05'::timestamp,
+		'2000-07-01'::date, 1::int4, 1.5::float8, 1.5::numeric, 'x'::text, 'x'::name, '{}'::jsonb, '{1}'::int4[], 'x'::bytea, true, '1 day'::interval`
+}
+
 // Identify implements [moneyclip.Dialect].
 func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (moneyclip.Identity, error) {
 	rows, err := ask(ctx, identityQuery)

@@ -41,6 +41,40 @@ func TestStack(t *testing.T) {
 	}
 }
 
+// Two connectors that were told to read values otherwise do not share rows, also if they are of two caches on one store.
+func TestConnectorsOfOneStore(t *testing.T) {
+	base, _ := fixture(t, "", "CREATE TABLE events (id BIGINT PRIMARY KEY, at DATETIME)", "INSERT INTO events VALUES (1, '2000-07-01 03:04:05')")
+	store := moneyclip.NewMemStore(1 << 20)
+	options := []string{"", "parseTime=true", "parseTime=true&loc=Europe%2FBerlin", "parseTime=true&loc=Europe%2FRome", "parseTime=true"}
+	type pair struct {
+		cache       *moneyclip.Cache
+		wrapped, db *sql.DB
+	}
+	var pairs []pair
+	for _, o := range options {
+		connector, err := driver.NewConnector(configOf(t, base, o))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cache, err := moneyclip.New(mysql.Dialect, moneyclip.Config{Store: store, Rules: []moneyclip.Rule{{Key: "event::%d", Table: "events", By: []string{"id"}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := pair{cache, sql.OpenDB(cache.Connector(connector)), sql.OpenDB(connector)}
+		t.Cleanup(func() { p.wrapped.Close(); p.db.Close(); p.cache.Close() })
+		pairs = append(pairs, p)
+	}
+	const query = "SELECT at FROM events WHERE id = ?"
+	for i, p := range pairs {
+		if got, want := one(t, p.wrapped, query, 1), one(t, p.db, query, 1); got != want {
+			t.Errorf("%q: got %s, want %s", options[i], got, want)
+		}
+	}
+	if pairs[len(pairs)-1].cache.Stats().Hits == 0 {
+		t.Error("two that were told the same do not share rows")
+	}
+}
+
 // configOf is how the database of a connection is reached.
 func configOf(t *testing.T, db *sql.DB, options string) *driver.Config {
 	t.Helper()

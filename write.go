@@ -324,14 +324,25 @@ func (w *work) quarantine(ctx context.Context) error {
 	if w.marks.empty() && (w.marks.Board == "" || w.cache.outage != FailWrites) {
 		return nil // for rules of other processes it is enough to look at the board after it
 	}
-	if _, err := w.mark(ctx, times.Quarantine); err != nil {
+	patience := times.Store
+	if deadline, ok := ctx.Deadline(); ok {
+		patience = min(patience, time.Until(deadline))
+	}
+	if late, err := w.mark(ctx, times.Quarantine, patience); err != nil {
 		h := w.cache.hub
 		w.failed(ctx, err)
 		w.cache.logOnce("the store did not take a quarantine", "error", err.Error())
-		if w.cache.outage == FailWrites {
+		gone := ctx.Err()
+		if late && patience < times.Store {
+			gone = context.DeadlineExceeded // also where the caller's own timer has not run out yet
+		}
+		if gone != nil || w.cache.outage == FailWrites {
 			// It may have arrived all the same. The write is not done, so it is no matter what others want of it.
 			w.marks.Board = ""
 			h.journal.enter(h, entry{marks: w.marks})
+			if gone != nil {
+				return gone
+			}
 			return fmt.Errorf("%w: %w", ErrCacheDown, err)
 		}
 		w.suspect = true
@@ -343,9 +354,9 @@ func (w *work) quarantine(ctx context.Context) error {
 }
 
 // mark tells the store what the write touches, and again if another process turns out to want more of it: for a time, or
-// without one that the write is over. An error may be for want of time.
-func (w *work) mark(ctx context.Context, hold time.Duration) (late bool, err error) {
-	step := w.within(ctx, times.Store)
+// without one that the write is over. An error may be for want of patience.
+func (w *work) mark(ctx context.Context, hold, patience time.Duration) (late bool, err error) {
+	step := w.within(ctx, patience)
 	defer step.end()
 	h := w.cache.hub
 	version, err := h.settle(step, &w.marks, hold)
@@ -390,11 +401,11 @@ func (w *work) release(ctx context.Context, outcome error) {
 		w.marks.Writer = newToken() // of a work that had nothing to quarantine
 	}
 	h := w.cache.hub
-	late, err := w.mark(ctx, hold)
+	late, err := w.mark(ctx, hold, times.Store)
 	if err != nil && late {
 		// This process may have been stopped meanwhile, for longer than its own quarantine, and somebody have stored what was
 		// there before the write. Before the caller hears of it, it is tried once more with time of its own.
-		_, err = w.mark(ctx, hold)
+		_, err = w.mark(ctx, hold, times.Store)
 	}
 	if err != nil {
 		w.failed(ctx, err)

@@ -758,11 +758,16 @@ func TestWriteLearnsOfRuleMeanwhile(t *testing.T) {
 type brokenStore struct {
 	moneyclip.Store
 	quarantine, release, get atomic.Bool
+	hangs                    atomic.Bool // and does not even say so
 }
 
 var errStore = errors.New("store is broken")
 
 func (s *brokenStore) Quarantine(ctx context.Context, m *moneyclip.Marks, d time.Duration) (string, error) {
+	if s.hangs.Load() {
+		<-ctx.Done()
+		return "", ctx.Err()
+	}
 	if s.quarantine.Load() {
 		return "", errStore
 	}
@@ -862,6 +867,35 @@ func TestOutageFailWrites(t *testing.T) {
 		store.quarantine.Store(false)
 		time.Sleep(time.Second)
 		exec(t, f, renameUser, "renamed", 1)
+		f.wantQueries(t, 1, selectUser, 1)
+		f.wantQueries(t, 0, selectUser, 1)
+	})
+}
+
+// Who has little time does not wait longer for a store that hangs than he would for his database.
+func TestOutageWithLittleTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &brokenStore{Store: moneyclip.NewMemStore(1 << 20)}
+		f := openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}, Store: store})
+		f.wantQueries(t, 1, selectUser, 1)
+		f.wantQueries(t, 0, selectUser, 1)
+		store.hangs.Store(true)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		began := time.Now()
+		_, err := f.ExecContext(ctx, renameUser, "renamed", 1)
+		errIs(t, err, context.DeadlineExceeded)
+		if took := time.Since(began); took > 150*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+		f.state.mu.Lock()
+		if f.state.name == "renamed" {
+			t.Error("the write was done after its time")
+		}
+		f.state.mu.Unlock()
+		store.hangs.Store(false)
+		time.Sleep(time.Second) // the quarantine that may have arrived is ended
 		f.wantQueries(t, 1, selectUser, 1)
 		f.wantQueries(t, 0, selectUser, 1)
 	})

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -13,7 +14,7 @@ import (
 type patience struct {
 	context.Context // the caller's, for its values
 	deadline        time.Time
-	theirs          bool // the deadline is the caller's
+	theirs          bool // the deadline is the caller's, and well before that of the step
 	alarm           *alarm
 }
 
@@ -21,7 +22,8 @@ type patience struct {
 func (a *alarm) wait(ctx context.Context, until time.Time) *patience {
 	p := &patience{Context: ctx, deadline: until, alarm: a}
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(until) {
-		p.deadline, p.theirs = deadline, true
+		// A writer gives a step about as long as the store does by default: then it is the node that is late, and not he who leaves.
+		p.deadline, p.theirs = deadline, until.Sub(deadline) > lead
 	}
 	return p
 }
@@ -44,7 +46,10 @@ func (p *patience) Err() error {
 
 // left reports whether it was the caller who did not wait, as far as can be told when a step has run out of time.
 func (p *patience) left() bool {
-	return p.Context.Err() != nil || p.theirs && time.Until(p.deadline) < lead
+	if err := p.Context.Err(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
+	return p.theirs && time.Until(p.deadline) < lead
 }
 
 // An alarm rings for all who wait until about the same time.

@@ -22,6 +22,7 @@ func TestPatience(t *testing.T) {
 	}{
 		{"ours", t.Context(), now.Add(30 * time.Millisecond), false},
 		{"the caller's", short, now.Add(time.Hour), true},
+		{"nearly the same", short, now.Add(31 * time.Millisecond), false},
 	} {
 		p := a.wait(test.caller, test.until)
 		if deadline, ok := p.Deadline(); !ok || !deadline.Equal(now.Add(30*time.Millisecond)) {

@@ -24,7 +24,7 @@ type bound struct {
 	isAbsent bool   // because it lacks one of its tables
 	unclear  string // why every write has to drop every key; empty: watched says which
 
-	table   *Table      // for a rule with Table
+	table   *Table      // for a rule with Table; also if that is why it is inactive
 	columns []*Column   // :: verb → the column whose equality decides; nil until known
 	watched []watch     // writes that touch the rule's keys
 	reads   []*readPlan // texts that were seen, for Refresh
@@ -121,6 +121,7 @@ func (b *bound) bindTable(m *meaning) error {
 	if err != nil {
 		return err
 	}
+	b.table = t
 	if t.View {
 		return fmt.Errorf("%q is a view: name the table below it, or give the Query", t.Name)
 	}
@@ -136,7 +137,6 @@ func (b *bound) bindTable(m *meaning) error {
 		b.columns = append(b.columns, c)
 		own.columns = append(own.columns, c.Name)
 	}
-	b.table = t
 	if b.On == nil {
 		b.watched = []watch{own}
 		return nil

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"unicode"
 
 	"github.com/moneyclip/moneyclip/internal/annotation"
 )
@@ -150,29 +151,67 @@ func (c *Cache) explainRead(x *Explanation, m *meaning, p *plan, args []driver.N
 	}
 }
 
-// whyNot says why no rule caches a SELECT: what the rule says that comes closest.
+// whyNot says why no rule caches a SELECT: that none could, or what the rule says that comes closest.
 func (c *Cache) whyNot(m *meaning, p *plan) string {
 	m.database.site.mu.Lock()
 	defer m.database.site.mu.Unlock()
-	closest := ""
 	if _, err := annotation.Of(p.query); err != nil {
-		closest = "its annotation is wrong: " + err.Error()
+		return "its annotation is wrong: " + err.Error()
 	}
+	closest, best := (*bound)(nil), 0
 	for _, b := range m.own() {
-		if b.owner != c {
-			continue
+		if n := b.nearness(m, p.statement); b.owner == c && n > best {
+			closest, best = b, n
 		}
-		named := b.bySQLCName() && b.Query != "" && p.statement.Name == b.Query
-		reads := b.Table != "" && len(p.statement.Reads) > 0 && b.isTable(p.statement.Reads[0].Table)
-		if !named && !reads {
-			continue
-		}
-		closest = fmt.Sprintf("rule %s does not cache it: %s", b.Name, b.misfit(m, p.statement))
 	}
-	if closest == "" {
+	switch {
+	case closest == nil && p.statement.Uncacheable != "":
+		return "no rule can cache it: " + p.statement.Uncacheable
+	case closest == nil:
 		return "no rule names it"
+	case closest.idle != "":
+		return fmt.Sprintf("rule %s is inactive: %s", closest.Name, closest.idle)
 	}
-	return closest
+	return fmt.Sprintf("rule %s does not cache it: %s", closest.Name, closest.misfit(m, p.statement))
+}
+
+// nearness is how close the rule comes to caching a SELECT; 0: it is about others, or the SELECT is none that it could cache.
+func (b *bound) nearness(m *meaning, s *Statement) int {
+	const named, pinned, missing = 1000, 1, 20
+	switch {
+	case b.Table == "" && b.isQuery(m, s):
+		return named
+	case b.Table == "" || !b.isFrom(s):
+		return 0
+	case b.idle != "" && b.isHopeless():
+		return named - 1
+	case s.Uncacheable != "":
+		return 0
+	}
+	near := named / 2
+	for _, column := range b.By {
+		if slices.ContainsFunc(s.Reads[0].Pins, func(p Pin) bool { return strings.EqualFold(p.Column, column) && len(p.Values) == 1 }) {
+			near += pinned
+		} else {
+			near -= missing
+		}
+	}
+	return max(near, 1)
+}
+
+// isFrom reports whether a SELECT is from the rule's table. Where that is a view, it stands in the text alone.
+func (b *bound) isFrom(s *Statement) bool {
+	if b.table == nil || !b.table.View {
+		return len(s.Reads) > 0 && b.isTable(s.Reads[0].Table)
+	}
+	name := b.table.Name[strings.LastIndexByte(b.table.Name, '.')+1:]
+	words := strings.FieldsFunc(s.Text, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return slices.ContainsFunc(words, func(word string) bool { return strings.EqualFold(word, name) })
+}
+
+// isHopeless reports whether nothing from the rule's table could be cached by a rule for it.
+func (b *bound) isHopeless() bool {
+	return b.table == nil || b.table.View || b.table.Opaque != "" || b.table.Guarded != ""
 }
 
 // misfit says why the rule does not cache a SELECT; empty: it does. The site is locked.

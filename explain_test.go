@@ -13,6 +13,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/postgres"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -153,6 +154,66 @@ func TestExplainDisabled(t *testing.T) {
 	explanation, err := f.cache.Explain(selectUser, 1)
 	if err != nil || explanation.Cached || explanation.Reason != "the cache is disabled" {
 		t.Errorf("got %s, %v, want that it is disabled", explanation, err)
+	}
+}
+
+// That a rule is inactive is said of the SELECTs that it would cache, also where the database calls its table otherwise than it does.
+func TestExplainInactive(t *testing.T) {
+	t.Parallel()
+	catalog, err := postgres.Schema(`CREATE TABLE t (id int PRIMARY KEY, j json); CREATE VIEW v AS SELECT id FROM t;
+		CREATE TABLE g (id int PRIMARY KEY); ALTER TABLE g ENABLE ROW LEVEL SECURITY`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const byJSON = "SELECT id FROM t WHERE j = $1"
+	for _, test := range []struct {
+		rule        moneyclip.Rule
+		query, want string
+	}{
+		{moneyclip.Rule{Table: "absent", By: []string{"id"}}, "SELECT * FROM absent WHERE id = $1", `the database has no table "absent"`},
+		{moneyclip.Rule{Table: "t", By: []string{"j"}}, byJSON, "column public.t.j can not be part of a key"},
+		{moneyclip.Rule{Query: byJSON}, byJSON, "column public.t.j can not be part of a key"},
+		{moneyclip.Rule{Table: "v", By: []string{"id"}}, "SELECT * FROM v WHERE id = $1", `"public.v" is a view`},
+		{moneyclip.Rule{Table: "g", By: []string{"id"}}, "SELECT * FROM g WHERE id = $1", `table "public.g": it has row security`},
+		{moneyclip.Rule{Query: "Q", On: []moneyclip.On{{Table: "absent"}}}, "-- name: Q :one\n" + byJSON, `the database has no table "absent"`},
+		{moneyclip.Rule{Query: "Q"}, byJSON + " -- moneyclip: cache key=rule-{j} name=rule", "column public.t.j can not be part of a key"},
+	} {
+		test.rule.Name, test.rule.Key = "rule", "rule-%v"
+		if strings.Contains(test.query, "moneyclip:") {
+			test.rule.Name = "other"
+		}
+		cache, err := moneyclip.New(postgres.Dialect, moneyclip.Config{Rules: []moneyclip.Rule{test.rule}, Logger: new(logged).logger()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x := cache.Offline(catalog).Explain(test.query, 1); !strings.HasPrefix(x.Reason, "rule rule is inactive: "+test.want) {
+			t.Errorf("got %s\nwant %s", x, test.want)
+		}
+	}
+}
+
+// What no rule can cache comes before what one rule says, and of several rules it is the one whose key the SELECT pins.
+func TestExplainClosest(t *testing.T) {
+	t.Parallel()
+	o := offline(t, shop, userRule,
+		moneyclip.Rule{Name: "byname", Key: "name-%v", Table: "users", By: []string{"name"}},
+		moneyclip.Rule{Name: "both", Key: "both-%v-%v", Table: "users", By: []string{"email", "name"}},
+		moneyclip.Rule{Name: "odd", Key: "odd-%v", Table: "users", By: []string{"nothing"}},
+		moneyclip.Rule{Name: "gone", Key: "gone-%v", Table: "gone", By: []string{"id"}},
+	)
+	for query, want := range map[string]string{
+		"SELECT name, random() FROM users WHERE id = 1":            "no rule can cache it: calls random(), which is volatile",
+		"SELECT code, random() FROM coupons WHERE id = 1":          "no rule can cache it: calls random(), which is volatile",
+		"SELECT * FROM users WHERE id = 'x'":                       "rule user does not cache it: it does not pin id by equality",
+		"SELECT * FROM users, orders WHERE users.id = 1":           "rule user does not cache it: it does not read table users alone",
+		"SELECT * FROM users WHERE email = 'x'":                    "rule both does not cache it: it does not pin name by equality",
+		"SELECT * FROM gone WHERE id = 1 AND random() IS NOT NULL": `rule gone is inactive: the database has no table "gone"`,
+		"SELECT * FROM lost WHERE id = 1":                          "no rule can cache it: reads lost, which is not a table of the main database",
+		"SELECT count(*) FROM coupons":                             "no rule names it",
+	} {
+		if x := o.Explain(query); x.Reason != want {
+			t.Errorf("%s: got %s, want %s", query, x.Reason, want)
+		}
 	}
 }
 

@@ -125,10 +125,8 @@ func (b *bound) match(m *meaning, s *Statement) (verbs []verb, why string) {
 	switch {
 	case b.Table != "":
 		return b.matchTable(m, s)
-	case b.bySQLCName() && s.Name != b.Query:
-		return nil, fmt.Sprintf("it is not the sqlc query %s", b.Query)
-	case !b.bySQLCName() && m.database.hub.analyze(m.database.dialect, b.Query, m.catalog).Text != s.Text:
-		return nil, "its text is not the rule's Query"
+	case !b.isQuery(m, s):
+		return nil, "it is not the rule's Query"
 	case b.idle != "":
 		return nil, b.idle
 	case s.Uncacheable != "":
@@ -142,6 +140,14 @@ func (b *bound) match(m *meaning, s *Statement) (verbs []verb, why string) {
 		verbs = append(verbs, v)
 	}
 	return verbs, ""
+}
+
+// isQuery reports whether a statement is the rule's Query.
+func (b *bound) isQuery(m *meaning, s *Statement) bool {
+	if b.bySQLCName() {
+		return s.Name == b.Query
+	}
+	return m.database.hub.analyze(m.database.dialect, b.Query, m.catalog).Text == s.Text
 }
 
 // isTable reports whether a table is the one that the rule names.

@@ -1,6 +1,7 @@
 package moneyclip
 
 import (
+	"errors"
 	"reflect"
 	"slices"
 	"strconv"
@@ -28,39 +29,31 @@ func (m *meaning) annotatedRules() []*bound {
 	return nil
 }
 
-// beside returns what stands beside a text, if it is heeded there: one that is wrong, or out of place, is logged; nil: none.
-func (m *meaning) beside(query string, s *Statement) *annotation.Annotation {
+// beside returns what stands beside a text, if it can be heeded there; nil: why it can not be, or nothing stands there.
+func beside(query string, s *Statement) (a *annotation.Annotation, wrong error) {
 	a, err := annotation.Of(query)
-	why, args := "", []any(nil)
 	switch {
-	case err != nil:
-		why, args = "the annotation of a statement is wrong and is not heeded", []any{"reason", err.Error()}
-	case a == nil:
-		return nil
+	case err != nil, a == nil:
+		return nil, err
 	case a.Ignore != "" && s.Kind != KindWrite:
-		why = "only a write can be annotated with ignore"
+		return nil, a.Wrong(query, "only a write can be annotated with ignore")
 	case a.Ignore == "" && s.Kind != KindRead:
-		why = "only a SELECT can be annotated with cache"
-	default:
-		return a
+		return nil, a.Wrong(query, "only a SELECT can be annotated with cache")
 	}
-	args = append([]any{"statement", (&plan{query: query, statement: s}).label()}, args...)
-	for _, c := range m.database.hub.members(m.database.dialect) {
-		c.logOnce(why, args...)
-	}
-	return nil
+	return a, nil
+}
+
+// logWrong logs what is wrong with an annotation, without the text.
+func (c *Cache) logWrong(query string, s *Statement, wrong error) {
+	c.logOnce("the annotation of a statement is not heeded", "statement", (&plan{query: query, statement: s}).label(), "reason", wrong.Error())
 }
 
 // annotate heeds what stands beside a SELECT. It reports whether there is a rule more than before. The site is locked.
 func (m *meaning) annotate(query string, s *Statement) (more bool) {
-	a := m.beside(query, s)
-	if a == nil {
-		return false
-	}
 	for _, c := range m.database.hub.members(m.database.dialect) {
-		r, why := c.annotation(a, query, s)
-		if why != "" {
-			c.logOnce("the annotation of a statement is not heeded", "statement", (&plan{query: query, statement: s}).label(), "reason", why)
+		r, wrong := c.annotation(query, s)
+		if wrong != nil {
+			c.logWrong(query, s, wrong)
 		}
 		if r == nil || m.knows(r) {
 			continue
@@ -78,38 +71,45 @@ func (m *meaning) knows(r *rule) bool {
 }
 
 // annotation is the cache's rule for an annotated SELECT, made if there is none yet. It is nil where a declared rule has
-// the word, and then, or if why is not empty, the annotation is not heeded.
-func (c *Cache) annotation(a *annotation.Annotation, query string, s *Statement) (r *rule, why string) {
+// the word, and then, or if something is wrong with it, the annotation is not heeded.
+func (c *Cache) annotation(query string, s *Statement) (r *rule, wrong error) {
+	a, wrong := beside(query, s)
+	if a == nil {
+		return nil, wrong
+	}
 	key, args, bad := a.Template(parameters(s))
 	if bad != nil {
-		return nil, "its key: " + bad.Error()
+		return nil, bad.At(query, a.Offset())
 	}
 	declared := Rule{Name: a.Name, Key: key, Query: s.Name, Args: args, TTL: a.TTL, Soft: a.Soft, NotFound: a.NotFound, Refresh: a.Refresh}
 	if !isIdentifier(declared.Query) {
 		declared.Query = query
 	}
 	r, err := compile(declared, place{beside: true})
-	if err != nil {
-		return nil, err.Error()
+	if err == nil {
+		err = checkText(c.dialect, r)
 	}
-	if err := checkText(c.dialect, r); err != nil {
-		return nil, err.Error()
+	as := strings.NewReplacer(strconv.Quote(key), strconv.Quote(a.Key), "\n", "; ") // as it is written
+	if err != nil {
+		var fault *RuleError
+		errors.As(err, &fault)
+		return nil, a.Wrong(query, as.Replace(strings.ReplaceAll(err.Error(), "rule "+fault.Rule+": ", "")))
 	}
 	if findDouble(c.rules, r) != nil {
-		return nil, ""
+		return nil, nil //nolint:nilnil // said above
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch double := findDouble(c.annotated, r); {
 	case double != nil && !c.sameRule(double.Rule, r.Rule):
-		return nil, sameness(double, r) + " that of another annotated statement; give one of them a name="
+		return nil, a.Wrong(query, as.Replace(sameness(double, r))+" that of another annotated statement; give one of them a name=")
 	case double != nil:
-		return double, ""
+		return double, nil
 	case len(c.annotated) >= maxAnnotated:
-		return nil, "there are " + count(maxAnnotated, "annotated statement") + " already"
+		return nil, a.Wrong(query, "there are "+count(maxAnnotated, "annotated statement")+" already")
 	}
 	c.annotated = append(c.annotated[:len(c.annotated):len(c.annotated)], r)
-	return r, ""
+	return r, nil
 }
 
 // sameRule reports whether two rules are one, in spite of blanks and comments.
@@ -160,7 +160,12 @@ func parameters(s *Statement) annotation.Parameter {
 
 // ignored is the plan of a write of which the program says that it matters to no rule; nil: it does not say so.
 func (m *meaning) ignored(p *writePlan, query string, s *Statement) *writePlan {
-	a := m.beside(query, s)
+	a, wrong := beside(query, s)
+	if wrong != nil {
+		for _, c := range m.database.hub.members(m.database.dialect) {
+			c.logWrong(query, s, wrong)
+		}
+	}
 	if a == nil {
 		return nil
 	}

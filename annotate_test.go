@@ -92,24 +92,33 @@ func TestAnnotationNotHeeded(t *testing.T) {
 		about, query, want string
 	}{
 		{"a fault", "SELECT name FROM users WHERE id = ? -- moneyclip: cache kye=user::{id}", "line 1, column 57: expected key=..."},
-		{"no such parameter", "SELECT name FROM users WHERE id = ? -- moneyclip: cache key=user::{name}", "expected the name of a parameter of the query"},
-		{"no such number", "SELECT name FROM users WHERE id = ? -- moneyclip: cache key=user::{2}", "expected the name of a parameter of the query"},
-		{"can not be inferred", "SELECT name FROM users WHERE id > ? -- moneyclip: cache key=user::{1}", "can not be inferred"},
-		{"volatile", "SELECT name FROM users WHERE id = ? AND random() IS NOT NULL -- moneyclip: cache key=user::{id}", "random"},
-		{"ignore", "SELECT name FROM users WHERE id = ? -- moneyclip: ignore secret", "only a write can be annotated with ignore"},
+		{"no such parameter", "SELECT name FROM users WHERE id = ? -- moneyclip: cache key=user::{name}", "line 1, column 68: expected the name of a parameter of the query"},
+		{"no such number", "SELECT name FROM users WHERE id = ? -- moneyclip: cache key=user::{2}", "line 1, column 68: expected the name of a parameter of the query"},
+		{"a verb outside of braces", "SELECT name FROM users WHERE id = ? -- moneyclip: cache key=%d{1}", `line 1, column 61: expected no "%" outside of {parameter}`},
+		{"soft above ttl", "SELECT name FROM users WHERE id = ?\n -- moneyclip: cache key=t{1} soft=1h ttl=1m", "line 2, column 5: Soft (1h0m0s) must be less than TTL (1m0s)"},
+		{"no literal between", "SELECT name FROM users WHERE id = ? AND name = ? -- moneyclip: cache key=t{1}{2}", `line 1, column 53: key "t{1}{2}": two verbs need a literal between them`},
+		{"can not be inferred", "SELECT name FROM users WHERE id > ? -- moneyclip: cache key=user::{1}", "line 1, column 40: what touches its keys can not be inferred"},
+		{"volatile", "SELECT name FROM users WHERE id = ? AND random() IS NOT NULL -- moneyclip: cache key=user::{id}", "line 1, column 65: Query calls random()"},
+		{"ignore", "SELECT name FROM users WHERE id = ? -- moneyclip: ignore secret", "line 1, column 40: only a write can be annotated with ignore"},
 	} {
 		t.Run(c.about, func(t *testing.T) {
 			t.Parallel()
 			f := open(t, shop, moneyclip.Config{})
+			args := []any{1, "x"}[:strings.Count(c.query, "?")]
 			for range 2 {
-				f.wantMiss(t, c.query, 1)
+				f.wantMiss(t, c.query, args...)
 			}
-			log := f.log.String()
+			log := strings.ReplaceAll(f.log.String(), `\"`, `"`)
 			if strings.Count(log, c.want) != 1 || strings.Contains(log, "SELECT name") || strings.Contains(log, "secret") {
 				t.Errorf("logged %s, want %q once and no text", log, c.want)
 			}
-			if x, err := f.cache.Explain(c.query, 1); err != nil || x.Cached {
-				t.Errorf("got %s, %v, want that it is not cached", x, err)
+			if x, err := f.cache.Explain(c.query, args...); err != nil || x.Cached || !strings.HasPrefix(x.Reason, "its annotation is not heeded: "+c.want) {
+				t.Errorf("got %s, %v, want %q", x, err, c.want)
+			}
+			if g := openShop(t, moneyclip.Config{}); strings.Contains(c.query, "id = ? --") { // as the rule for users caches it
+				if x, err := g.cache.Explain(c.query, 1); err != nil || !x.Cached || !strings.Contains(x.Reason, "; its annotation is not heeded: "+c.want) {
+					t.Errorf("got %s, %v, want %q", x, err, c.want)
+				}
 			}
 		})
 	}
@@ -125,8 +134,8 @@ func TestAnnotationNotHeeded(t *testing.T) {
 	for range 2 {
 		g.wantMiss(t, other, 1)
 	}
-	if log := g.log.String(); !strings.Contains(log, "give one of them a name=") {
-		t.Errorf("logged %s, want that the name is taken", log)
+	if x, err := g.cache.Explain(other, 1); err != nil || !strings.Contains(g.log.String(), "give one of them a name=") || !strings.Contains(x.Reason, `the name "user::{id}" is`) {
+		t.Errorf("logged %s, got %s, %v, want that the name is taken", g.log, x, err)
 	}
 	g.warm(t, other+" name=email", 1)
 }
@@ -145,8 +154,13 @@ func TestAnnotationIgnore(t *testing.T) {
 	}
 	exec(t, f.DB, "UPDATE users SET email = 'loud' WHERE id = 1 -- moneyclip: ignore")
 	f.wantMiss(t, selectUser, 1)
-	exec(t, f.DB, "UPDATE users SET email = 'loud' WHERE id = 1 -- moneyclip: cache key={id}")
+	const loud = "UPDATE users SET email = 'loud' WHERE id = 1 -- moneyclip: cache key={id}"
+	exec(t, f.DB, loud)
 	f.wantMiss(t, selectUser, 1)
+	if x, err := f.cache.Explain(loud); err != nil || len(x.Effects) == 0 || !strings.HasSuffix(x.String(), "  besides: its annotation is not heeded: "+
+		"line 1, column 49: only a SELECT can be annotated with cache") {
+		t.Errorf("got %s, %v, want what it drops, and the mistake", x, err)
+	}
 	log := f.log.String()
 	if !strings.Contains(log, "expected the reason") || !strings.Contains(log, "only a SELECT can be annotated with cache") {
 		t.Errorf("logged %s, want both mistakes", log)

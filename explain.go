@@ -9,8 +9,6 @@ import (
 	"sort"
 	"strings"
 	"unicode"
-
-	"github.com/moneyclip/moneyclip/internal/annotation"
 )
 
 // An Explanation says what the cache does with a statement.
@@ -75,6 +73,9 @@ func (c *Cache) explain(m *meaning, tainted, query string, args []any) Explanati
 	}
 	if p.statement.Kind == KindRead {
 		c.explainRead(&x, m, p, named)
+		if _, wrong := c.annotation(query, p.statement); wrong != nil && x.Rule != "" {
+			x.Reason += "; " + notHeeded + wrong.Error()
+		}
 		if x.Cached && tainted != "" {
 			x.Cached, x.Reason = false, "the connection can not be served from the cache: "+tainted
 		}
@@ -94,6 +95,9 @@ func (c *Cache) explain(m *meaning, tainted, query string, args []any) Explanati
 		x.Reason = p.statement.Change + "; the connection is not served from the cache after it"
 	case len(x.Effects) == 0:
 		x.Reason = "it touches no rule"
+	}
+	if _, wrong := beside(query, p.statement); wrong != nil {
+		x.Reason = strings.TrimPrefix(x.Reason+"; "+notHeeded+wrong.Error(), "; ")
 	}
 	return x
 }
@@ -155,8 +159,8 @@ func (c *Cache) explainRead(x *Explanation, m *meaning, p *plan, args []driver.N
 func (c *Cache) whyNot(m *meaning, p *plan) string {
 	m.database.site.mu.Lock()
 	defer m.database.site.mu.Unlock()
-	if _, err := annotation.Of(p.query); err != nil {
-		return "its annotation is wrong: " + err.Error()
+	if _, wrong := c.annotation(p.query, p.statement); wrong != nil {
+		return notHeeded + wrong.Error()
 	}
 	closest, best := (*bound)(nil), 0
 	for _, b := range m.own() {
@@ -174,6 +178,8 @@ func (c *Cache) whyNot(m *meaning, p *plan) string {
 	}
 	return fmt.Sprintf("rule %s does not cache it: %s", closest.Name, closest.misfit(m, p.statement))
 }
+
+const notHeeded = "its annotation is not heeded: "
 
 // nearness is how close the rule comes to caching a SELECT; 0: it is about others, or the SELECT is none that it could cache.
 func (b *bound) nearness(m *meaning, s *Statement) int {
@@ -319,6 +325,9 @@ func (x Explanation) String() string {
 	default:
 		for _, e := range x.Effects {
 			e.write(&b)
+		}
+		if x.Reason != "" {
+			fmt.Fprintf(&b, "  besides: %s\n", x.Reason)
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")

@@ -7,7 +7,7 @@
 //
 //	annotation = "moneyclip:" ( "cache" { option } | "ignore" reason )
 //	option     = "key=" key | "name=" word | "ttl=" duration | "soft=" duration | "notfound=" duration | "refresh"
-//	key        = text without blanks, or in double quotes, with "{" parameter [ ":" verb ] "}" for each value
+//	key        = text without blanks and %, or in double quotes, with "{" parameter [ ":" verb ] "}" for each value
 //	verb       = "%d" | "%s" | "%v"
 //	reason     = text up to the end of the line
 //
@@ -31,7 +31,17 @@ type Annotation struct {
 	TTL, Soft, NotFound time.Duration
 	Refresh             bool
 
-	keyAt int // where Key stands in the text
+	keyAt int // where Key stands in the text that was parsed
+	at    int // where that stands in the query
+}
+
+// Offset is where the annotation stands in the query of which it is.
+func (a *Annotation) Offset() int { return a.at }
+
+// Wrong is what is wrong with the annotation of a query as a whole, with line and column.
+func (a *Annotation) Wrong(query, what string) error {
+	line, column := position(query, a.at)
+	return fmt.Errorf("line %d, column %d: %s", line, column, what)
 }
 
 // An Error says where an annotation is wrong, and what was expected there.
@@ -44,11 +54,13 @@ func (e *Error) Error() string { return fmt.Sprintf("column %d: expected %s", e.
 
 // At is the error with the line and the column in a text in which what was parsed begins at an offset.
 func (e *Error) At(text string, offset int) error {
-	offset = min(offset+e.Offset, len(text))
-	before := text[:offset]
-	line := 1 + strings.Count(before, "\n")
-	column := 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
+	line, column := position(text, offset+e.Offset)
 	return fmt.Errorf("line %d, column %d: expected %s", line, column, e.Expected)
+}
+
+func position(text string, offset int) (line, column int) {
+	before := text[:min(offset, len(text))]
+	return 1 + strings.Count(before, "\n"), 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
 }
 
 const start = "moneyclip:"
@@ -66,6 +78,7 @@ func Of(query string) (*Annotation, error) {
 	if err != nil {
 		return nil, err.At(query, offset)
 	}
+	a.at = offset
 	return a, nil
 }
 
@@ -216,8 +229,7 @@ func (a *Annotation) Template(of Parameter) (key string, args []int, err *Error)
 	for pos := 0; pos < len(a.Key); {
 		switch c := a.Key[pos]; c {
 		case '%':
-			b.WriteString("%%") // what stands outside of braces is meant as it is
-			pos++
+			return "", nil, &Error{a.keyAt + pos, `no "%" outside of {parameter}`}
 		case '}':
 			return "", nil, &Error{a.keyAt + pos, `"{" before "}"`}
 		case '{':

@@ -70,6 +70,7 @@ func TestErrors(t *testing.T) {
 		"-- moneyclip: cache key=a refresh=yes":                  "line 1, column 27: expected " + options,
 		`-- moneyclip: cache key="a`:                             `line 1, column 27: expected a closing "`,
 		`-- moneyclip: cache key="a"b`:                           "line 1, column 28: expected a blank",
+		"-- moneyclip: cache key=a%d{1}":                         `line 1, column 26: expected no "%" outside of {parameter}`,
 		"-- moneyclip: cache key={":                              `line 1, column 26: expected "}"`,
 		"-- moneyclip: cache key=a}":                             `line 1, column 26: expected "{" before "}"`,
 		"-- moneyclip: cache key={}":                             "line 1, column 26: expected the name of a parameter",
@@ -90,10 +91,10 @@ func TestTemplate(t *testing.T) {
 		key  string
 		args []int
 	}{
-		"account::{account_id}":       {"account::%d", []int{1}},
-		"100%-{lang}-{account_id:%s}": {"100%%-%v-%s", []int{2, 1}},
-		"{3:%v}":                      {"%v", []int{3}},
-		"constant":                    {"constant", nil},
+		"account::{account_id}":      {"account::%d", []int{1}},
+		"100-{lang}-{account_id:%s}": {"100-%v-%s", []int{2, 1}},
+		"{3:%v}":                     {"%v", []int{3}},
+		"constant":                   {"constant", nil},
 	} {
 		a, err := Parse(start + " cache key=" + key)
 		if err != nil {

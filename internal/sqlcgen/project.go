@@ -187,7 +187,7 @@ func (p *project) annotated(q *Query) error {
 	}
 	key, args, bad := a.Template(q.parameter(&s))
 	if bad != nil {
-		return bad.At(section, strings.Index(section, "moneyclip:"))
+		return bad.At(section, a.Offset())
 	}
 	r := &rule{query: q, args: args, touched: map[moneyclip.Guarantee][]string{}}
 	r.Rule = moneyclip.Rule{

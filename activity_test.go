@@ -76,6 +76,11 @@ func TestSuggested(t *testing.T) {
 			"SELECT users.name, coupons.code FROM users JOIN coupons ON coupons.user_id = users.id WHERE users.id = ?",
 			`moneyclip.Rule{Key: "users::id-%v", Query: "SELECT users.name, coupons.code FROM users JOIN coupons ON coupons.user_id = users.id WHERE users.id = ?"}`, []any{1},
 		},
+		{
+			"SELECT (SELECT count(*) FROM orders o WHERE o.user_id = u.id) FROM users u WHERE u.id = ?", // which New can not infer
+			`moneyclip.Rule{Key: "users::id-%v", Query: "SELECT (SELECT count(*) FROM orders o WHERE o.user_id = u.id) FROM users u WHERE u.id = ?", ` +
+				`On: []moneyclip.On{{Table: "users", Columns: []string{"id"}}, {Table: "orders", Columns: []string{"user_id"}}}}`, []any{1},
+		},
 		{"SELECT count(*) FROM orders", "", nil},
 		{"SELECT random() FROM users WHERE id = ?", "", []any{1}},
 		{"SELECT 1", "", nil},

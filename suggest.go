@@ -15,18 +15,27 @@ func (c *Cache) suggest(m *meaning, p *plan) *Rule {
 		return nil
 	}
 	for _, candidate := range []*Rule{forTable(m, s), forQuery(m, p, true), forQuery(m, p, false)} {
-		if candidate != nil && c.wouldCache(m, s, *candidate) {
+		if candidate == nil {
+			continue
+		}
+		b := c.wouldCache(m, s, *candidate)
+		if b != nil && checkText(c.dialect, b.rule) != nil {
+			// Without a catalog, as New has none, it can not be inferred.
+			candidate.On = b.ons()
+			b = c.wouldCache(m, s, *candidate)
+		}
+		if b != nil && checkText(c.dialect, b.rule) == nil {
 			return candidate
 		}
 	}
 	return nil
 }
 
-// wouldCache reports whether a rule that there is not would cache the SELECT.
-func (c *Cache) wouldCache(m *meaning, s *Statement, candidate Rule) bool {
+// wouldCache returns a rule that there is not, if it would cache the SELECT.
+func (c *Cache) wouldCache(m *meaning, s *Statement, candidate Rule) *bound {
 	r, err := compile(candidate, place{})
 	if err != nil || findDouble(c.rules, r) != nil {
-		return false // there is one already, and it has its reasons
+		return nil // there is one already, and it has its reasons
 	}
 	b := &bound{rule: r, meaning: m, owner: c}
 	if r.Table != "" {
@@ -35,10 +44,25 @@ func (c *Cache) wouldCache(m *meaning, s *Statement, candidate Rule) bool {
 		_, err = b.learn(m, s)
 	}
 	if err != nil {
-		return false
+		return nil
 	}
-	_, why := b.match(m, s)
-	return why == ""
+	if _, why := b.match(m, s); why != "" {
+		return nil
+	}
+	return b
+}
+
+// ons are what the rule watches, as it would be declared.
+func (b *bound) ons() []On {
+	var list []On
+	for _, w := range b.watched {
+		on := On{Table: w.table, Columns: w.columns}
+		if w.path != nil {
+			on.Path = w.path.text
+		}
+		list = append(list, on)
+	}
+	return list
 }
 
 // forTable is a rule for the one table that is read, by a unique key that is pinned.

@@ -2,7 +2,9 @@ package moneyclip
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -30,7 +32,7 @@ type Unmatched struct {
 	Statement string
 	Times     uint64 // that it was sent to the database since it was first seen; about
 	Why       string // no rule caches it
-	Suggested *Rule  // that would cache it; nil: none was found
+	Suggested *Rule  // that would cache it; nil: none was found, or Why says that it is suggested already
 }
 
 const (
@@ -84,9 +86,18 @@ func (c *Cache) Activity() Activity {
 	}
 	mu.Unlock()
 	for i, p := range plans {
-		a.Unmatched[i].Why = c.whyNot(m, p)
+		one := &a.Unmatched[i]
+		one.Why = c.whyNot(m, p)
+		if r := one.Suggested; r != nil && slices.ContainsFunc(a.Unmatched[:i], func(other Unmatched) bool { return other.suggests(r) }) {
+			one.Suggested, one.Why = nil, one.Why+fmt.Sprintf("; the rule for %s by %s that is suggested above would", r.Table, strings.Join(r.By, ", "))
+		}
 	}
 	return a
+}
+
+// suggests reports whether a rule for a table is suggested there.
+func (u *Unmatched) suggests(r *Rule) bool {
+	return r.Table != "" && u.Suggested != nil && u.Suggested.Table == r.Table && slices.Equal(u.Suggested.By, r.By)
 }
 
 // sample is how many SELECTs without a rule a connection sends for each one that it counts: connections that all count would

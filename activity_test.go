@@ -55,6 +55,25 @@ func TestActivity(t *testing.T) {
 	}
 }
 
+// A rule for a table is suggested once, for the statement that was sent most often.
+func TestActivitySuggestsOnce(t *testing.T) {
+	t.Parallel()
+	f := open(t, shop, moneyclip.Config{})
+	f.SetMaxOpenConns(1)
+	for i, query := range []string{"SELECT name FROM users WHERE id = ?", "SELECT email FROM users WHERE id = ?", "SELECT id FROM users WHERE email = ?"} {
+		for range 16 * (4 - i) {
+			readRow(t, f.DB, query, 1)
+		}
+	}
+	got := f.cache.Activity().Unmatched
+	if len(got) != 3 || got[0].Suggested == nil || got[1].Suggested != nil || got[2].Suggested == nil {
+		t.Fatalf("got %+v, want a rule by id, and one by email", got)
+	}
+	if want := "no rule names it; the rule for users by id that is suggested above would"; got[1].Why != want {
+		t.Errorf("got %q, want %q", got[1].Why, want)
+	}
+}
+
 // Whatever is suggested compiles as Go, and caches the SELECT for which it is suggested.
 func TestSuggested(t *testing.T) {
 	t.Parallel()

@@ -157,7 +157,7 @@ func TestAnnotationIgnore(t *testing.T) {
 	const loud = "UPDATE users SET email = 'loud' WHERE id = 1 -- moneyclip: cache key={id}"
 	exec(t, f.DB, loud)
 	f.wantMiss(t, selectUser, 1)
-	if x, err := f.cache.Explain(loud); err != nil || len(x.Effects) == 0 || !strings.HasSuffix(x.String(), "  besides: its annotation is not heeded: "+
+	if x, err := f.cache.Explain(loud); err != nil || len(x.Effects) == 0 || !strings.HasSuffix(x.String(), "\n  its annotation is not heeded: "+
 		"line 1, column 49: only a SELECT can be annotated with cache") {
 		t.Errorf("got %s, %v, want what it drops, and the mistake", x, err)
 	}

@@ -28,6 +28,7 @@ type bound struct {
 	columns []*Column   // :: verb → the column whose equality decides; nil until known
 	watched []watch     // writes that touch the rule's keys
 	reads   []*readPlan // texts that were seen, for Refresh
+	seen    bool        // a SELECT of the sqlc name that is the rule's Query, whether it fits or not
 }
 
 // A watch is an On in one database.

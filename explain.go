@@ -25,7 +25,7 @@ type Explanation struct {
 	// Suggested is a rule that would cache a SELECT that none does; nil: none was found.
 	Suggested *Rule
 
-	// Of a write: what it does to each rule, in the order of the rules.
+	// Of a write: what it does to each rule, in the order of the rules. Reason says what else there is to know.
 	Effects []Effect
 }
 
@@ -93,13 +93,38 @@ func (c *Cache) explain(m *meaning, tainted, query string, args []any) Explanati
 	switch {
 	case p.statement.Kind == KindSession:
 		x.Reason = p.statement.Change + "; the connection is not served from the cache after it"
-	case len(x.Effects) == 0:
-		x.Reason = "it touches no rule"
+	default:
+		x.Reason = c.unseen(m, p, x.Effects)
+		if x.Reason == "" && len(x.Effects) == 0 {
+			x.Reason = "it touches no rule"
+		}
 	}
 	if _, wrong := beside(query, p.statement); wrong != nil {
 		x.Reason = strings.TrimPrefix(x.Reason+"; "+notHeeded+wrong.Error(), "; ")
 	}
 	return x
+}
+
+const notKnown = "not known: "
+
+// unseen says of which rules it is not known what a write does to them; empty: of none.
+func (c *Cache) unseen(m *meaning, p *plan, effects []Effect) string {
+	if a, _ := beside(p.query, p.statement); a != nil || p.statement.Kind != KindWrite && p.statement.Kind != KindScript {
+		return ""
+	}
+	m.database.site.mu.RLock()
+	defer m.database.site.mu.RUnlock()
+	var names []string
+	for _, b := range m.rules {
+		told := slices.ContainsFunc(effects, func(e Effect) bool { return e.Rule == b.Name })
+		if b.owner == c && b.bySQLCName() && b.On == nil && b.idle == "" && !b.seen && !told {
+			names = append(names, b.Name)
+		}
+	}
+	if names == nil {
+		return ""
+	}
+	return notKnown + "what it does to " + strings.Join(names, ", ") + ", whose query was not seen yet: run it, or explain it, before the write"
 }
 
 // lastSession returns the session that was begun last; if there is none, it begins one.
@@ -320,14 +345,14 @@ func (x Explanation) String() string {
 		if x.Suggested != nil {
 			fmt.Fprintf(&b, "  this would cache it: %#v\n", *x.Suggested)
 		}
-	case len(x.Effects) == 0:
+	case len(x.Effects) == 0 && !strings.HasPrefix(x.Reason, notKnown):
 		fmt.Fprintf(&b, "  drops nothing: %s\n", x.Reason)
 	default:
 		for _, e := range x.Effects {
 			e.write(&b)
 		}
 		if x.Reason != "" {
-			fmt.Fprintf(&b, "  besides: %s\n", x.Reason)
+			fmt.Fprintf(&b, "  %s\n", x.Reason)
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -190,6 +191,30 @@ func TestExplainInactive(t *testing.T) {
 			t.Errorf("got %s\nwant %s", x, test.want)
 		}
 	}
+}
+
+// Of a rule whose query was not seen yet it is not said that a write does nothing to it.
+func TestExplainUnseen(t *testing.T) {
+	t.Parallel()
+	o := offline(t, shop, userRule, moneyclip.Rule{Key: "sum-%d", Query: "Sum"}, moneyclip.Rule{Key: "misfit-%d", Query: "Misfit"},
+		moneyclip.Rule{Key: "on-%d", Query: "Declared", On: []moneyclip.On{{Table: "coupons", Columns: []string{"id"}}}})
+	const note = "\n  not known: what it does to %s, whose query was not seen yet: run it, or explain it, before the write"
+	want := func(query, end string) {
+		t.Helper()
+		if got := o.Explain(query).String(); !strings.HasSuffix(got, end) {
+			t.Errorf("got %s\nwant %s", got, end)
+		}
+	}
+	const orders, users = "DELETE FROM orders", "UPDATE users SET name = 'x' WHERE id = 1"
+	want(orders, orders+fmt.Sprintf(note, "Sum, Misfit"))
+	want(users, "statement's values"+fmt.Sprintf(note, "Sum, Misfit"))
+	want("COMMIT", "drops nothing: it touches no rule")
+	want(orders+" -- moneyclip: ignore it is a test", "drops nothing: it touches no rule")
+	o.Explain("-- name: Misfit :one\nSELECT count(*) FROM coupons WHERE user_id > ?")
+	want(orders, fmt.Sprintf(note, "Sum"))
+	o.Explain("-- name: Sum :one\n" + orderSum)
+	want(users, "statement's values")
+	want("DELETE FROM totals", "drops nothing: it touches no rule")
 }
 
 // What no rule can cache comes before what one rule says, and of several rules it is the one whose key the SELECT pins.

@@ -67,6 +67,7 @@ func makePlan(m *meaning, query string, s *Statement) (p *plan, learnt bool) {
 	learnt = m.annotate(query, s)
 	var owners []*Cache
 	for _, b := range m.own() {
+		b.seen = b.seen || b.bySQLCName() && s.Name == b.Query
 		if slices.Contains(owners, b.owner) {
 			continue // the first rule that fits has it
 		}

@@ -101,10 +101,10 @@ type explained struct {
 }
 
 func (x explained) text(w io.Writer) {
-	fmt.Fprintln(w, printable(x.String()))
-	if len(x.unknown) > 0 {
-		fmt.Fprintf(w, "  not known: what it does to %s, whose query was not shown; show it with --queries\n", strings.Join(x.unknown, ", "))
+	if len(x.unknown) > 0 && strings.HasPrefix(x.Reason, "not known: ") {
+		x.Reason = fmt.Sprintf("not known: what it does to %s, whose query was not shown; show it with --queries", strings.Join(x.unknown, ", "))
 	}
+	fmt.Fprintln(w, printable(x.String()))
 }
 
 func (x explained) MarshalJSON() ([]byte, error) {

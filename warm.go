@@ -59,6 +59,8 @@ func (c *Cache) Warm(ctx context.Context, db *sql.DB, w Warming) (Warmed, error)
 		}
 		x := c.explain(conn.session.database.meaning.Load(), conn.session.tainted, w.Query, nil)
 		switch {
+		case x.Kind != KindRead:
+			return errors.New("moneyclip: the query is not cached: it is not a SELECT: give its text, as the program sends it")
 		case !x.Cached && x.Rule == "":
 			return fmt.Errorf("moneyclip: the query is not cached: %s", x.Reason)
 		case w.Rule != "" && x.Rule != w.Rule:

@@ -70,7 +70,8 @@ func TestNotWarmed(t *testing.T) {
 		want string
 	}{
 		{moneyclip.Warming{Query: "SELECT 1"}, "not cached"},
-		{moneyclip.Warming{Query: "UPDATE users SET name = ''"}, "not cached"},
+		{moneyclip.Warming{Query: "UPDATE users SET name = ''"}, "not cached: it is not a SELECT"},
+		{moneyclip.Warming{Query: "GetUser"}, "give its text"},
 		{moneyclip.Warming{Query: selectUser, Rule: "other"}, "not by other"},
 		{moneyclip.Warming{Query: selectUser, Args: [][]any{{1}, {}}}, "arg"},
 	} {

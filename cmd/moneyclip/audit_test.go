@@ -60,7 +60,8 @@ func TestNotWarmed(t *testing.T) {
 	}{
 		{"--query", []string{"warm"}},
 		{"--queries", []string{"warm", "--name", "None", "--keys", "SELECT 1"}},
-		{"not cached", []string{"warm", "--query", "SELECT * FROM books WHERE id = ?", "--keys", "SELECT 1"}},
+		{"--name GetUser", []string{"warm", "--query", "GetUser", "--keys", "SELECT 1"}},
+		{"not cached: no rule names it", []string{"warm", "--query", "SELECT * FROM books WHERE id = ?", "--keys", "SELECT 1"}},
 		{"not by other", []string{"warm", "--query", query, "--rule", "other", "--keys", "SELECT 1"}},
 		{"read the keys", []string{"warm", "--query", query, "--keys", "SELECT none FROM users"}},
 		{"no state", []string{"warm", "--query", query, "--keys", "SELECT 1", "--state", damaged}},

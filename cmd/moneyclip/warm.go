@@ -55,6 +55,8 @@ The program finds the rows if it has the same text, driver and DSN. The text is 
 			switch {
 			case named != "" && w.Query == "":
 				return fmt.Errorf("there is no query %s in --queries", named)
+			case identifier.MatchString(w.Query):
+				return fmt.Errorf("--query is the text of a SELECT: give the name of a query as --name %s, with --queries", w.Query)
 			case w.Query == "", keys == "":
 				return errors.New("what is to be read? Give the program's text with --query (or --queries and --name), and its arguments with --keys 'SELECT ...'")
 			}

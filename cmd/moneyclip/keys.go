@@ -29,10 +29,16 @@ while a writer is at work; being read while the first reader is. Rows that are s
 				return err
 			}
 			defer closed()
-			var all keysFound
-			for e, err := range s.entries(cmd.Context(), store, rule, pattern) {
+			all := keysFound{rule: rule}
+			for e, err := range s.entries(cmd.Context(), store, "", pattern) {
 				if err != nil {
 					return err
+				}
+				if rule != "" && e.Rule != rule {
+					if e.Rule != "" && !slices.Contains(all.others, e.Rule) {
+						all.others = append(all.others, e.Rule)
+					}
+					continue
 				}
 				if all.More = len(all.Keys) == limit; all.More {
 					break
@@ -53,6 +59,9 @@ while a writer is at work; being read while the first reader is. Rows that are s
 type keysFound struct {
 	Keys []keyFound `json:"keys"`
 	More bool       `json:"more,omitempty"` // than the limit
+
+	rule   string   // whose keys they are; empty: any
+	others []string // rules that have keys too
 }
 
 type keyFound struct {
@@ -83,7 +92,15 @@ func keyOf(e *redisstore.Entry) keyFound {
 }
 
 func (k keysFound) text(w io.Writer) {
-	if len(k.Keys) == 0 {
+	switch {
+	case len(k.Keys) == 0 && k.rule != "":
+		fmt.Fprintf(w, "nothing is stored by a rule %s", printable(k.rule))
+		if slices.Sort(k.others); k.others != nil {
+			fmt.Fprintf(w, "; something is by %s", printable(strings.Join(k.others, ", ")))
+		}
+		fmt.Fprintln(w)
+		return
+	case len(k.Keys) == 0:
 		fmt.Fprintln(w, "nothing is stored there")
 		return
 	}

@@ -23,7 +23,7 @@ func (a *alarm) wait(ctx context.Context, until time.Time) *patience {
 	p := &patience{Context: ctx, deadline: until, alarm: a}
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(until) {
 		// A writer gives a step about as long as the store does by default: then it is the node that is late, and not he who leaves.
-		p.deadline, p.theirs = deadline, until.Sub(deadline) > lead
+		p.deadline, p.theirs = deadline, until.Sub(deadline) > time.Until(until)/10
 	}
 	return p
 }

@@ -11,20 +11,19 @@ import (
 func TestPatience(t *testing.T) {
 	t.Parallel()
 	var a alarm
-	now := time.Now()
-	short, cancel := context.WithDeadline(t.Context(), now.Add(30*time.Millisecond))
-	defer cancel()
 	for _, test := range []struct {
-		name   string
-		caller context.Context
-		until  time.Time
-		left   bool
+		name         string
+		theirs, ours time.Duration
+		left         bool
 	}{
-		{"ours", t.Context(), now.Add(30 * time.Millisecond), false},
-		{"the caller's", short, now.Add(time.Hour), true},
-		{"nearly the same", short, now.Add(31 * time.Millisecond), false},
+		{"ours", time.Hour, 30 * time.Millisecond, false},
+		{"the caller's", 30 * time.Millisecond, time.Hour, true},
+		{"nearly the same", 30 * time.Millisecond, 31 * time.Millisecond, false},
 	} {
-		p := a.wait(test.caller, test.until)
+		now := time.Now()
+		caller, cancel := context.WithDeadline(t.Context(), now.Add(test.theirs))
+		defer cancel()
+		p := a.wait(caller, now.Add(test.ours))
 		if deadline, ok := p.Deadline(); !ok || !deadline.Equal(now.Add(30*time.Millisecond)) {
 			t.Errorf("%s: got deadline %v after %v", test.name, deadline, now)
 		}
@@ -38,7 +37,7 @@ func TestPatience(t *testing.T) {
 		}
 	}
 	gone, leave := context.WithCancel(t.Context())
-	p := a.wait(gone, now.Add(time.Hour))
+	p := a.wait(gone, time.Now().Add(time.Hour))
 	if p.Err() != nil || p.left() {
 		t.Errorf("got error %v, left %v before the caller leaves", p.Err(), p.left())
 	}

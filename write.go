@@ -326,23 +326,18 @@ func (w *work) quarantine(ctx context.Context) error {
 	}
 	patience := times.Store
 	if deadline, ok := ctx.Deadline(); ok {
-		patience = min(patience, time.Until(deadline))
+		if left := time.Until(deadline); left > 0 { // or else the statement was done in time, and is only to be committed
+			patience = min(patience, left/2) // the statement wants some of it too
+		}
 	}
-	if late, err := w.mark(ctx, times.Quarantine, patience); err != nil {
+	if _, err := w.mark(ctx, times.Quarantine, patience); err != nil {
 		h := w.cache.hub
 		w.failed(ctx, err)
 		w.cache.logOnce("the store did not take a quarantine", "error", err.Error())
-		gone := ctx.Err()
-		if late && patience < times.Store {
-			gone = context.DeadlineExceeded // also where the caller's own timer has not run out yet
-		}
-		if gone != nil || w.cache.outage == FailWrites {
+		if w.cache.outage == FailWrites {
 			// It may have arrived all the same. The write is not done, so it is no matter what others want of it.
 			w.marks.Board = ""
 			h.journal.enter(h, entry{marks: w.marks})
-			if gone != nil {
-				return gone
-			}
 			return fmt.Errorf("%w: %w", ErrCacheDown, err)
 		}
 		w.suspect = true

@@ -3,6 +3,7 @@ package moneyclip
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"slices"
@@ -68,8 +69,13 @@ func (r *readPlan) served(ctx context.Context, row *Row, shared bool) {
 // bypass reads the database without a lease.
 func (r *readPlan) bypass(ctx context.Context, run runner) (driver.Rows, error) {
 	r.rule.counters.bypasses.Add(1)
+	rows, err := run(ctx)
+	if errors.Is(err, driver.ErrSkip) {
+		r.rule.counters.bypasses.Add(^uint64(0)) // as in miss
+		return nil, err
+	}
 	r.rule.owner.observe(ctx, Event{Kind: EventBypass, Rule: r.rule.Name})
-	return run(ctx)
+	return rows, err
 }
 
 // storeFailed reports an error of the store. It never makes a read fail: the database is asked instead.
@@ -161,6 +167,9 @@ func (r *readPlan) lead(
 	start := time.Now()
 	rows, err := run(ctx)
 	if err != nil {
+		if errors.Is(err, driver.ErrSkip) {
+			r.rule.counters.misses.Add(^uint64(0)) // it comes again, prepared, and counts then
+		}
 		r.abandon(ctx, h, l, lease)
 		return nil, err
 	}

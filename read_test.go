@@ -864,3 +864,26 @@ func TestReadDoneContext(t *testing.T) {
 		t.Errorf("got %d hits", got)
 	}
 }
+
+// On a preparingConn no text with arguments is run without being prepared.
+type preparingConn struct{ *fakeConn }
+
+func (c preparingConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if len(args) > 0 {
+		return nil, driver.ErrSkip
+	}
+	return c.fakeConn.QueryContext(ctx, query, args)
+}
+
+// A read counts once, also if its text comes a second time.
+func TestReadsThatArePreparedCountOnce(t *testing.T) {
+	t.Parallel()
+	f := &fakeDB{state: newFakeState(), cache: newCache(t, moneyclip.Config{Scope: "fake", Rules: []moneyclip.Rule{userRule}})}
+	f.DB = sql.OpenDB(f.cache.Connector(connectorOf{fakeConnector{f.state}, func(c *fakeConn) driver.Conn { return preparingConn{c} }}))
+	defer f.Close()
+	f.wantQueries(t, 1, selectUser, 1)
+	f.wantQueries(t, 0, selectUser, 1)
+	if s := f.cache.Stats(); s.Misses != 1 || s.Hits != 1 || s.Bypasses != 0 {
+		t.Errorf("two reads: got %d misses, %d hits, %d bypasses", s.Misses, s.Hits, s.Bypasses)
+	}
+}

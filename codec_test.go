@@ -163,6 +163,24 @@ func TestRowBinaryColumns(t *testing.T) {
 	compareRows(t, decodeRow(t, encodeRow(t, NewRow(nil, []driver.Value{}))), NewRow(nil, []driver.Value{}))
 }
 
+// What a version of a driver says of a column is no part of what was stored.
+func TestRowEqual(t *testing.T) {
+	t.Parallel()
+	row := func(c column, v driver.Value) *Row {
+		return &Row{description: &description{columns: []column{c}, names: []string{c.name}}, found: true, values: []driver.Value{v}}
+	}
+	one := row(column{name: "at"}, "x")
+	for other, want := range map[*Row]bool{
+		row(column{name: "at", precision: 6, hasDecimal: true}, "x"): true,
+		row(column{name: "by"}, "x"):                                 false,
+		row(column{name: "at"}, "y"):                                 false,
+	} {
+		if one.equal(other) != want {
+			t.Errorf("%+v and %+v: want %t", one, other, want)
+		}
+	}
+}
+
 // The numbers of scan types and tags are in stored rows, which programs of another version read.
 func TestRowBinaryIsStable(t *testing.T) {
 	t.Parallel()

@@ -56,9 +56,9 @@ func (r *readPlan) drop(ctx context.Context, h *hub, l *lookup) {
 	}
 }
 
-// equal reports whether two row sets look the same to whoever scans them.
+// equal reports whether two row sets hold the same. How their columns are described differs between versions of a driver too.
 func (r *Row) equal(other *Row) bool {
-	return r.found == other.found && slices.Equal(r.columns, other.columns) && slices.EqualFunc(r.values, other.values, sameValue)
+	return r.found == other.found && slices.Equal(r.names, other.names) && slices.EqualFunc(r.values, other.values, sameValue)
 }
 
 // sameValue reports whether two values are alike in all that a program can see of them, except a location's pointer.

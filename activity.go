@@ -127,7 +127,8 @@ func (w *work) culprit(b *bound) (statement, why string) {
 		}
 	}
 	if statement != "" {
-		return statement, "its keys could not be known this time"
+		return statement, "its keys could not be known this time: by an argument of a type that only the driver understands, by more rows than MaxKeys, " +
+			"or because rows could not be read"
 	}
 	return "", "not one statement's doing: more keys than MaxKeys, or what was not known of the database"
 }

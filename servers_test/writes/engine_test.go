@@ -195,22 +195,32 @@ func (p *place) exec(t testing.TB, query string, args ...any) {
 // fill puts the tables into the state that every case begins with.
 func (p *place) fill(t testing.TB) {
 	t.Helper()
-	p.SetMaxIdleConns(0) // a connection that has just inserted says so in the result of whatever comes next
-	defer p.SetMaxIdleConns(2)
+	c, err := p.Conn(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	exec := func(query string) {
+		if _, err := c.ExecContext(context.Background(), query); err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+	}
 	for _, table := range tables {
-		p.exec(t, "DELETE FROM "+table)
+		exec("DELETE FROM " + table)
 	}
 	for _, text := range seed {
-		p.exec(t, text)
+		exec(text)
 	}
 	for _, table := range tables[:3] {
 		switch p.engine.family() {
 		case "Postgres":
-			p.exec(t, "ALTER TABLE "+table+" ALTER COLUMN id RESTART WITH 1000")
+			exec("ALTER TABLE " + table + " ALTER COLUMN id RESTART WITH 1000")
 		case "MariaDB":
-			p.exec(t, "ALTER TABLE "+table+" AUTO_INCREMENT = 1000")
+			exec("ALTER TABLE " + table + " AUTO_INCREMENT = 1000")
 		}
 	}
+	// A connection that has just inserted says so in the result of whatever comes next.
+	c.Raw(func(any) error { return driver.ErrBadConn })
 }
 
 // through opens the place through a new cache.

@@ -115,10 +115,11 @@ func (c *converter) statement(node *pg.Node, s *moneyclip.Statement, text string
 	c.root = node
 	switch n := node.GetNode().(type) {
 	case *pg.Node_SelectStmt:
-		if isInto(n.SelectStmt) {
+		if into := intoOf(n.SelectStmt); into != nil {
 			s.Kind = moneyclip.KindSchema
-			if rel := n.SelectStmt.IntoClause.GetRel(); rel.GetRelpersistence() == "t" {
-				s.Kind, s.Change = moneyclip.KindSession, "creates a temporary table"
+			if rel := into.IntoClause.GetRel(); isTemporary(rel) {
+				into.IntoClause = nil // what is left is a query
+				c.temporaryOf(node, s)
 			}
 			return
 		}
@@ -184,14 +185,14 @@ func (c *converter) finish(s *moneyclip.Statement) {
 	}
 }
 
-// isInto reports whether a SELECT makes a table, which it says in its first part.
-func isInto(s *pg.SelectStmt) bool {
+// intoOf is the part of a SELECT that makes a table, which is its first; nil: it makes none.
+func intoOf(s *pg.SelectStmt) *pg.SelectStmt {
 	for ; s != nil; s = s.Larg {
 		if s.IntoClause != nil {
-			return true
+			return s
 		}
 	}
-	return false
+	return nil
 }
 
 // paramUses counts how often each parameter is used.

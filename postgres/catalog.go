@@ -84,9 +84,15 @@ UNION ALL SELECT 'trigger', json_build_array(t.tgrelid::text, t.tgname, t.tgtype
 	FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
 	JOIN pg_language l ON l.oid = p.prolang
 	WHERE NOT t.tgisinternal AND t.tgenabled NOT IN ('D', 'R')
-UNION ALL SELECT 'function', json_build_array(n.nspname, p.provolatile::text, json_agg(DISTINCT p.proname::text))::text
-	FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-	WHERE n.nspname = 'pg_catalog' OR n.nspname IN (SELECT name FROM spaces) GROUP BY 1, n.nspname, p.provolatile
+UNION ALL SELECT 'function', json_build_array(f.nspname, f.volatility, json_agg(DISTINCT f.proname))::text
+	FROM (SELECT n.nspname, p.proname::text, CASE WHEN p.prokind = 'a' AND n.nspname <> 'pg_catalog' THEN (
+			SELECT max(s.provolatile::text) FROM pg_aggregate a JOIN pg_proc s ON s.oid IN (a.aggtransfn, a.aggfinalfn, a.aggcombinefn,
+				a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn)
+			WHERE a.aggfnoid = p.oid
+		) ELSE p.provolatile::text END AS volatility
+		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+		WHERE n.nspname = 'pg_catalog' OR n.nspname IN (SELECT name FROM spaces)) AS f
+	GROUP BY 1, f.nspname, f.volatility
 UNION ALL SELECT 'body', json_build_array(n.nspname, p.proname, p.oid::text, md5(p.prosrc))::text
 	FROM pg_proc p JOIN spaces s ON s.oid = p.pronamespace JOIN pg_namespace n ON n.oid = p.pronamespace
 UNION ALL SELECT '~code', json_build_array(s.name, p.proname, l.lanname, p.prosrc, array_to_string(p.proconfig, E'\n'),

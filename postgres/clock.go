@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	pg "github.com/sqlc-dev/oliphant"
 )
@@ -12,15 +13,15 @@ import (
 // A text that becomes a time may be a word for the time at which it does. See
 // https://www.postgresql.org/docs/current/datatype-datetime.html#DATATYPE-DATETIME-SPECIAL-VALUES.
 
-const clockWords = `(now|today|tomorrow|yesterday)`
+const clockWords = `(?:now|today|tomorrow|yesterday)`
 
 var (
 	// anyClockWord finds the words anywhere: in what is known to become a time, an array or a range of times.
-	anyClockWord = regexp.MustCompile(`(?i)\b` + clockWords + `\b`)
+	anyClockWord = regexp.MustCompile(`(?i)(?:^|[^a-z])` + clockWords + `(?:$|[^a-z])`)
 
 	// clockWord finds them in a literal of which it is not known what it becomes: where they are the first or the last word of a
 	// short text.
-	clockWord = regexp.MustCompile(`(?i)^[^a-z0-9]*` + clockWords + `\b.{0,40}$|^.{0,40}\b` + clockWords + `[^a-z0-9]*$`)
+	clockWord = regexp.MustCompile(`(?i)^[^a-z]*` + clockWords + `(?:$|[^a-z].{0,40}$)|^(?:.{0,40}[^a-z])?` + clockWords + `[^a-z]*$`)
 )
 
 // ReadsClock reports whether an argument may stand for a time of the clock. What becomes of an argument is not known from the text of
@@ -33,8 +34,8 @@ func (c *converter) convertsBy(x *pg.Node, typ string) string {
 		return ""
 	}
 	if text := x.GetAConst().GetSval().GetSval(); text != "" {
-		if word := anyClockWord.FindString(text); word != "" {
-			return holdsClockWord(word)
+		if anyClockWord.MatchString(text) {
+			return holdsClockWord(text)
 		}
 		return ""
 	}
@@ -52,13 +53,43 @@ func (c *converter) readsClock(name string, args []*pg.Node) {
 	switch {
 	case name == "age" && len(args) == 1:
 		c.taint("calls age() with one argument, which reads the clock")
-	case name == "timezone" && len(args) > 0 && c.mayBe(args[len(args)-1], isTimetz): // AT TIME ZONE
+	case conversions[name] != "" && len(args) == 1:
+		if why := c.convertsBy(args[0], conversions[name]); why != "" {
+			c.taint("%s", why)
+		}
+	case name == "timezone" && len(args) > 0 && c.mayBe(args[len(args)-1], func(typ string) bool { return isTimetz(typ) || isTime(typ) }): // AT TIME ZONE
 		c.taint("moves a time with time zone to another zone: whether that is in summer time depends on the day")
 	}
 }
 
-func holdsClockWord(word string) string {
-	return fmt.Sprintf("holds '%s', which may stand for a time of the clock", strings.ToLower(word))
+func holdsClockWord(text string) string {
+	word := strings.ToLower(strings.TrimFunc(anyClockWord.FindString(text), func(r rune) bool { return !unicode.IsLetter(r) }))
+	return fmt.Sprintf("holds '%s', which may stand for a time of the clock", word)
+}
+
+// readsTimes notes an item of FROM that makes times of what it finds in a document.
+func (c *converter) readsTimes(item any) {
+	walk(item, func(message any) bool {
+		var typ *pg.TypeName
+		switch m := message.(type) {
+		case *pg.ColumnDef:
+			typ = m.TypeName
+		case *pg.RangeTableFuncCol:
+			typ = m.TypeName
+		case *pg.JsonTableColumn:
+			typ = m.TypeName
+		}
+		if typ != nil && isTemporal(c.typeName(typ)) {
+			c.taint("makes a %s of a text, which may be 'now'", c.typeName(typ))
+		}
+		return typ == nil
+	})
+}
+
+// conversions :: function → the type that it makes of its argument.
+var conversions = map[string]string{
+	"date": "date", "time": "time without time zone", "timetz": "time with time zone", "timestamp": "timestamp without time zone",
+	"timestamptz": "timestamp with time zone",
 }
 
 // isTemporal reports whether a type is one of times, or an array or a range of them.
@@ -81,7 +112,8 @@ func isText(typ string) bool {
 // returnsText are well-known functions and operators that return a text.
 var returnsText = words(`
 	->> #>> || lower upper initcap trim btrim ltrim rtrim concat concat_ws substring substr replace translate left right lpad rpad
-	split_part format to_char regexp_replace regexp_substr json_extract_path_text jsonb_extract_path_text convert_from repeat
+	split_part format to_char regexp_replace regexp_substr regexp_match regexp_split_to_array string_to_array array_to_string normalize
+	quote_ident json_extract_path_text jsonb_extract_path_text convert_from repeat
 	string_agg quote_literal reverse overlay`)
 
 // mayBe reports whether an expression may be of a type, as far as that shows: the type of a column is that of any of its name.
@@ -114,6 +146,10 @@ func (c *converter) mayBe(x *pg.Node, is func(typ string) bool) bool {
 		return some(n.MinMaxExpr.Args)
 	case *pg.Node_CaseExpr:
 		return some(n.CaseExpr.Args) || c.mayBe(n.CaseExpr.Defresult, is)
+	case *pg.Node_AArrayExpr:
+		return some(n.AArrayExpr.Elements)
+	case *pg.Node_AIndirection:
+		return c.mayBe(n.AIndirection.Arg, is)
 	case *pg.Node_CaseWhen:
 		return c.mayBe(n.CaseWhen.Result, is)
 	case *pg.Node_CollateClause:

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/moneyclip/moneyclip"
@@ -20,9 +21,9 @@ func (b *builder) defaultOf(t thing) {
 	}
 	c := newConverter(b.catalog)
 	e := c.expression(t.str(2))
-	if c.writes != "" {
+	if does := cmp.Or(c.writes, c.session); does != "" {
 		def.Triggers = append(def.Triggers, moneyclip.Trigger{
-			Op: moneyclip.Insert, Opaque: fmt.Sprintf("the default of %s %s", col.Name, c.writes),
+			Op: moneyclip.Insert, Opaque: fmt.Sprintf("the default of %s %s", col.Name, does),
 		})
 	}
 	if len(c.calls) > 0 {
@@ -79,12 +80,13 @@ func (b *builder) holds(oid, domain string) bool {
 func (b *builder) check(def *moneyclip.Table, condition thing) {
 	c := newConverter(b.catalog)
 	c.expression(condition.str(2))
-	if c.writes == "" && len(c.calls) == 0 {
+	does := cmp.Or(c.writes, c.session)
+	if does == "" && len(c.calls) == 0 {
 		return
 	}
 	trigger := moneyclip.Trigger{Writes: c.calls}
-	if c.writes != "" {
-		trigger.Opaque = fmt.Sprintf("the condition %s %s", condition.str(1), c.writes)
+	if does != "" {
+		trigger.Opaque = fmt.Sprintf("the condition %s %s", condition.str(1), does)
 	}
 	for _, op := range []moneyclip.Op{moneyclip.Insert, moneyclip.Update} {
 		trigger.Op = op
@@ -164,9 +166,9 @@ func (b *builder) view(def *moneyclip.Table, c *converter, m query.Meaning) {
 	if def.Opaque == "" {
 		def.Opaque = c.impure
 	}
-	switch {
-	case c.writes != "":
-		b.facts.writers[def.Name] = c.writes
+	switch does := cmp.Or(c.writes, c.session); {
+	case does != "":
+		b.facts.writers[def.Name] = does
 	case len(c.calls) > 0:
 		b.facts.writers[def.Name] = "calls a function that writes"
 	}

@@ -62,7 +62,15 @@ func (c *converter) expr(node *pg.Node) query.Expr {
 		return query.Subquery{Query: c.query(n.SelectStmt)}
 	case *pg.Node_List:
 		return query.Other{Parts: c.exprs(n.List.Items)}
-	case *pg.Node_SetToDefault, *pg.Node_CaseExpr, *pg.Node_CaseWhen, *pg.Node_AArrayExpr, *pg.Node_AIndirection,
+	case *pg.Node_AIndirection:
+		parts := c.children(inside(node))
+		for _, name := range texts(n.AIndirection.Indirection) {
+			if c.facts != nil && c.facts.ofRows[name] { // (x).f is f(x) if x has no such column
+				parts = append(parts, c.called("", name))
+			}
+		}
+		return query.Other{Parts: parts}
+	case *pg.Node_SetToDefault, *pg.Node_CaseExpr, *pg.Node_CaseWhen, *pg.Node_AArrayExpr,
 		*pg.Node_AIndices, *pg.Node_CoalesceExpr, *pg.Node_MinMaxExpr, *pg.Node_XmlExpr, *pg.Node_XmlSerialize,
 		*pg.Node_NullTest, *pg.Node_BooleanTest, *pg.Node_GroupingFunc, *pg.Node_GroupingSet, *pg.Node_SortBy,
 		*pg.Node_CollateClause, *pg.Node_NamedArgExpr, *pg.Node_ResTarget, *pg.Node_MergeSupportFunc, *pg.Node_JsonIsPredicate,
@@ -151,7 +159,7 @@ func (c *converter) constant(lit *pg.A_Const) query.Expr {
 	case *pg.A_Const_Sval:
 		text := val.Sval.GetSval()
 		if clockWord.MatchString(text) {
-			return query.Other{Impure: holdsClockWord(anyClockWord.FindString(text))}
+			return query.Other{Impure: holdsClockWord(text)}
 		}
 		v.Const = text
 	default:
@@ -177,6 +185,12 @@ func (c *converter) cast(t *pg.TypeCast) query.Expr {
 func (c *converter) operator(e *pg.A_Expr) query.Expr {
 	isEqual := isNamed(e.Name, "=")
 	c.operates(texts(e.Name))
+	switch e.Kind {
+	case pg.A_Expr_Kind_AEXPR_BETWEEN, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN, pg.A_Expr_Kind_AEXPR_BETWEEN_SYM, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM:
+		for _, comparison := range []string{"<", "<=", ">", ">="} {
+			c.operates([]string{comparison})
+		}
+	}
 	switch {
 	case e.Kind == pg.A_Expr_Kind_AEXPR_OP && isEqual:
 		return query.Equal{X: c.expr(e.Lexpr), Y: c.expr(e.Rexpr)}
@@ -242,6 +256,9 @@ func (c *converter) boolean(e *pg.BoolExpr) query.Expr {
 }
 
 func (c *converter) subquery(l *pg.SubLink) query.Expr {
+	if names := texts(l.OperName); len(names) > 0 {
+		c.operates(names)
+	}
 	return query.Subquery{X: c.expr(l.Testexpr), Query: c.query(l.Subselect.GetSelectStmt())}
 }
 

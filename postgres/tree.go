@@ -231,11 +231,14 @@ func (c *converter) item(node *pg.Node) *query.Item {
 		}
 		return c.aliased(item, r.Alias)
 	case *pg.Node_RangeFunction:
+		c.readsTimes(n.RangeFunction)
 		return c.functions(n.RangeFunction)
 	case *pg.Node_RangeTableFunc:
+		c.readsTimes(n.RangeTableFunc)
 		call := &query.Call{Name: "xmltable", Args: c.children(n.RangeTableFunc)}
 		return c.aliased(&query.Item{Lateral: true, Call: call}, n.RangeTableFunc.Alias)
 	case *pg.Node_JsonTable:
+		c.readsTimes(n.JsonTable)
 		call := &query.Call{Name: "json_table", Args: c.children(n.JsonTable)}
 		return c.aliased(&query.Item{Lateral: true, Call: call}, n.JsonTable.Alias)
 	case *pg.Node_RangeTableSample:

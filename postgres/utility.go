@@ -46,6 +46,11 @@ func (c *converter) utility(node *pg.Node, s *moneyclip.Statement) {
 		s.Kind = moneyclip.KindInert
 	case *pg.Node_LoadStmt:
 		s.Kind, s.Change = moneyclip.KindSession, "loads a library"
+	case *pg.Node_CreateTableAsStmt:
+		s.Kind = moneyclip.KindSchema
+		if isTemporary(n.CreateTableAsStmt.GetInto().GetRel()) {
+			c.temporaryOf(n.CreateTableAsStmt.Query, s)
+		}
 	default:
 		s.Kind = moneyclip.KindSchema
 		if thing := temporary(node); thing != "" {
@@ -53,6 +58,20 @@ func (c *converter) utility(node *pg.Node, s *moneyclip.Statement) {
 		}
 	}
 }
+
+// temporaryOf fills in a statement that makes a temporary table of what a query returns.
+func (c *converter) temporaryOf(query *pg.Node, s *moneyclip.Statement) {
+	s.Kind = moneyclip.KindInert
+	c.embedded(query, s)
+	const makes = "creates a temporary table"
+	if s.Kind == moneyclip.KindInert {
+		s.Kind, s.Change = moneyclip.KindSession, makes
+		return
+	}
+	*s = moneyclip.Statement{Text: s.Text, Params: s.Params, Kind: moneyclip.KindWrite, Doubtful: makes, Writes: []moneyclip.Write{{Op: moneyclip.AnyOp}}}
+}
+
+func isTemporary(r *pg.RangeVar) bool { return r.GetRelpersistence() == "t" || r.GetSchemaname() == "pg_temp" }
 
 // control fills in a statement of transaction control.
 func control(t *pg.TransactionStmt, s *moneyclip.Statement) {
@@ -184,27 +203,46 @@ func discard(n *pg.DiscardStmt, s *moneyclip.Statement) {
 
 // temporary names the kind of object that a statement creates for this session alone, or is empty.
 func temporary(node *pg.Node) string {
-	isTemp := func(r *pg.RangeVar) bool { return r.GetRelpersistence() == "t" || r.GetSchemaname() == "pg_temp" }
+	isOwn := func(names []*pg.Node) bool {
+		schema, _ := lastOf(texts(names))
+		return schema == "pg_temp"
+	}
 	switch n := node.GetNode().(type) {
 	case *pg.Node_CreateStmt:
-		if isTemp(n.CreateStmt.Relation) {
-			return "table"
-		}
-	case *pg.Node_CreateTableAsStmt:
-		if isTemp(n.CreateTableAsStmt.GetInto().GetRel()) {
+		if isTemporary(n.CreateStmt.Relation) {
 			return "table"
 		}
 	case *pg.Node_ViewStmt:
-		if isTemp(n.ViewStmt.View) {
+		if isTemporary(n.ViewStmt.View) {
 			return "view"
 		}
 	case *pg.Node_CreateSeqStmt:
-		if isTemp(n.CreateSeqStmt.Sequence) {
+		if isTemporary(n.CreateSeqStmt.Sequence) {
 			return "sequence"
 		}
 	case *pg.Node_CreateFunctionStmt:
-		if schema, _ := lastOf(texts(n.CreateFunctionStmt.Funcname)); schema == "pg_temp" {
+		if isOwn(n.CreateFunctionStmt.Funcname) {
 			return "function"
+		}
+	case *pg.Node_CreateDomainStmt:
+		if isOwn(n.CreateDomainStmt.Domainname) {
+			return "type"
+		}
+	case *pg.Node_CompositeTypeStmt:
+		if isTemporary(n.CompositeTypeStmt.Typevar) {
+			return "type"
+		}
+	case *pg.Node_CreateEnumStmt:
+		if isOwn(n.CreateEnumStmt.TypeName) {
+			return "type"
+		}
+	case *pg.Node_CreateRangeStmt:
+		if isOwn(n.CreateRangeStmt.TypeName) {
+			return "type"
+		}
+	case *pg.Node_DefineStmt:
+		if isOwn(n.DefineStmt.Defnames) {
+			return "object"
 		}
 	}
 	return ""

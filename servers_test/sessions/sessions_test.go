@@ -245,6 +245,39 @@ func TestFunctions(t *testing.T) {
 	s.want(c, "Bim", false)
 }
 
+// Writes that are not where one looks for them.
+func TestHiddenWrites(t *testing.T) {
+	const writes = "LANGUAGE plpgsql AS $$ BEGIN UPDATE users SET name = 'New' WHERE id = 1; RETURN "
+	const cte = "WITH x AS (UPDATE users SET name = 'New' WHERE id = 1 RETURNING id) "
+	for name, c := range map[string]struct{ setup, query string }{
+		"a temporary table":              {"", "CREATE TEMP TABLE made AS " + cte + "SELECT * FROM x"},
+		"SELECT INTO a temporary table":  {"", cte + "SELECT * INTO TEMP made FROM x"},
+		"a temporary table, explained":   {"", "EXPLAIN ANALYZE CREATE TEMP TABLE made AS " + cte + "SELECT * FROM x"},
+		"a temporary table, by function": {"CREATE FUNCTION w() RETURNS int " + writes + "1; END $$", "CREATE TEMP TABLE made AS SELECT w()"},
+		"an aggregate": {
+			"CREATE FUNCTION w(text, text) RETURNS text " + writes + "$1; END $$; CREATE AGGREGATE agg(text) (sfunc = w, stype = text, initcond = '')",
+			"SELECT agg(city) FROM users WHERE id = 2",
+		},
+		"a function of a row": {"CREATE FUNCTION w(users) RETURNS text " + writes + "''; END $$", "SELECT (u).w FROM users AS u WHERE id = 2"},
+		"an operator of a subquery": {
+			"CREATE FUNCTION w(text, text) RETURNS bool " + writes + "true; END $$; CREATE OPERATOR === (LEFTARG = text, RIGHTARG = text, FUNCTION = w)",
+			"SELECT 1 WHERE 'x'::text === ANY (SELECT city::text FROM users)",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := postgresSite(t)
+			if c.setup != "" {
+				s.exec(s.bare, c.setup)
+			}
+			other := s.conn(s.DB)
+			s.warm(other, "Ann")
+			one := s.conn(s.DB)
+			s.exec(one, c.query)
+			s.want(other, "New", false)
+		})
+	}
+}
+
 // What a function has made of one session is not what others are when they dial.
 func TestStraySession(t *testing.T) {
 	s := postgresSite(t)

@@ -376,7 +376,18 @@ func TestTriggersOfSessions(t *testing.T) {
 	} {
 		s.exec(s.bare, text)
 	}
+	for _, text := range []string{
+		"CREATE TABLE leaning (id INT, here TEXT DEFAULT set_config('search_path', 'b', false))",
+		"CREATE TABLE checking (id INT CHECK (set_config('search_path', 'b', false) = 'b'))",
+		"CREATE VIEW showing AS SELECT set_config('search_path', 'b', false) AS here",
+	} {
+		s.exec(s.bare, text)
+	}
 	for fire, name := range map[string]string{
+		"INSERT INTO leaning VALUES (1)":  "Bea",
+		"INSERT INTO checking VALUES (1)": "Bea",
+		"SELECT here FROM showing":        "Bea",
+		"SELECT 1::bigint AS id, 'Tom'::varchar(20) AS name INTO TEMP users UNION SELECT 2, 'Tod'": "Tom",
 		"INSERT INTO moving VALUES (1)":                                   "Bea",
 		"INSERT INTO hiding VALUES (1)":                                   "Tim",
 		"UPDATE pg_settings SET setting = 'b' WHERE name = 'search_path'": "Bea",

@@ -411,6 +411,7 @@ func (c *conn) identify(ctx context.Context) {
 	}
 	if c.doubtful != "" {
 		c.session, c.asked = nil, time.Time{}
+		c.autocommit, c.chaining = nil, false // what the session says of itself counts
 	}
 	const patience = time.Second // between two attempts
 	if c.session != nil {

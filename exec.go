@@ -1,6 +1,7 @@
 package moneyclip
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -374,21 +375,36 @@ func (w *writing) guess(err error) {
 	if s.Kind == KindUnknown {
 		c.tainted = "it has run a statement that is not understood"
 	}
-	control := s.Kind == KindUnknown || s.MayCommit
+	control, unclear := s.Kind == KindUnknown || s.MayCommit, false
 	for i := range s.Parts {
-		control = control || s.Parts[i].Kind == KindControl || s.Parts[i].Kind == KindUnknown
-		if s.Parts[i].Kind == KindSession {
-			c.tainted = s.Parts[i].Change
+		part := &s.Parts[i]
+		control = control || part.Kind == KindControl || part.Kind == KindUnknown
+		// What ends a transaction by the way, or changes what ends and begins one.
+		unclear = unclear || part.Kind == KindScript || part.Commits || part.MayCommit
+		if part.Kind == KindSession {
+			c.tainted = part.Change
+			switch part.Reach {
+			case AutocommitOff, AutocommitOn, Chaining:
+				c.doubtful, unclear = part.Change, true
+			}
+		}
+		if part.Doubtful != "" {
+			c.doubtful = part.Doubtful
 		}
 	}
 	switch {
-	case err == nil && s.Kind == KindScript:
+	case err == nil && s.Kind == KindScript && !unclear:
+		before := c.tx
 		for i := range s.Parts {
 			if s.Parts[i].Kind == KindControl {
 				c.follow(&s.Parts[i])
 			}
 		}
-	case control:
+		if before != nil && c.tx != nil && c.tx != before {
+			// AND CHAIN: the next one is like the last, whatever that was.
+			c.tx.ranges, c.tx.tainted = false, cmp.Or(c.tx.tainted, before.tainted)
+		}
+	case control, unclear:
 		// It may have started a transaction, or ended one.
 		if c.tx == nil {
 			c.began(driver.TxOptions{})

@@ -134,7 +134,8 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 			return err
 		}
 		stranger := c.tainted != ""
-		c.tainted = "its base connection was used directly"
+		const why = "its base connection was used directly"
+		c.tainted = why
 		if len(writes) == 1 && writes[0] == ReadOnly {
 			return f(c.base.Conn)
 		}
@@ -151,6 +152,10 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 		if c.session != nil {
 			w.drops.widen(c.session.database.meaning.Load().touchedBy(writes))
 		}
+		if c.tx != nil { // f may commit what was written before
+			c.tx.work.join(w)
+			w = c.tx.work.rest()
+		}
 		if err := w.quarantine(ctx); err != nil {
 			return err
 		}
@@ -158,8 +163,9 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 		defer func() {
 			if c.tx == nil {
 				// f may have started a transaction, which the next COMMIT ends.
-				c.tx = &transaction{work: newWork(c.cache, c.session, c.known), doubt: true}
+				c.tx = &transaction{work: newWork(c.cache, c.session, c.known)}
 			}
+			c.tx.doubt, c.doubtful = true, why
 			if c.session != nil {
 				if len(writes) == 0 {
 					// f may have changed the schema, or gone over to another database, whose schema is none of ours.

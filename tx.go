@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+
+	"github.com/moneyclip/moneyclip/internal/times"
 )
 
 // A transaction is what a connection knows of the transaction that is open on it. While there is one, reads bypass the
@@ -155,10 +157,15 @@ func (c *conn) commit(ctx context.Context, run, undo func() error) error {
 }
 
 // over notes that the transaction has ended. Where that may begin another, what follows may be visible at once, or not
-// before the next COMMIT.
+// before the next COMMIT. Whether it may is asked, if the session is in doubt.
 func (c *conn) over() {
 	c.tx = nil
-	if c.chaining || c.session != nil && c.session.chaining {
+	if c.doubtful != "" && !c.stuck {
+		step := within(backgroundContext, times.Store)
+		c.identify(step)
+		step.end()
+	}
+	if c.chaining || c.doubtful != "" || c.session != nil && c.session.chaining {
 		c.tx = &transaction{work: newWork(c.cache, c.session, c.known), doubt: true}
 	}
 }

@@ -183,13 +183,17 @@ func analyzed(src *source, catalog *moneyclip.Catalog) moneyclip.Statement {
 // definition says what a statement does that defines something the parser does not know.
 func definition(src *source) moneyclip.Statement {
 	s := moneyclip.Statement{Kind: moneyclip.KindSchema, Commits: true}
-	for _, t := range src.tokens[1:min(5, len(src.tokens))] {
-		if src.is(t, "temporary") {
-			s = moneyclip.Statement{Kind: moneyclip.KindSession, Change: "makes or drops a temporary table", Commits: true}
-		}
-	}
 	if len(src.tokens) < 3 || src.parameters() > 0 {
 		return moneyclip.Statement{}
+	}
+	for i, t := range src.tokens[1:min(5, len(src.tokens)-1)] {
+		switch {
+		case !src.is(t, "temporary"):
+		case src.is(src.tokens[i+2], "table"):
+			return moneyclip.Statement{Kind: moneyclip.KindSession, Change: "makes or drops a temporary table"}
+		default:
+			return moneyclip.Statement{} // a sequence: whether it commits is not known
+		}
 	}
 	return s
 }
@@ -387,7 +391,9 @@ func (a *analysis) session(stmt ast.StmtNode) moneyclip.Statement {
 		return moneyclip.Statement{Kind: moneyclip.KindSession, Change: "changes the default database"}
 	case *ast.SetRoleStmt:
 		return moneyclip.Statement{Kind: moneyclip.KindSession, Change: "changes the role"}
-	case *ast.LockTablesStmt, *ast.UnlockTablesStmt:
+	case *ast.UnlockTablesStmt:
+		return moneyclip.Statement{} // it commits if tables are locked, and only then
+	case *ast.LockTablesStmt:
 		return moneyclip.Statement{Kind: moneyclip.KindSession, Change: "locks tables", Commits: true}
 	case *ast.CreateTableStmt:
 		if n.TemporaryKeyword != ast.TemporaryNone {

@@ -28,6 +28,8 @@ func (dialect) Ends(err error) bool {
 	switch {
 	case !ok:
 		return true
+	case n == errCheckRead: // under innodb_snapshot_isolation
+		return true
 	case n == errDeadlock, n == errLockWaitTimeout, n == errLockTableFull, n == errErrorDuringTx, n == errUnknownOutcome:
 		return true
 	}

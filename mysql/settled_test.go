@@ -33,7 +33,7 @@ func TestErrors(t *testing.T) {
 		{&mysqlError{1213, "Deadlock"}, true, true, true, false},
 		{&mysqlError{1205, "Lock wait"}, true, false, true, true},
 		{&mysqlError{1317, "Query execution was interrupted"}, true, false, false, true},
-		{&mysqlError{1020, "Record has changed"}, true, true, false, false},
+		{&mysqlError{1020, "Record has changed"}, true, true, true, false},
 		{&mysqlError{1142, "SELECT command denied"}, true, true, false, false},
 		{&mysqlError{1143, "SELECT command denied for column"}, true, true, false, false},
 		{&mysqlError{1206, "Lock table full"}, true, true, true, false},

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -387,7 +388,7 @@ func TestTriggersOfSessions(t *testing.T) {
 		"INSERT INTO leaning VALUES (1)":  "Bea",
 		"INSERT INTO checking VALUES (1)": "Bea",
 		"SELECT here FROM showing":        "Bea",
-		"SELECT 1::bigint AS id, 'Tom'::varchar(20) AS name INTO TEMP users UNION SELECT 2, 'Tod'": "Tom",
+		"SELECT 1::bigint AS id, 'Tom'::varchar(20) AS name INTO TEMP users UNION SELECT 2, 'Tod'::varchar(20)": "Tom",
 		"INSERT INTO moving VALUES (1)":                                   "Bea",
 		"INSERT INTO hiding VALUES (1)":                                   "Tim",
 		"UPDATE pg_settings SET setting = 'b' WHERE name = 'search_path'": "Bea",
@@ -507,6 +508,62 @@ func TestImplicitCommit(t *testing.T) {
 			s.exec(c, commits)
 			if name, _ := s.name(other); name != "Amy" {
 				t.Errorf("after %s: %q", commits, name)
+			}
+		})
+	}
+}
+
+// What begins and ends transactions by the way: after each statement other connections are answered with what is committed.
+func TestTransactionsByTheWay(t *testing.T) {
+	const amy, abe = "UPDATE users SET name = 'Amy' WHERE id = 1", "UPDATE users SET name = 'Abe' WHERE id = 1"
+	for what, steps := range map[string][]string{
+		"nothing to unlock":       {"BEGIN", "UNLOCK TABLES", amy, "COMMIT"},
+		"tables to unlock":        {"LOCK TABLES users WRITE", amy, "UNLOCK TABLES"},
+		"a temporary table":       {"BEGIN", "CREATE OR REPLACE TEMPORARY TABLE one (a INT)", amy, "DROP TEMPORARY TABLE one WAIT 3", abe, "COMMIT"},
+		"a procedure chains":      {"CALL chains()", "BEGIN", "COMMIT", amy, "COMMIT"},
+		"a procedure, ROLLBACK":   {"CALL chains()", "ROLLBACK", amy, "COMMIT"},
+		"a text chains":           {"PREPARE p FROM 'SET completion_type = 1'", "EXECUTE p", "BEGIN", "COMMIT", amy, "COMMIT"},
+		"told, and then a call":   {"SET autocommit = 1", "CALL switches_off()", "COMMIT", amy, "COMMIT"},
+		"Raw chains":              {"Raw SET completion_type = 1", "BEGIN", "COMMIT", amy, "COMMIT"},
+		"Raw switches off":        {"Raw SET autocommit = 0", amy, "COMMIT", abe, "COMMIT"},
+		"Raw commits":             {"BEGIN", amy, "Raw COMMIT", abe},
+		"autocommit off, in two":  {"SET autocommit = 0; SELECT 1", amy, "COMMIT"},
+		"autocommit on, in two":   {"SET autocommit = 0", "SELECT 1; SET autocommit = 1", amy},
+		"completion_type, in two": {"SET completion_type = 1; SELECT 1", "BEGIN", "COMMIT", amy, "COMMIT"},
+		"AND CHAIN, in two":       {"SELECT 1; COMMIT AND CHAIN", amy, "COMMIT"},
+		"DDL, in two":             {"BEGIN", "SELECT 1; CREATE TABLE two (a INT)", amy},
+		"LOCK TABLES, in three":   {"BEGIN", "SELECT 1; LOCK TABLES users WRITE; UNLOCK TABLES", amy},
+		"a call begins, in two":   {"SELECT 1; CALL begins()", amy, "COMMIT"},
+		"a call commits, in two":  {"BEGIN", "SELECT 1; CALL commits()", amy},
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := open(t, "mysql", servers.MariaDB(t)+"?multiStatements=true", users, "INSERT INTO users VALUES (1, 'Ann', 'Rome'), (2, 'Bob', 'Oslo')",
+				"CREATE PROCEDURE chains() SET SESSION completion_type = 1", "CREATE PROCEDURE switches_off() SET SESSION autocommit = 0",
+				"CREATE PROCEDURE begins() START TRANSACTION", "CREATE PROCEDURE commits() COMMIT")
+			other := s.conn(s.DB)
+			s.warm(other, "Ann")
+			c := s.conn(s.DB)
+			for i, step := range steps {
+				if text, ok := strings.CutPrefix(step, "Raw "); ok {
+					err := moneyclip.Raw(c, func(base any) error {
+						_, err := base.(driver.ExecerContext).ExecContext(t.Context(), text, nil)
+						return err
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+				} else {
+					s.exec(c, step)
+				}
+				if strings.HasPrefix(steps[0], "LOCK") && i < len(steps)-1 {
+					continue // others wait
+				}
+				for range 2 {
+					want, _ := s.name(s.bare)
+					if got, _ := s.name(other); got != want {
+						t.Errorf("after %q: got %q, committed is %q", steps[:i+1], got, want)
+					}
+				}
 			}
 		})
 	}

@@ -356,6 +356,11 @@ func (c *conn) ready(ctx context.Context) error {
 			c.tx = nil
 		}
 	}
+	if c.tx != nil && c.tx.perhaps && c.doubtful != "" {
+		if c.identify(ctx); c.doubtful == "" && (c.session == nil || !c.session.chaining) {
+			c.tx = nil
+		}
+	}
 	if c.tx == nil && (c.session == nil || c.doubtful != "" || c.session.database.stale()) {
 		c.identify(ctx)
 	}

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-
-	"github.com/moneyclip/moneyclip/internal/times"
 )
 
 // A transaction is what a connection knows of the transaction that is open on it. While there is one, reads bypass the
@@ -15,6 +13,7 @@ type transaction struct {
 	work        *work
 	wrote       bool     // it holds the lock of a writer already
 	bySavepoint bool     // it was started by the first savepoint
+	perhaps     bool     // the end of another has begun it, if the session is such that it does
 	savepoints  []string // open ones
 	ranges      bool     // it keeps others out of the ranges that it has read with a lock
 	tainted     string   // what was changed for as long as it lasts
@@ -157,16 +156,11 @@ func (c *conn) commit(ctx context.Context, run, undo func() error) error {
 }
 
 // over notes that the transaction has ended. Where that may begin another, what follows may be visible at once, or not
-// before the next COMMIT. Whether it may is asked, if the session is in doubt.
+// before the next COMMIT. While the session is in doubt, so is that.
 func (c *conn) over() {
 	c.tx = nil
-	if c.doubtful != "" && !c.stuck {
-		step := within(backgroundContext, times.Store)
-		c.identify(step)
-		step.end()
-	}
 	if c.chaining || c.doubtful != "" || c.session != nil && c.session.chaining {
-		c.tx = &transaction{work: newWork(c.cache, c.session, c.known), doubt: true}
+		c.tx = &transaction{work: newWork(c.cache, c.session, c.known), doubt: true, perhaps: c.doubtful != ""}
 	}
 }
 

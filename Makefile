@@ -33,8 +33,9 @@ test: tools servers ## run every test, with the race detector, also on real serv
 	@for m in $(MODULES); do \
 		longest=$$(test $$m != servers_test || echo ./writes ./property ./mysql); \
 		go -C $$m test -race -timeout 35m $$longest ./... || exit 1; done
-	@# What one goroutine sees of the drivers, which takes minutes with the race detector; and with the next Go. Both mostly wait.
-	go -C servers_test test -timeout 35m ./drivertest & now=$$!; \
+	@# What one goroutine sees of the drivers, which takes minutes with the race detector; and with the next Go. All of it mostly waits.
+	{ go -C servers_test test -timeout 35m ./drivertest && \
+		go -C servers_test test -timeout 35m -run 'TestForms/(pq|mysql_interpolated)' ./writes; } & now=$$!; \
 		GOTOOLCHAIN=$(NEXT) go -C servers_test test -timeout 35m ./drivertest; next=$$?; wait $$now && exit $$next
 	GOTOOLCHAIN=$(NEXT) go test . # what is there only since that Go: scan_go127.go
 

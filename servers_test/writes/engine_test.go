@@ -50,6 +50,9 @@ var engines = []engine{
 	}, false, mysqlSchema},
 }
 
+// isMain says that no other engine before it has the same kind of database.
+func (e *engine) isMain() bool { return e.name == "pgx" || e.name == "sqlite" || e.name == "mysql" }
+
 // family is the kind of database.
 func (e *engine) family() string {
 	switch e.base {

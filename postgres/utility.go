@@ -71,7 +71,9 @@ func (c *converter) temporaryOf(query *pg.Node, s *moneyclip.Statement) {
 	*s = moneyclip.Statement{Text: s.Text, Params: s.Params, Kind: moneyclip.KindWrite, Doubtful: makes, Writes: []moneyclip.Write{{Op: moneyclip.AnyOp}}}
 }
 
-func isTemporary(r *pg.RangeVar) bool { return r.GetRelpersistence() == "t" || r.GetSchemaname() == "pg_temp" }
+func isTemporary(r *pg.RangeVar) bool {
+	return r.GetRelpersistence() == "t" || r.GetSchemaname() == "pg_temp"
+}
 
 // control fills in a statement of transaction control.
 func control(t *pg.TransactionStmt, s *moneyclip.Statement) {

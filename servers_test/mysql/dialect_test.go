@@ -109,15 +109,7 @@ func TestComputedColumns(t *testing.T) {
 	run(t, db, `CREATE TABLE person (id BIGINT PRIMARY KEY, born DATETIME, twice BIGINT AS (id * 2) VIRTUAL,
 		age BIGINT AS (timestampdiff(year, born, now())) VIRTUAL, reader BIGINT AS (connection_id()) VIRTUAL)`)
 	run(t, db, "CREATE VIEW aged AS SELECT id, age FROM person")
-	conn, err := db.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	catalog, err := mysql.Dialect.Catalog(t.Context(), dialecttest.Asker(conn))
-	if err != nil {
-		t.Fatal(err)
-	}
+	catalog := catalog(t, db)
 	for query, cached := range map[string]bool{
 		"SELECT born FROM person WHERE id = ?":                 true,
 		"SELECT twice FROM person WHERE id = ?":                true,

@@ -1,6 +1,7 @@
 package moneyclip
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -167,10 +168,7 @@ func checkText(dialect Dialect, r *rule) error {
 	for i := range r.On {
 		if on := &r.On[i]; on.Path != "" {
 			path, why := readText(dialect, on.Path)
-			if n := len(path.Params); why == "" && n != len(on.Columns) {
-				why = fmt.Sprintf("has %s, Columns has %s: it needs one for each", count(n, "parameter"), count(len(on.Columns), "column"))
-			}
-			if why != "" {
+			if why = cmp.Or(why, on.misfit(&path)); why != "" {
 				return r.fail("the Path of On[%d] %s", i, why)
 			}
 		}

@@ -73,8 +73,10 @@ func (c *Cache) explain(m *meaning, tainted, query string, args []any) Explanati
 	}
 	if p.statement.Kind == KindRead {
 		c.explainRead(&x, m, p, named)
-		if _, wrong := c.annotation(query, p.statement); wrong != nil && x.Rule != "" {
-			x.Reason += "; " + notHeeded + wrong.Error()
+		if x.Rule != "" { // or else whyNot has said so
+			if _, wrong := c.annotation(query, p.statement); wrong != nil {
+				x.Reason += "; " + notHeeded + wrong.Error()
+			}
 		}
 		if x.Cached && tainted != "" {
 			x.Cached, x.Reason = false, "the connection can not be served from the cache: "+tainted

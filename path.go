@@ -20,6 +20,14 @@ type path struct {
 	columns []*Column // :: parameter → the column of the written row that fills it
 }
 
+// misfit says why a SELECT can not be the Path of the On; empty: it can.
+func (on *On) misfit(path *Statement) string {
+	if len(path.Params) == len(on.Columns) {
+		return ""
+	}
+	return fmt.Sprintf("has %s, Columns has %s: it needs one for each", count(len(path.Params), "parameter"), count(len(on.Columns), "column"))
+}
+
 // bindPath makes the path that an On declares.
 func (b *bound) bindPath(m *meaning, t *Table, on *On) (*path, error) {
 	s := m.database.hub.analyze(m.database.dialect, on.Path, m.catalog)
@@ -34,8 +42,8 @@ func (b *bound) bindPath(m *meaning, t *Table, on *On) (*path, error) {
 	if why := notASelect(s); why != "" {
 		return fail("%s", why)
 	}
-	if len(s.Params) != len(on.Columns) {
-		return fail("has %s, Columns has %s: it needs one for each", count(len(s.Params), "parameter"), count(len(on.Columns), "column"))
+	if why := on.misfit(s); why != "" {
+		return fail("%s", why)
 	}
 	for i := range s.Reads {
 		if name := s.Reads[i].Table; !b.names(m, name) {

@@ -26,7 +26,28 @@ var (
 
 // ReadsClock reports whether an argument may stand for a time of the clock. What becomes of an argument is not known from the text of
 // its statement.
-func (dialect) ReadsClock(argument string) bool { return anyClockWord.MatchString(argument) }
+func (dialect) ReadsClock(argument string) bool {
+	return endsAsClockWord(argument) && anyClockWord.MatchString(argument)
+}
+
+// endsAsClockWord reports whether a text has in it what one of the words ends with. Next to no argument has, and to look for that takes
+// a fraction of what the expression does, on the way of each hit.
+func endsAsClockWord(text string) bool {
+	const lower = 'a' - 'A'
+	for i := 1; i < len(text); i++ {
+		switch text[i] | lower {
+		case 'w':
+			if text[i-1]|lower == 'o' {
+				return true
+			}
+		case 'y':
+			if i > 1 && text[i-1]|lower == 'a' && text[i-2]|lower == 'd' {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // convertsBy says why a conversion to a type depends on the clock; empty: it does not.
 func (c *converter) convertsBy(x *pg.Node, typ string) string {

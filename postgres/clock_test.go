@@ -41,7 +41,7 @@ func TestClock(t *testing.T) {
 		}
 	}
 	for argument, want := range map[string]bool{
-		"now": true, "Today": true, " tomorrow 10:00": true, "{now}": true, "[2024-01-01,now)": true, "04:00today": true, "today_": true, "2024-01-01": false, "knowledge": false, "": false,
+		"now": true, "Today": true, "TOMORROW": true, "yesterday": true, "NOW": true, " tomorrow 10:00": true, "{now}": true, "[2024-01-01,now)": true, "04:00today": true, "today_": true, "2024-01-01": false, "knowledge": false, "": false,
 	} {
 		if got := (dialect{}).ReadsClock(argument); got != want {
 			t.Errorf("ReadsClock(%q) = %t", argument, got)

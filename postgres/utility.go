@@ -205,47 +205,29 @@ func discard(n *pg.DiscardStmt, s *moneyclip.Statement) {
 
 // temporary names the kind of object that a statement creates for this session alone, or is empty.
 func temporary(node *pg.Node) string {
-	isOwn := func(names []*pg.Node) bool {
-		schema, _ := lastOf(texts(names))
-		return schema == "pg_temp"
-	}
+	thing, relation, names := "", (*pg.RangeVar)(nil), []*pg.Node(nil)
 	switch n := node.GetNode().(type) {
 	case *pg.Node_CreateStmt:
-		if isTemporary(n.CreateStmt.Relation) {
-			return "table"
-		}
+		thing, relation = "table", n.CreateStmt.Relation
 	case *pg.Node_ViewStmt:
-		if isTemporary(n.ViewStmt.View) {
-			return "view"
-		}
+		thing, relation = "view", n.ViewStmt.View
 	case *pg.Node_CreateSeqStmt:
-		if isTemporary(n.CreateSeqStmt.Sequence) {
-			return "sequence"
-		}
-	case *pg.Node_CreateFunctionStmt:
-		if isOwn(n.CreateFunctionStmt.Funcname) {
-			return "function"
-		}
-	case *pg.Node_CreateDomainStmt:
-		if isOwn(n.CreateDomainStmt.Domainname) {
-			return "type"
-		}
+		thing, relation = "sequence", n.CreateSeqStmt.Sequence
 	case *pg.Node_CompositeTypeStmt:
-		if isTemporary(n.CompositeTypeStmt.Typevar) {
-			return "type"
-		}
+		thing, relation = "type", n.CompositeTypeStmt.Typevar
+	case *pg.Node_CreateFunctionStmt:
+		thing, names = "function", n.CreateFunctionStmt.Funcname
+	case *pg.Node_CreateDomainStmt:
+		thing, names = "type", n.CreateDomainStmt.Domainname
 	case *pg.Node_CreateEnumStmt:
-		if isOwn(n.CreateEnumStmt.TypeName) {
-			return "type"
-		}
+		thing, names = "type", n.CreateEnumStmt.TypeName
 	case *pg.Node_CreateRangeStmt:
-		if isOwn(n.CreateRangeStmt.TypeName) {
-			return "type"
-		}
+		thing, names = "type", n.CreateRangeStmt.TypeName
 	case *pg.Node_DefineStmt:
-		if isOwn(n.DefineStmt.Defnames) {
-			return "object"
-		}
+		thing, names = "object", n.DefineStmt.Defnames
+	}
+	if schema, _ := lastOf(texts(names)); isTemporary(relation) || schema == "pg_temp" {
+		return thing
 	}
 	return ""
 }

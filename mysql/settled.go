@@ -28,9 +28,8 @@ func (dialect) Ends(err error) bool {
 	switch {
 	case !ok:
 		return true
-	case n == errCheckRead: // under innodb_snapshot_isolation
-		return true
-	case n == errDeadlock, n == errLockWaitTimeout, n == errLockTableFull, n == errErrorDuringTx, n == errUnknownOutcome:
+	case n == errDeadlock, n == errLockWaitTimeout, n == errLockTableFull, n == errErrorDuringTx, n == errUnknownOutcome,
+		n == errCheckRead: // under innodb_snapshot_isolation
 		return true
 	}
 	return n == errServerShutdown || n == errConnectionKilled || n >= errNoConnection && n <= errClientsLast || n >= errGroupReplication

@@ -157,7 +157,7 @@ func (b *bound) bindText(m *meaning) error {
 	return err
 }
 
-// learn binds the rule to a text that it caches. It reports whether the rule watches more than before. A text that
+// learn binds the rule to a text that it caches. It reports whether writes have other keys than before. A text that
 // does not fit is an error and leaves the rule as it was.
 func (b *bound) learn(m *meaning, s *Statement) (more bool, err error) {
 	for i := range s.Reads {
@@ -179,6 +179,9 @@ func (b *bound) learn(m *meaning, s *Statement) (more bool, err error) {
 	before := *b
 	before.watched = slices.Clone(b.watched)
 	restore := func() { b.watched, b.columns = before.watched, before.columns }
+	changed := func() bool {
+		return !sameWatches(before.watched, b.watched) || !slices.Equal(before.columns, b.columns)
+	}
 	if b.On != nil {
 		if len(b.reads) == 0 {
 			b.watched = nil // until now every assignment counted
@@ -191,7 +194,7 @@ func (b *bound) learn(m *meaning, s *Statement) (more bool, err error) {
 			restore()
 			return false, err
 		}
-		return !sameWatches(before.watched, b.watched), nil
+		return changed(), nil
 	}
 	inferred, err := infer(b.rule, s, m.database.dialect, m.catalog)
 	if err != nil {
@@ -204,7 +207,7 @@ func (b *bound) learn(m *meaning, s *Statement) (more bool, err error) {
 		}
 		b.watch(w)
 	}
-	return !sameWatches(before.watched, b.watched), nil
+	return changed(), nil
 }
 
 // pinned takes from a query the columns that its key's parameters are compared with.

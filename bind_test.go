@@ -339,6 +339,7 @@ func TestLearn(t *testing.T) {
 		name   string
 		on     []On
 		before []watch
+		column string      // with which the key was compared before
 		reads  []*readPlan // texts that were seen before
 		text   Statement
 		args   []int // 1, unless they are set
@@ -349,7 +350,7 @@ func TestLearn(t *testing.T) {
 	}{
 		{name: "inferred", text: fits, want: []watch{{table: "T", columns: []string{"K"}, set: []string{"c"}}}, more: true},
 		{
-			name: "nothing new", text: fits, before: []watch{{table: "T", columns: []string{"K"}, set: []string{"c", "d"}}},
+			name: "nothing new", text: fits, column: "K", before: []watch{{table: "T", columns: []string{"K"}, set: []string{"c", "d"}}},
 			want: []watch{{table: "T", columns: []string{"K"}, set: []string{"c", "d"}}},
 		},
 		{
@@ -370,7 +371,11 @@ func TestLearn(t *testing.T) {
 			want: []watch{{table: "T", columns: []string{"K"}, set: []string{"c", "d"}}}, more: true,
 		},
 		{
-			name: "declared, and nothing new", on: on, text: fits, reads: seen, before: []watch{{table: "T", columns: []string{"K"}, set: []string{"c"}}},
+			name: "declared, and what the key is compared with", on: on, text: fits, reads: seen, before: []watch{{table: "T", columns: []string{"K"}, set: []string{"c"}}},
+			want: []watch{{table: "T", columns: []string{"K"}, set: []string{"c"}}}, more: true,
+		},
+		{
+			name: "declared, and nothing new", on: on, column: "K", text: fits, reads: seen, before: []watch{{table: "T", columns: []string{"K"}, set: []string{"c"}}},
 			want: []watch{{table: "T", columns: []string{"K"}, set: []string{"c"}}},
 		},
 		{
@@ -438,6 +443,9 @@ func TestLearn(t *testing.T) {
 			}
 			b := plainBound(t, m, r)
 			b.watched, b.reads = slices.Clone(test.before), test.reads
+			if test.column != "" {
+				b.columns = []*Column{m.catalog.Tables["T"].Column(test.column)}
+			}
 			more, err := b.learn(m, &test.text)
 			want := test.want
 			if test.err != "" {
@@ -455,7 +463,7 @@ func TestLearn(t *testing.T) {
 				t.Fatal(err)
 			}
 			if more != test.more {
-				t.Errorf("it watches more: %t, want %t", more, test.more)
+				t.Errorf("writes have other keys: %t, want %t", more, test.more)
 			}
 			wayOf := func(p *path) string {
 				if p == nil {

@@ -95,7 +95,8 @@ func (d *drops) text(key []byte) string {
 const maxText = 512 // bytes of keys that share memory
 
 // addFound puts in the keys that a path has led to.
-func (d *drops) addFound(b *bound, dialect Dialect, rows [][]driver.Value) {
+func (d *drops) addFound(r *recipe, dialect Dialect, rows [][]driver.Value) {
+	b := r.rule
 	for _, row := range rows {
 		if len(row) != len(b.template.verbs) {
 			d.dropAll(b)
@@ -107,7 +108,7 @@ func (d *drops) addFound(b *bound, dialect Dialect, rows [][]driver.Value) {
 		data := make([]Datum, len(row))
 		for i, value := range row {
 			var ok bool
-			if data[i], ok = canonical(dialect, b.columns[i], value); !ok {
+			if data[i], ok = canonical(dialect, r.key[i], value); !ok {
 				d.dropAll(b)
 				return
 			}

@@ -97,7 +97,7 @@ func TestDropsAddFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := ruleOf(t, "k-%d-%s", 10)
 			d := &drops{}
-			d.addFound(b, nil, test.rows)
+			d.addFound(&recipe{rule: b, key: make([]*Column, 2)}, nil, test.rows)
 			if test.wide {
 				d.wantMarks(t, nil, "@k-%d-%s")
 				return

@@ -53,8 +53,9 @@ type touch struct {
 // A recipe makes one key, from the statement's arguments or from a row that was read.
 type recipe struct {
 	rule    *bound
-	sources []source // :: verb of the key, or parameter of the path → where its value comes from
-	path    *path    // leads from these values to those of the key; nil: they are the key's own
+	sources []source  // :: verb of the key, or parameter of the path → where its value comes from
+	path    *path     // leads from these values to those of the key; nil: they are the key's own
+	key     []*Column // of a path: what the values that it leads to are compared with
 }
 
 type source struct {
@@ -344,6 +345,15 @@ func (e *effects) meet(s step, table *Table, b *bound, on *watch) {
 		e.touch(b, RuleWide, fmt.Sprintf("%sthe rule's On for %q names no Columns", s.via, w.Table))
 		return
 	}
+	if on.path != nil && (b.columns == nil || slices.Contains(b.columns, nil)) {
+		e.touch(b, RuleWide, fmt.Sprintf("%sthe Path of On for %q leads to values that no query, as far as they are known, compares with a column: which keys equal them is not known",
+			s.via, w.Table))
+		return
+	}
+	if on.path != nil && on.path.misses(w, table) {
+		e.touch(b, RuleWide, fmt.Sprintf("%sthe Path of On for %q begins at the written row, where nothing leads to its old key after the write", s.via, w.Table))
+		return
+	}
 	if w.Op != Insert {
 		e.keys(s, table, b, on, false, 0)
 	}
@@ -385,6 +395,9 @@ func (e *effects) keys(s step, table *Table, b *bound, on *watch, isNew bool, ro
 // key records the recipe of one key.
 func (e *effects) key(s step, table *Table, b *bound, on *watch, values []Value) {
 	r := recipe{rule: b, sources: make([]source, len(values)), path: on.path}
+	if r.path != nil {
+		r.key = b.columns
+	}
 	var from *Write // the unit whose rows hold a value
 	var pending []pendingSource
 	for i, v := range values {

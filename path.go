@@ -17,7 +17,8 @@ import (
 // committed, but somebody may have read and stored it since, without what was still to be committed here.
 type path struct {
 	text    string
-	columns []*Column // :: parameter → the column of the written row that fills it
+	columns []*Column    // :: parameter → the column of the written row that fills it
+	own     []*TableRead // what it reads of the written row itself; of one that was inferred nothing: the row that begins it is gone on from
 }
 
 // misfit says why a SELECT can not be the Path of the On; empty: it can.
@@ -58,7 +59,28 @@ func (b *bound) bindPath(m *meaning, t *Table, on *On) (*path, error) {
 		}
 		p.columns = append(p.columns, c)
 	}
+	for i := range s.Reads {
+		if r := &s.Reads[i]; r.Table == t.Name && !p.leaves(r) {
+			p.own = append(p.own, r)
+		}
+	}
 	return p, nil
+}
+
+// leaves reports whether what a path reads of its own table are other rows than the written one, as in a tree those above it.
+func (p *path) leaves(r *TableRead) bool {
+	return slices.ContainsFunc(r.Pins, func(pin Pin) bool {
+		v := pin.Values[0]
+		return len(pin.Values) == 1 && v.Kind == ValueParam && p.columns[v.Param-1].Name != pin.Column
+	})
+}
+
+// misses reports whether a write can move rows of the path's own table away from it, so that it does not lead to their old keys any
+// more. Of any other row on the way this is no matter: a write to that one has keys of its own.
+func (p *path) misses(w *Write, table *Table) bool {
+	return w.Op != Insert && slices.ContainsFunc(p.own, func(r *TableRead) bool {
+		return w.Op != Update || r.All || slices.ContainsFunc(r.Columns, func(c string) bool { return assigns(w, table, c) })
+	})
 }
 
 func (p *path) equal(q *path) bool {
@@ -149,8 +171,7 @@ const maxLookups = 1000
 
 // A lookup of a path: where it begins.
 type lookedUp struct {
-	rule *bound
-	path *path
+	*recipe
 	args []driver.Value
 }
 
@@ -169,7 +190,7 @@ func (w *writing) lookUp(ctx context.Context) error {
 			}
 		}
 		for _, choice := range choices(lists) {
-			l := lookedUp{rule: r.rule, path: r.path}
+			l := lookedUp{recipe: r}
 			for _, datum := range choice {
 				l.args = append(l.args, datum.value())
 			}
@@ -241,6 +262,6 @@ func (w *work) lookAgain(ctx context.Context, c *conn, outcome error) {
 			w.drops.dropAll(l.rule)
 			continue
 		}
-		w.drops.addFound(l.rule, w.dialect, rows)
+		w.drops.addFound(l.recipe, w.dialect, rows)
 	}
 }

@@ -135,6 +135,90 @@ func TestPathThatFailsAfterwards(t *testing.T) {
 	}
 }
 
+// Of a parameter that is compared with no column it is not known which values equal it: what a path finds drops all keys. So it is
+// before the query of the rule was seen.
+func TestPathToNoColumn(t *testing.T) {
+	t.Parallel()
+	const query = "-- name: CountBooks :one\nSELECT count(*) FROM books JOIN owners ON owners.id = books.owner_id WHERE lower(owners.name) = lower(?)"
+	rule := func(query string) moneyclip.Rule {
+		return moneyclip.Rule{Name: "books", Key: "books::%s", Query: query, On: []moneyclip.On{
+			{Table: "owners", Columns: []string{"id"}, Path: "SELECT name FROM owners WHERE id = ?"},
+			{Table: "books", Columns: []string{"owner_id"}, Path: "SELECT name FROM owners WHERE id = ?"},
+		}}
+	}
+	for _, of := range []string{query, "CountBooks"} {
+		f := open(t, shelves, moneyclip.Config{Rules: []moneyclip.Rule{rule(of)}})
+		exec(t, f.DB, "DELETE FROM books WHERE title = 'C'")
+		f.warm(t, query, "ANN")
+		exec(t, f.DB, "DELETE FROM books WHERE id = 10")
+		f.wantMiss(t, query, "ANN")
+	}
+}
+
+// Once a query was seen that compares its parameter with a column, a path drops the keys that it finds.
+func TestPathOfQueryToCome(t *testing.T) {
+	t.Parallel()
+	const query = "-- name: CountTags :one\nSELECT count(*) FROM tags JOIN books ON books.id = tags.book_id WHERE books.owner_id = ?"
+	f := open(t, shelves, moneyclip.Config{Rules: []moneyclip.Rule{{
+		Name: "tags", Key: "tags::%d", Query: "CountTags", On: []moneyclip.On{
+			{Table: "tags", Columns: []string{"book_id"}, Path: "SELECT owner_id FROM books WHERE id = ?"},
+			{Table: "books"},
+		},
+	}}})
+	exec(t, f.DB, "DELETE FROM tags WHERE word = 'y'")
+	f.warm(t, query, 1)
+	f.warm(t, query, 2)
+	exec(t, f.DB, "DELETE FROM tags WHERE id = 200")
+	f.wantHit(t, query, 1)
+	f.wantMiss(t, query, 2)
+	if got := f.cache.Stats().Rules["tags"].RuleWide; got != 1 {
+		t.Errorf("RuleWide = %d, want 1: before the query was seen", got)
+	}
+}
+
+// A path that begins at the written row itself finds nothing once the row is gone, and only the new key of one that has moved: all
+// keys are dropped then. One that begins at another row of the same table finds it.
+func TestPathFromTheRowItself(t *testing.T) {
+	t.Parallel()
+	const tree = `
+		CREATE TABLE owners (id INTEGER PRIMARY KEY);
+		CREATE TABLE books (id INTEGER PRIMARY KEY, owner_id INTEGER, volume_of INTEGER, title TEXT, pages INTEGER);
+		INSERT INTO books VALUES (1, 1, NULL, 'A', 10), (2, 2, NULL, 'B', 10), (3, 3, NULL, 'C', 10), (10, NULL, 1, 'A1', 10), (20, NULL, 2, 'B1', 10)`
+	const pages = "SELECT sum(volumes.pages), max(volumes.title) FROM books JOIN books AS volumes ON volumes.volume_of = books.id WHERE books.owner_id = ?"
+	self := []moneyclip.On{
+		{Table: "books", Columns: []string{"owner_id"}},
+		{Table: "books", Columns: []string{"id"}, Path: "SELECT b.owner_id FROM books JOIN books AS b ON b.id = books.volume_of WHERE books.id = ?"},
+	}
+	away := []moneyclip.On{
+		{Table: "books", Columns: []string{"owner_id"}},
+		{Table: "books", Columns: []string{"volume_of"}, Path: "SELECT owner_id FROM books WHERE id = ?"},
+	}
+	for _, test := range []struct {
+		on      []moneyclip.On
+		write   string
+		touched []int
+	}{
+		{self, "DELETE FROM books WHERE id = 10", []int{1, 2, 3}},
+		{self, "DELETE FROM books WHERE title = 'A1'", []int{1, 2, 3}},
+		{self, "UPDATE books SET volume_of = 2 WHERE id = 10", []int{1, 2, 3}},
+		{self, "UPDATE books SET pages = 11 WHERE id = 10", []int{1}},
+		{self, "INSERT INTO books VALUES (21, NULL, 2, 'B2', 10)", []int{2}},
+		{away, "DELETE FROM books WHERE id = 10", []int{1}},
+		{away, "DELETE FROM books WHERE id IN (1, 10)", []int{1}},
+		{away, "UPDATE books SET volume_of = 2 WHERE id = 10", []int{1, 2}},
+		{away, "UPDATE books SET pages = 11 WHERE id = 10", []int{1}},
+	} {
+		f := open(t, tree, moneyclip.Config{Rules: []moneyclip.Rule{{Name: "pages", Key: "pages::%d", Query: pages, On: test.on}}})
+		for owner := 1; owner <= 3; owner++ {
+			f.warm(t, pages, owner)
+		}
+		exec(t, f.DB, test.write)
+		for owner := 1; owner <= 3; owner++ {
+			f.want(t, slices.Contains(test.touched, owner), pages, owner)
+		}
+	}
+}
+
 // A path that leads elsewhere after the COMMIT than before it drops the keys of both.
 func TestPathThatLeadsElsewhereAfterwards(t *testing.T) {
 	t.Parallel()

@@ -159,6 +159,9 @@ func TestMakePlan(t *testing.T) {
 	byQuery := func(owner *Cache, query string, watched ...watch) *bound {
 		b := plainBound(t, m, Rule{Name: "query", Key: "q:%v", Query: query, Args: []int{1}})
 		b.watched, b.owner = watched, owner
+		if watched != nil {
+			b.columns = table.Columns[:1]
+		}
 		return b
 	}
 	same := watch{table: "T", columns: []string{"k"}, set: []string{"c"}}

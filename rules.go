@@ -67,7 +67,9 @@ type On struct {
 
 	// Path is a SELECT that leads from Columns to the key, where the written row does not hold it: its parameters are
 	// the values of Columns, its result columns those of the verbs, and each row is a key. It runs after the write, in
-	// its transaction, and again after the COMMIT. Every table that it reads has an On too.
+	// its transaction, and again after the COMMIT. Every table that it reads has an On too. Of a row that is gone or has
+	// moved it finds the old key if it begins at another row, to which Columns lead; if it begins at the written row itself,
+	// such a write touches every key of the rule.
 	Path string
 
 	// Set are the columns that matter: an UPDATE counts only if it assigns one of them, or one of Columns. Default:

@@ -140,7 +140,7 @@ func (w *work) touchOne(r *recipe, args []driver.NamedValue, names []string, row
 			w.drops.dropAll(r.rule)
 			return
 		}
-		w.drops.addFound(r.rule, w.dialect, read.found[r])
+		w.drops.addFound(r, w.dialect, read.found[r])
 		return
 	}
 	if rows == nil && !r.fromRow() {

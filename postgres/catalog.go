@@ -24,7 +24,13 @@ const catalogQuery = `WITH
 		WHERE nspname NOT LIKE 'pg\_%' AND nspname <> 'information_schema'),
 	relations AS (
 		SELECT c.*, s.name AS space FROM pg_class c JOIN spaces s ON s.oid = c.relnamespace
-		WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f'))
+		WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')),
+	aggregates AS (
+		SELECT p.oid, max(f.provolatile::text) AS volatility
+		FROM pg_proc p JOIN spaces s ON s.oid = p.pronamespace JOIN pg_aggregate a ON a.aggfnoid = p.oid
+		JOIN pg_proc f ON f.oid IN (a.aggtransfn, a.aggfinalfn, a.aggcombinefn,
+			a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn)
+		GROUP BY p.oid)
 SELECT 'schema', json_build_array(name)::text FROM spaces
 UNION ALL SELECT '~path', to_json(current_schemas(false))::text
 UNION ALL SELECT 'system', json_build_array(relname)::text FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace
@@ -54,10 +60,9 @@ UNION ALL SELECT 'unique', json_build_array(i.indrelid::text, (
 		LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attribute AND k.attribute > 0
 		WHERE k.at <= i.indnkeyatts),
 		i.indpred IS NOT NULL OR i.indexprs IS NOT NULL OR NOT i.indimmediate
-			OR to_jsonb(i)->>'indnullsnotdistinct' = 'true' OR EXISTS (
-				SELECT 1 FROM unnest(i.indclass) AS k (class) JOIN pg_opclass o ON o.oid = k.class WHERE NOT o.opcdefault)
-			OR EXISTS (SELECT 1 FROM unnest(i.indcollation) AS k (of) JOIN pg_collation o ON o.oid = k.of
-				WHERE NOT o.collisdeterministic))::text
+			OR to_jsonb(i)->>'indnullsnotdistinct' = 'true'
+			OR i.indclass::oid[] && ARRAY(SELECT oid FROM pg_opclass WHERE NOT opcdefault)
+			OR i.indcollation::oid[] && ARRAY(SELECT oid FROM pg_collation WHERE NOT collisdeterministic))::text
 	FROM relations c JOIN pg_index i ON i.indrelid = c.oid WHERE i.indisunique AND i.indisvalid
 UNION ALL SELECT 'key', json_build_array(k.conrelid::text, k.confrelid::text, (
 		SELECT json_agg(a.attname ORDER BY u.at) FROM unnest(k.conkey) WITH ORDINALITY u (attribute, at)
@@ -85,12 +90,8 @@ UNION ALL SELECT 'trigger', json_build_array(t.tgrelid::text, t.tgname, t.tgtype
 	JOIN pg_language l ON l.oid = p.prolang
 	WHERE NOT t.tgisinternal AND t.tgenabled NOT IN ('D', 'R')
 UNION ALL SELECT 'function', json_build_array(f.nspname, f.volatility, json_agg(DISTINCT f.proname))::text
-	FROM (SELECT n.nspname, p.proname::text, CASE WHEN p.prokind = 'a' AND n.nspname <> 'pg_catalog' THEN (
-			SELECT max(s.provolatile::text) FROM pg_aggregate a JOIN pg_proc s ON s.oid IN (a.aggtransfn, a.aggfinalfn, a.aggcombinefn,
-				a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn)
-			WHERE a.aggfnoid = p.oid
-		) ELSE p.provolatile::text END AS volatility
-		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+	FROM (SELECT n.nspname, p.proname::text, coalesce(a.volatility, p.provolatile::text) AS volatility
+		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace LEFT JOIN aggregates a ON a.oid = p.oid
 		WHERE n.nspname = 'pg_catalog' OR n.nspname IN (SELECT name FROM spaces)) AS f
 	GROUP BY 1, f.nspname, f.volatility
 UNION ALL SELECT 'body', json_build_array(n.nspname, p.proname, p.oid::text, md5(p.prosrc))::text

@@ -140,8 +140,11 @@ func build(dialect Dialect, cfg Config, places []place, h *hub) (*Cache, error) 
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	if err := errors.Join(faults...); err != nil {
-		return nil, fmt.Errorf("moneyclip: %w", err)
+	if faults = apart(errors.Join(faults...)); len(faults) > 0 {
+		for i, fault := range faults {
+			faults[i] = fmt.Errorf("moneyclip: %w", fault)
+		}
+		return nil, errors.Join(faults...)
 	}
 	if h == nil {
 		h = hubOf(cfg.Store)

@@ -34,3 +34,18 @@ func (e *RuleError) Error() string {
 
 // Unwrap returns the fault itself.
 func (e *RuleError) Unwrap() error { return e.Err }
+
+// apart are the errors that were joined, however often.
+func apart(err error) (all []error) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
+		return []error{err}
+	}
+	for _, one := range joined.Unwrap() {
+		all = append(all, apart(one)...)
+	}
+	return all
+}

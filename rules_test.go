@@ -111,7 +111,8 @@ func TestConfigFaults(t *testing.T) {
 		},
 		Namespace: "a{b}", Scope: "a b", MaxKeys: -1, Outage: 7,
 	})
-	want := strings.Split(`moneyclip: rule a: the name "a" is already in the Config
+	want := `
+rule a: the name "a" is already in the Config
 rule b: a rule for "T" by the same columns is already in the Config
 rule d: the same Query is already in the Config
 rule f: a rule for "V" by the same columns is already in the Config
@@ -119,9 +120,13 @@ rule %x: key "%x": "%x" is not a verb; the verbs are %d, %s and %v
 Namespace "a{b}": blanks, colons, braces and control characters are not allowed
 Scope "a b": blanks, colons, braces and control characters are not allowed
 MaxKeys can not be negative
-unknown outage policy 7`, "\n")
-	if err == nil || err.Error() != strings.Join(want, "\n") {
-		t.Errorf("got %v\nwant %s", err, strings.Join(want, "\n"))
+unknown outage policy 7`
+	want = strings.ReplaceAll(want, "\n", "\nmoneyclip: ")[1:]
+	if err == nil || err.Error() != want {
+		t.Fatalf("got %v\nwant %s", err, want)
+	}
+	if joined, _ := err.(interface{ Unwrap() []error }); joined == nil || len(joined.Unwrap()) != 9 {
+		t.Errorf("got a %T, want an error that joins 9", err)
 	}
 }
 

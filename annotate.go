@@ -45,7 +45,7 @@ func beside(query string, s *Statement) (a *annotation.Annotation, wrong error) 
 
 // logWrong logs what is wrong with an annotation, without the text.
 func (c *Cache) logWrong(query string, s *Statement, wrong error) {
-	c.logOnce("the annotation of a statement is not heeded", "statement", (&plan{query: query, statement: s}).label(), "reason", wrong.Error())
+	c.logLater("the annotation of a statement is not heeded", "statement", (&plan{query: query, statement: s}).label(), "reason", wrong.Error())
 }
 
 // annotate heeds what stands beside a SELECT. It reports whether there is a rule more than before. The site is locked.

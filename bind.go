@@ -66,7 +66,7 @@ func bind(m *meaning, owner *Cache, r *rule) *bound {
 		b.watched, b.columns = nil, nil
 		var absent absentError
 		if b.isAbsent = errors.As(err, &absent); !b.isAbsent {
-			owner.logOnce("rule is inactive", "rule", r.Name, "at", r.place.String(), "reason", b.idle)
+			owner.logLater("rule is inactive", "rule", r.Name, "at", r.place.String(), "reason", b.idle)
 		}
 	}
 	return b
@@ -92,10 +92,19 @@ func (c *Catalog) find(name string) (*Table, error) {
 		return t, nil
 	}
 	for _, schema := range append([]string{""}, c.Path...) {
+		var found *Table
 		for _, t := range c.Tables {
-			if own, ok := strings.CutPrefix(t.Name, schema+"."); (ok || schema == "") && strings.EqualFold(own, name) {
-				return t, nil
+			own, ok := strings.CutPrefix(t.Name, schema+".")
+			switch {
+			case !ok && schema != "" || !strings.EqualFold(own, name):
+			case found != nil:
+				return nil, fmt.Errorf("%q may be table %q or %q: spell it as the database does", name, min(found.Name, t.Name), max(found.Name, t.Name))
+			default:
+				found = t
 			}
+		}
+		if found != nil {
+			return found, nil
 		}
 	}
 	return nil, absentError{fmt.Errorf("the database has no table %q", name)}

@@ -83,7 +83,7 @@ func byParam(column string, n int, via ...ColumnName) Pin {
 
 func TestFindTable(t *testing.T) {
 	t.Parallel()
-	tables := []*Table{plainTable("Users"), plainTable("a.T"), plainTable("b.T"), plainTable("b.u"), plainTable("b.U")}
+	tables := []*Table{plainTable("Users"), plainTable("a.T"), plainTable("b.T"), plainTable("b.u"), plainTable("b.U"), plainTable("Pets"), plainTable("PETS")}
 	for _, test := range []struct {
 		name string
 		path []string
@@ -99,6 +99,7 @@ func TestFindTable(t *testing.T) {
 		{"u", []string{"a", "b"}, "b.u"},
 		{"U", []string{"a", "b"}, "b.U"},
 		{"x", []string{"a"}, ""},
+		{"Pets", nil, "Pets"},
 	} {
 		c := plainCatalog(tables...)
 		c.Path = test.path
@@ -111,6 +112,17 @@ func TestFindTable(t *testing.T) {
 		}
 		if err != nil || got.Name != test.want {
 			t.Errorf("%s in %q: got %v, %v, want %s", test.name, test.path, got, err, test.want)
+		}
+	}
+}
+
+// Two tables whose names differ only in the case of letters are told apart by it.
+func TestFindOneOfTwoTables(t *testing.T) {
+	t.Parallel()
+	for range 20 { // of the order of a map
+		_, err := plainCatalog(plainTable("Pets"), plainTable("PETS")).find("pets")
+		if want := `"pets" may be table "PETS" or "Pets": spell it as the database does`; err == nil || err.Error() != want {
+			t.Fatalf("got %v, want %s", err, want)
 		}
 	}
 }

@@ -47,8 +47,9 @@ type board struct {
 
 // A posted notice is one that this process has put on the board.
 type posted struct {
-	life time.Duration
-	at   time.Time // when it was last seen there after it was published; zero: not yet
+	life  time.Duration
+	asked time.Time // when a read last wanted it published
+	at    time.Time // when it was last seen there after it was published; zero: not yet
 }
 
 // A posting puts the notices of this process on the board, for all readers who wait for it.
@@ -61,6 +62,7 @@ type posting struct {
 const (
 	noticeMargin  = time.Hour              // that a notice outlives the oldest row of its rule
 	noticeAge     = 10 * time.Minute       // after which a notice is published again; much less than the margin
+	maxNotices    = 1000                   // of one process: each publishing sends all. What is read beyond them is not cached
 	boardPatience = 250 * time.Millisecond // of readers, the first time that they need a rule
 	maxClaims     = 5                      // that may be lost, one after the other
 )
@@ -123,10 +125,15 @@ func (b *board) bears(text string) (version string, ok bool) {
 func (b *board) post(ctx context.Context, r *readPlan) *posting {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.own[r.notice] == nil {
-		b.own[r.notice] = &posted{}
+	mine := b.own[r.notice]
+	if mine == nil {
+		if len(b.own) >= maxNotices {
+			return nil
+		}
+		mine = &posted{}
+		b.own[r.notice] = mine
 	}
-	b.own[r.notice].life = r.rule.TTL + noticeMargin
+	mine.life, mine.asked = r.rule.TTL+noticeMargin, time.Now()
 	if b.posting != nil {
 		return b.posting
 	}
@@ -162,11 +169,15 @@ func (b *board) look(ctx context.Context) error {
 // publish puts the notices of this process on the board, and takes in the others'. Nobody else is asking.
 func (b *board) publish(ctx context.Context) error {
 	var notices []Notice
-	b.mu.RLock()
+	b.mu.Lock()
 	for text, p := range b.own {
+		if time.Since(p.asked) > p.life {
+			delete(b.own, text) // so does the store: no row is left that was stored under it
+			continue
+		}
 		notices = append(notices, Notice{text, p.life})
 	}
-	b.mu.RUnlock()
+	b.mu.Unlock()
 	got, err := b.store.Publish(ctx, b.name, notices, "")
 	for lost := 0; err == nil && got.Claim != "" && lost < maxClaims; lost++ {
 		// Before anybody writes by a board that lacks what the one before had on it.

@@ -607,10 +607,28 @@ func TestNotice(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &got); err != nil {
 			t.Fatal(err)
 		}
-		if got["name"] != "ThingsOf" || got["text"] != thingsQuery || got["key"] != "things:%d" || len(got) != 6 {
+		if got["name"] != "ThingsOf" || got["text"] != "SELECT count(*) FROM things WHERE person = ?" || got["key"] != "things:%d" || len(got) != 6 {
 			t.Errorf("notice %v", got)
 		}
 	}
+}
+
+// A program whose texts are never the same twice, for it puts a comment into each, has one notice for all of them.
+func TestNoticeOfTextsWithoutEnd(t *testing.T) {
+	w := newTown(t, []moneyclip.Rule{thingsRule}, nil)
+	for i := range 5 {
+		warmed(t, w.fixture, fmt.Sprintf("%s /* trace %d */", thingsQuery, i), 1)
+	}
+	b := w.stores[0].boards
+	b.mu.Lock()
+	for name, notices := range b.notices {
+		if len(notices) != 1 {
+			t.Errorf("%d notices on board %s: %v, want 1", len(notices), name, notices)
+		}
+	}
+	b.mu.Unlock()
+	exec(t, w.others[0].DB, "INSERT INTO things VALUES (11, 1, 'bag')")
+	w.wantMiss(t, fmt.Sprintf("%s /* trace %d */", thingsQuery, 3), 1)
 }
 
 // A read whose store fails is a read of the database, after one attempt.

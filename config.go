@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -133,6 +134,9 @@ func build(dialect Dialect, cfg Config, places []place, h *hub) (*Cache, error) 
 	}
 	if !(cfg.Verify >= 0 && cfg.Verify <= 1) {
 		faults = append(faults, errors.New("the share Verify is from 0 to 1"))
+	}
+	if cfg.Store != nil && !reflect.TypeOf(cfg.Store).Comparable() {
+		faults = append(faults, fmt.Errorf("the Store, a %T, can not be told from another: pass a pointer", cfg.Store))
 	}
 	if cfg.Outage > FailWrites {
 		faults = append(faults, fmt.Errorf("unknown outage policy %d", cfg.Outage))
@@ -302,9 +306,35 @@ func (c *Cache) logOnce(message string, args ...any) {
 	if c.logs.Load() >= maxLogs {
 		return
 	}
-	if _, done := c.once.LoadOrStore(fmt.Sprint(append([]any{message}, args...)...), struct{}{}); !done {
+	id := []any{message}
+	for i := 0; i+1 < len(args); i += 2 {
+		if args[i] != "error" { // it may name a port, and so be another each time
+			id = append(id, args[i+1])
+		}
+	}
+	if _, done := c.once.LoadOrStore(fmt.Sprintf("%q", id), struct{}{}); !done {
 		c.logs.Add(1)
 		c.logger.Warn("moneyclip: "+message, args...)
+	}
+}
+
+// logLater is logOnce for who holds a lock. The program's logger may write to the database, through this very cache.
+func (c *Cache) logLater(message string, args ...any) {
+	l := &c.hub.unsaid
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, func() { c.logOnce(message, args...) })
+}
+
+// speak logs what was put off.
+func (h *hub) speak() {
+	l := &h.unsaid
+	l.mu.Lock()
+	list := l.list
+	l.list = nil
+	l.mu.Unlock()
+	for _, say := range list {
+		say()
 	}
 }
 

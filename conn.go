@@ -183,8 +183,10 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 	if row == nil {
 		return nil, p
 	}
-	if c.cache.verifies() && !c.looksBack() {
-		c.doubted = row
+	if c.cache.verifies() {
+		if !c.looksBack() {
+			c.doubted = row
+		}
 		return nil, p
 	}
 	out := &c.replay
@@ -404,8 +406,16 @@ func (s single) Open(string) (driver.Conn, error) { return s.base, nil }
 // hangUp closes the base connection and forgets all that belongs to it.
 func (c *conn) hangUp() error {
 	err := c.base.Close()
+	c.part()
 	c.base, c.watched, c.session, c.tx, c.open, c.own = nil, nil, nil, nil, nil, nil
 	return err
+}
+
+// part forgets the database if nobody else can reach it.
+func (c *conn) part() {
+	if c.session != nil && c.session.private {
+		c.cache.hub.part(c.session.database)
+	}
 }
 
 // identify asks the connection what it is connected to, if that is not known, and reads its catalog again if that has
@@ -415,6 +425,7 @@ func (c *conn) identify(ctx context.Context) {
 		return // as in a transaction: it would see, and lock, what only that should
 	}
 	if c.doubtful != "" {
+		c.part()
 		c.session, c.asked = nil, time.Time{}
 		c.autocommit, c.chaining = nil, false // what the session says of itself counts
 	}

@@ -2,9 +2,12 @@ package moneyclip_test
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"log/slog"
+	"sync/atomic"
 	"testing"
 
 	"github.com/DATA-DOG/go-sqlmock"
@@ -337,4 +340,38 @@ func TestConnContextDone(t *testing.T) {
 	errIs(t, f.QueryRowContext(ctx, selectUser, 1).Scan(new(int), new(string)), context.Canceled)
 	errIs(t, second(f.ExecContext(ctx, renameUser, "x", 1)), context.Canceled)
 	f.wantCalls(t)
+}
+
+// A program's logger may write to the very database.
+func TestLoggerThatWrites(t *testing.T) {
+	t.Parallel()
+	log := new(writingLog)
+	f := open(t, shop, moneyclip.Config{Logger: slog.New(log), Rules: []moneyclip.Rule{userRule, {Name: "idle", Key: "idle:%d", Query: "SELECT name FROM nowhere_else WHERE id = ?", On: []moneyclip.On{{Table: "users"}}}}})
+	exec(t, f.bare, "CREATE TABLE log (message TEXT)")
+	log.db.Store(f.DB)
+	f.wantMiss(t, selectUser, 1)
+	exec(t, f.DB, "UPDATE users SET email = 'x' WHERE lower(name) = 'y' OR random() < 0") // a text that may be logged
+	exec(t, f.DB, "ALTER TABLE users ADD COLUMN more TEXT")                              // and rules that are bound again
+	f.read(t, selectUser, 1)
+	if log.written.Load() == 0 {
+		t.Error("nothing was logged")
+	}
+}
+
+// A writingLog writes each message to a database.
+type writingLog struct {
+	slog.Handler
+	db      atomic.Pointer[sql.DB]
+	written atomic.Int32
+}
+
+func (l *writingLog) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l *writingLog) Handle(ctx context.Context, r slog.Record) error {
+	if db := l.db.Load(); db != nil {
+		l.written.Add(1)
+		_, err := db.ExecContext(ctx, "INSERT INTO log (message) VALUES (?)", r.Message)
+		return err
+	}
+	return nil
 }

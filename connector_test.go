@@ -25,3 +25,20 @@ func TestHabit(t *testing.T) {
 		}
 	}
 }
+
+// A database that only one connection can reach is forgotten with it.
+func TestPrivateDatabase(t *testing.T) {
+	t.Parallel()
+	h := newHub(NewMemStore(1 << 10))
+	d := h.database(plainDialect{}, "private", nil)
+	other := h.database(plainDialect{}, "other", nil)
+	c := &conn{cache: &Cache{hub: h}, session: &session{database: d, private: true}}
+	c.part()
+	if len(h.databases) != 1 || len(h.sites) != 1 || h.database(plainDialect{}, "other", nil) != other {
+		t.Errorf("%d databases and %d sites are left, want the other one", len(h.databases), len(h.sites))
+	}
+	c.session = &session{database: other}
+	if c.part(); len(h.databases) != 1 {
+		t.Error("a database that others reach was forgotten")
+	}
+}

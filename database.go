@@ -162,6 +162,7 @@ func (d *database) dropAll(m *meaning) {
 
 // forget makes the catalog unknown, so that nothing is cached until it was read again.
 func (d *database) forget() {
+	defer d.hub.speak()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.reading.Store(nil)
@@ -176,6 +177,7 @@ func (d *database) stale() bool {
 
 // rebind makes a new meaning of the rules, under a new catalog or, for nil, under the one there is.
 func (d *database) rebind(catalog *Catalog) {
+	defer d.hub.speak()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	old := d.meaning.Load()
@@ -235,6 +237,7 @@ func (m *meaning) plan(query string) *plan {
 
 	// Plans are made one after the other: a text that teaches a rule what to watch must not be overtaken by the plan
 	// of a write that was made without it.
+	defer m.database.hub.speak()
 	mu.Lock()
 	defer mu.Unlock()
 	if p := m.plans[query]; p != nil {

@@ -3,7 +3,6 @@ package moneyclip
 import (
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"sync"
 )
@@ -25,6 +24,13 @@ type hub struct {
 	flights  flights
 	journal  journal
 	renewals renewals
+	unsaid   unsaid
+}
+
+// What is to be logged when no lock is held any more.
+type unsaid struct {
+	mu   sync.Mutex
+	list []func()
 }
 
 func newHub(store Store) *hub {
@@ -41,9 +47,6 @@ var shared = struct {
 func hubOf(store Store) *hub {
 	if store == nil {
 		return newHub(NewMemStore(defaultMemory))
-	}
-	if !reflect.TypeOf(store).Comparable() {
-		return newHub(store)
 	}
 	shared.Lock()
 	defer shared.Unlock()
@@ -106,6 +109,14 @@ func (h *hub) database(dialect Dialect, scope string, path []string) *database {
 		d.rebind(nil)
 	}
 	return d
+}
+
+// part forgets a database that only one connection could reach, which is gone.
+func (h *hub) part(d *database) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	maps.DeleteFunc(h.databases, func(_ string, one *database) bool { return one == d })
+	maps.DeleteFunc(h.sites, func(_ string, one *site) bool { return one == d.site })
 }
 
 // forget makes the catalogs of all databases unknown.

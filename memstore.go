@@ -42,7 +42,7 @@ type memStore struct {
 type memEntry struct {
 	text   string // the key, and behind it the field
 	keyLen uint32
-	used   bool // since it was filled, or since the hand has passed it
+	used   bool // since there is the entry, or since the hand has passed it; one that is filled again is as much in use as it was
 
 	terms   *terms
 	row     *Row          // nil: none

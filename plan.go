@@ -79,7 +79,7 @@ func makePlan(m *meaning, query string, s *Statement) (p *plan, learnt bool) {
 		if b.Query != "" && known < 0 {
 			more, err := b.learn(m, s)
 			if err != nil {
-				b.owner.logOnce("query does not fit its rule and is not cached", "rule", b.Name, "at", b.place.String(), "reason", err.Error())
+				b.owner.logLater("query does not fit its rule and is not cached", "rule", b.Name, "at", b.place.String(), "reason", err.Error())
 				continue
 			}
 			learnt = learnt || more
@@ -107,7 +107,7 @@ func (p *plan) logWide() {
 	}
 	for _, t := range p.write.touches {
 		if t.guarantee == RuleWide {
-			t.rule.owner.logOnce("a statement drops every key of a rule", "rule", t.rule.Name, "statement", p.label(), "reason", t.why)
+			t.rule.owner.logLater("a statement drops every key of a rule", "rule", t.rule.Name, "statement", p.label(), "reason", t.why)
 		}
 	}
 }
@@ -244,7 +244,7 @@ func newReadPlan(b *bound, query string, s *Statement, verbs []verb) *readPlan {
 		}
 	}
 	if b.board != nil {
-		r.notice = noticeOf(b, query)
+		r.notice = noticeOf(b, b.meaning.plainest(query, s))
 	}
 	// A prepared statement may return other values than the same text run at once: MySQL has two protocols.
 	for i, way := range []string{"run at once", "prepared"} {
@@ -252,6 +252,14 @@ func newReadPlan(b *bound, query string, s *Statement, verbs []verb) *readPlan {
 		copy(r.digests[i][:], sum[:])
 	}
 	return r
+}
+
+// plainest is a text that means the same as a statement's own and has nothing in it that is another each time, as comments are.
+func (m *meaning) plainest(query string, s *Statement) string {
+	if again := m.database.hub.analyze(m.database.dialect, s.Text, m.catalog); s.Text != "" && again.Kind == KindRead && again.Text == s.Text {
+		return s.Text
+	}
+	return query
 }
 
 // how is the index for how a text is run.

@@ -125,6 +125,13 @@ unknown outage policy 7`
 	if err == nil || err.Error() != want {
 		t.Fatalf("got %v\nwant %s", err, want)
 	}
+	_, err2 := moneyclip.New(sqlite.Dialect, moneyclip.Config{Store: struct {
+		moneyclip.Store
+		_ []int
+	}{}})
+	if err2 == nil || !strings.Contains(err2.Error(), "pass a pointer") {
+		t.Errorf("a store that can not be compared: got %v", err2)
+	}
 	if joined, _ := err.(interface{ Unwrap() []error }); joined == nil || len(joined.Unwrap()) != 9 {
 		t.Errorf("got a %T, want an error that joins 9", err)
 	}

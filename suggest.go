@@ -118,9 +118,9 @@ func forQuery(m *meaning, p *plan, everywhere bool) *Rule {
 	return r
 }
 
-// brief is a table's name without its schema, fit for a template.
+// brief is a table's name without its schema, fit for a template, in which a "%" begins a verb.
 func brief(table string) string {
-	return strings.ReplaceAll(table[strings.LastIndexByte(table, '.')+1:], "%", "%%")
+	return strings.ReplaceAll(table[strings.LastIndexByte(table, '.')+1:], "%", "_")
 }
 
 // GoString is the rule as a Go program says it, without what is at its default.

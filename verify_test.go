@@ -50,6 +50,29 @@ func (m *mismatches) Observe(_ context.Context, e moneyclip.Event) {
 	}
 }
 
+// While rows are open, SQLite shows the connection the database as it was: nothing can be verified there, and nothing is served.
+func TestVerifyBesideOpenRows(t *testing.T) {
+	t.Parallel()
+	f := openShop(t, moneyclip.Config{Verify: 1})
+	f.wantMiss(t, selectUser, 1)
+	conn, err := f.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	rows, err := conn.QueryContext(t.Context(), "SELECT id FROM users")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	f.sent()
+	var name, email any
+	if err := conn.QueryRowContext(t.Context(), selectUser, 1).Scan(&name, &email); err != nil {
+		t.Fatal(err)
+	}
+	f.wantSent(t, selectUser)
+}
+
 // "No rows" is verified too.
 func TestVerifyNotFound(t *testing.T) {
 	t.Parallel()

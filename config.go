@@ -244,8 +244,9 @@ func (c *Cache) Healthy(ctx context.Context) error {
 	return c.hub.store.Healthy(ctx)
 }
 
-// Close waits for the cache's background work and begins no more. Its connections go on: reads are answered and stored as before,
-// but nothing is renewed or loaded ahead of time, and writes invalidate.
+// Close waits for the cache's background work and begins no more. Close the databases that use it before: connections that are still
+// open serve what is stored, and their writes invalidate, but nothing is renewed or loaded ahead of time, little is stored, and what
+// a store in outage could not be told of a write waits until there is a cache on it again.
 func (c *Cache) Close() error {
 	c.mu.Lock()
 	first := !c.closed
@@ -285,17 +286,21 @@ func (c *Cache) begin() bool {
 	return true
 }
 
+// hold has Close wait until background is done. It reports false once the cache is closed.
+func (c *Cache) hold() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.background.Add(1)
+	}
+	return !c.closed
+}
+
 func (c *Cache) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fills--
 	c.background.Done()
-}
-
-func (c *Cache) isClosed() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.closed
 }
 
 // maxLogs bounds the messages that are logged once: a program may make texts without end.

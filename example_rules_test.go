@@ -26,9 +26,15 @@ func ExampleRule() {
 		{Key: "book::totals::%d", Query: "SELECT count(*), sum(words) FROM documents WHERE book_id = ?", Refresh: true},
 
 		// Where inference ends, say it: which writes, and which of their columns hold the key.
-		{Key: "author::books::%d", Query: "BooksOfAuthor", On: []moneyclip.On{
+		{Key: "author::books::%d", Query: "BookCountOfAuthor", On: []moneyclip.On{
 			{Table: "books", Columns: []string{"author_id"}},
 			{Table: "authors", Columns: []string{"id"}, Set: []string{"name"}},
+		}},
+
+		// Where a written row does not hold the key, a path leads there. Between tables that the query joins it is inferred.
+		{Key: "owner::tags::%d", Query: "TagCountOfOwner", On: []moneyclip.On{
+			{Table: "books", Columns: []string{"owner_id"}},
+			{Table: "tags", Columns: []string{"book_id"}, Path: "SELECT owner_id FROM books WHERE id = ?"},
 		}},
 	}})
 	if err != nil {
@@ -36,5 +42,5 @@ func ExampleRule() {
 	}
 	defer cache.Close()
 	fmt.Println(len(cache.Stats().Rules), "rules")
-	// Output: 5 rules
+	// Output: 6 rules
 }

@@ -35,7 +35,7 @@ const maxJobs = 256 // more are not loaded again, but by the reader who asks for
 // reload loads the keys of rules with Refresh again, after the write that has dropped them. It is an ordinary reader:
 // it leases the slot, reads what is committed, and fills. It never stores what the writer wrote (N7).
 func (c *conn) reload(ctx context.Context, w *work) {
-	if c.session == nil || c.cache.disabled || c.cache.isClosed() {
+	if c.session == nil || c.cache.disabled {
 		return
 	}
 	for i := range w.drops.keys {
@@ -83,6 +83,10 @@ func (r *readPlan) arguments(data []Datum) ([]driver.NamedValue, bool) {
 // enqueue leases the slot of a job and leaves the rest to the connector. A private database has no other connection
 // that could do it, so there it is done at once.
 func (c *conn) enqueue(ctx context.Context, j job) {
+	if !c.cache.hold() {
+		return
+	}
+	defer c.cache.background.Done()
 	h := c.cache.hub
 	j.lookup = new(lookup)
 	if !h.trusted() || c.taint() != "" || !j.read.slot(j.lookup, c.session, j.args, j.prepared) {
@@ -117,7 +121,7 @@ func (q *reloads) room() bool {
 	return len(q.jobs) < maxJobs
 }
 
-// push adds a job and sees to it that somebody works.
+// push adds a job and sees to it that somebody works. The cache is held.
 func (n *connector) push(j job) {
 	q := &n.reloads
 	q.mu.Lock()

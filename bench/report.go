@@ -199,7 +199,7 @@ func (r *Report) speed() string {
 	b.WriteString("| | median | min | max |\n|---|---|---|---|\n")
 	for _, l := range r.Lines {
 		switch l.Name {
-		case nameHit, nameRedisHit, nameRedisHits, nameMiss, nameWrite, nameHitPoint, nameHitSums, nameRedisPoint, nameRedisSums:
+		case nameHit, nameRedisHit, nameRedisHits, nameMiss, nameWrite, nameTransaction, nameHitPoint, nameHitSums, nameRedisPoint, nameRedisSums:
 			fmt.Fprintf(&b, "| %s | %s%s | %s | %s |\n", l.Name, figure(l.Value), unit(l.Unit), figure(l.Lowest), figure(l.Higher))
 		}
 	}

@@ -44,6 +44,7 @@ type Config struct {
 	// argument, value or DSN is ever logged. Nil: slog.Default().
 	Logger *slog.Logger
 
+	// Observer is told of every hit, miss and dropped key. Nil: nobody.
 	Observer Observer
 
 	// Verify is the share of hits, from 0 to 1, that are put to the database too. Such a hit takes as long as a miss, and
@@ -61,7 +62,8 @@ type OutagePolicy uint8
 const (
 	// FailOpen lets the write pass. Until its keys could be dropped, this process answers no read from the cache.
 	FailOpen OutagePolicy = iota
-	// FailWrites fails the write before the database sees it, with an error that wraps [ErrCacheDown].
+	// FailWrites fails the write, or the COMMIT of its transaction, with an error that wraps [ErrCacheDown]: nothing of it
+	// becomes visible.
 	FailWrites
 )
 

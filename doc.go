@@ -53,6 +53,6 @@
 // The words: rules.go, keyfmt.go, statement.go, catalog.go, dialect.go, store.go, row.go. What a text means: bind.go,
 // effect.go, value.go, consequence.go, drops.go, plan.go, database.go, hub.go. The flow: driver.go and connector.go, then
 // conn.go and stmt.go, read.go for a hit and a miss, exec.go, reading.go, path.go, write.go, renewals.go and returning.go for a
-// write, tx.go for transactions, reload.go and outage.go for what comes after. Beside it, for people: explain.go, suggest.go,
+// write, tx.go for transactions, intercept.go for what passes through sqlmw, reload.go and outage.go for what comes after. Beside it, for people: explain.go, suggest.go,
 // offline.go, verify.go, activity.go, observe.go. ARCHITECTURE.md walks through them.
 package moneyclip

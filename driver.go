@@ -61,7 +61,8 @@ func register(base string) *named {
 }
 
 // Register adds rules to the default caches, those behind the driver names "moneyclip+...". It is called from init. It
-// panics on a fault in a rule, on a rule that is there already, and after the first such driver name was opened.
+// panics on a fault in a rule, on a rule that is there already, and after the first such driver name was opened. A fault in
+// a rule's SQL is found by the first Open, which knows the dialect.
 func Register(rules ...Rule) {
 	at := caller()
 	defaults.Lock()
@@ -209,7 +210,7 @@ func (n *named) open() (*Cache, error) {
 	cfg.Rules = defaults.rules
 	if url := os.Getenv("MONEYCLIP_REDIS_URL"); url != "" && cfg.Store == nil && defaults.hub == nil {
 		if defaults.openStore == nil {
-			return nil, errors.New("moneyclip: MONEYCLIP_REDIS_URL is set, but no package that can use it is imported")
+			return nil, errors.New("moneyclip: MONEYCLIP_REDIS_URL is set: import _ \"github.com/moneyclip/moneyclip/redisstore\"")
 		}
 		store, err := defaults.openStore(url)
 		if err != nil {

@@ -225,7 +225,7 @@ func TestDriverEnvironment(t *testing.T) {
 	fmt.Println(err)`
 	file := buildProgram(t, body, sqlitePath)
 	for _, test := range []struct{ env, want string }{
-		{"MONEYCLIP_REDIS_URL=redis://:secret@localhost", "moneyclip: MONEYCLIP_REDIS_URL is set, but no package that can use it is imported"},
+		{"MONEYCLIP_REDIS_URL=redis://:secret@localhost", "moneyclip: MONEYCLIP_REDIS_URL is set: import _ \"github.com/moneyclip/moneyclip/redisstore\""},
 		{"MONEYCLIP_DISABLE=yes", `moneyclip: MONEYCLIP_DISABLE is "yes": it is 1, 0 or not set`},
 		{"MONEYCLIP_DISABLE=1", "<nil>"},
 		{"MONEYCLIP_NAMESPACE=a:b", `moneyclip: Namespace "a:b": blanks, colons, braces and control characters are not allowed`},

@@ -39,7 +39,7 @@ type writePlan struct {
 	doubtful   string  // why its consequences may have changed the session; empty: they have not
 	hasPaths   bool    // a recipe has one
 	instead    string  // what runs instead of the statement if readings have parts in it; empty: none have
-	touches    []touch // the same, for Explain
+	touches    []touch // for each rule, how surely its keys become known
 }
 
 // A touch is the effect of a text on one rule.
@@ -562,7 +562,7 @@ func (p *writePlan) join() bool {
 // reads reports whether rows are read to learn what the text touches.
 func (p *writePlan) reads() bool { return p != nil && (len(p.readings) > 0 || p.hasPaths) }
 
-// touchesNothing reports whether the plan is only there for Explain.
+// touchesNothing reports whether no write by this plan drops a key.
 func (p *writePlan) touchesNothing() bool {
 	return p == nil || !p.everything && len(p.direct) == 0 && len(p.readings) == 0 && len(p.wide) == 0
 }

@@ -5,14 +5,15 @@ import (
 	"fmt"
 )
 
-// ErrNotWrapped is returned by [Invalidate] and [Raw] for a database that was not opened through MoneyClip.
+// ErrNotWrapped is returned by [Invalidate] and [Raw] for a database that was not opened through MoneyClip, and by [Cache.Warm] for
+// one that was not opened through that cache.
 var ErrNotWrapped = errors.New("moneyclip: the database was not opened through moneyclip")
 
 // ErrNoRule is returned by [Invalidate] for a rule that the cache does not have, or that is inactive in the database.
 var ErrNoRule = errors.New("moneyclip: no such rule")
 
-// ErrCacheDown wraps the store's error when a write fails because its keys could not be quarantined: see [FailWrites].
-var ErrCacheDown = errors.New("moneyclip: the write was not sent: its keys could not be quarantined")
+// ErrCacheDown is what the error wraps of a write that fails because its keys could not be quarantined: see [FailWrites].
+var ErrCacheDown = errors.New("moneyclip: the write was not made: its keys could not be quarantined")
 
 var errNested = errors.New("moneyclip: the base driver is MoneyClip's already: wrap it once")
 
@@ -21,7 +22,7 @@ type RuleError struct {
 	Rule string // its name
 	File string // where it was registered; empty if that is not known
 	Line int
-	Err  error
+	Err  error // the fault itself
 }
 
 func (e *RuleError) Error() string {

@@ -14,7 +14,7 @@ type Stats struct {
 
 // RuleStats are the counts of one rule. A read that a rule matches ends as exactly one of hit, miss and bypass.
 type RuleStats struct {
-	Hits          uint64 // reads answered without asking the database
+	Hits          uint64 // reads that the cache could answer
 	NotFoundHits  uint64 // of these: answered "no rows"
 	SharedHits    uint64 // of these: answered by what another reader was just fetching
 	Misses        uint64 // reads that asked the database under a lease
@@ -68,14 +68,14 @@ func (c *counters) stats() RuleStats {
 	}
 }
 
-// An Observer is told what the cache does. Its method is called on the caller's path, by many goroutines at once, and
-// must return at once. The context is that of the statement, as far as its values go. Packages expvarstats,
-// promstats and otelstats have observers.
+// An Observer is told what the cache does. Its method is called by many goroutines at once, on the path of the caller or of
+// another one whose commands go to the store together with his, and must return at once. The context has the values of the
+// statement's; it is empty for what no statement waits for. Packages expvarstats, promstats and otelstats have observers.
 type Observer interface {
 	Observe(ctx context.Context, event Event)
 }
 
-// An Event is one thing that happened to one rule. It holds no key and no value.
+// An Event is one thing that happened to one rule, or to the store. It holds no key and no value.
 type Event struct {
 	Kind EventKind
 	Rule string

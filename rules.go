@@ -50,7 +50,9 @@ type Rule struct {
 	// NotFound is how old a cached "no rows" may get, and at most TTL. Zero: it is not cached.
 	NotFound time.Duration
 
-	// Refresh makes the writer load the key again after its write, so that later reads are hits.
+	// Refresh makes the writer load the key again after its write, so that later reads are hits: with the selects that this
+	// process has run under the rule, up to 8, whose arguments the key tells. It does so in the background, on a connection
+	// beside the pool; a write that drops every key of the rule loads none, and nor does one that comes while 256 are due.
 	Refresh bool
 
 	_ struct{} // fields by name only: there will be more
@@ -58,7 +60,7 @@ type Rule struct {
 
 // An On names writes that touch keys of a [Rule].
 type On struct {
-	// Table is the table that is written.
+	// Table is the table that is written, with or without its schema.
 	Table string
 
 	// Columns of the written row hold the values of the key, one for each verb: the old row's and the new row's.

@@ -105,9 +105,9 @@ type TableRead struct {
 	All     bool
 
 	// Pins hold for every row of the table that the result depends on: a row that fails one could change, come
-	// or go without a difference in the result. Less pins are always safe.
+	// or go without a difference in the result. Fewer pins are always safe.
 	Pins []Pin
-	// Links hold for the same rows as Pins do. Less links are always safe.
+	// Links hold for the same rows as Pins do. Fewer links are always safe.
 	Links []Link
 }
 
@@ -136,7 +136,7 @@ type Write struct {
 	Op    Op
 	Table string
 
-	// Pins, for Update and Delete, hold for every row that is touched, as it was before. Less pins are always safe.
+	// Pins, for Update and Delete, hold for every row that is touched, as it was before. Fewer pins are always safe.
 	Pins []Pin
 
 	// Set, for Update, are the assignments; SetAll stands for assignments that are not known.

@@ -126,7 +126,7 @@ func (c *conn) change(s *Statement, run func() error) error {
 }
 
 // commit runs a COMMIT while what the transaction has touched is in quarantine. With undo the transaction is over even
-// if it fails, as database/sql has it, and undo rolls it back; without, it may be tried again.
+// if it fails, as database/sql has it, and undo rolls it back if the COMMIT was not sent; without, it may be tried again.
 func (c *conn) commit(ctx context.Context, run, undo func() error) error {
 	t := c.tx
 	if t == nil {

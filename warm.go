@@ -49,7 +49,7 @@ func (c *Cache) Warm(ctx context.Context, db *sql.DB, w Warming) (Warmed, error)
 	var rule *rule
 	err := withConn(ctx, db, func(conn *conn) error {
 		if conn.cache != c {
-			return fmt.Errorf("%w of this cache", ErrNotWrapped)
+			return fmt.Errorf("%w: it was through another cache", ErrNotWrapped)
 		}
 		if err := conn.ready(ctx); err != nil {
 			return err

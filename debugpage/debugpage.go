@@ -3,7 +3,7 @@
 //
 //	http.Handle("/debug/moneyclip/", debugpage.Default("moneyclip+postgres"))
 //
-// It changes nothing and shows no key and no row. But it shows the texts of statements, and what is written into those may be a
+// It runs no statement, and shows no key and no row. But it shows the texts of statements, and what is written into those may be a
 // value. So it answers this machine only, unless it is [Page.Unguarded].
 package debugpage
 

@@ -14,19 +14,19 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A Store is a [moneyclip.Store] in Redis. Its fields are set before it is first used. It is safe for concurrent use,
-// and has nothing to close: the client is the caller's.
+// A Store is a [moneyclip.Store] in Redis, made by [New]. Its fields are set before it is first used, and are all positive. It is
+// safe for concurrent use, and has nothing to close: the client is the caller's.
 type Store struct {
 	// ReadTimeout bounds a step of a read: a look-up, a lease, a fill. A look-up that has waited for others may take half
-	// as long again. A read that fails asks the database. Default: 50 ms.
+	// as long again. A read that fails asks the database. New sets 50 ms.
 	ReadTimeout time.Duration
 
-	// WriteTimeout bounds a step of a write, which waits for it: a quarantine, a release. Default: 2 s.
+	// WriteTimeout bounds a step of a write, which waits for it: a quarantine, a release. New sets 2 s.
 	WriteTimeout time.Duration
 
 	// Grace is for how long nothing is stored on a server that has become the master: writers that were at work before
 	// put their quarantines back meanwhile. It is longer than 20 s, after which they do so whatever they have noticed,
-	// and than the lag of a replica. Default: 30 s.
+	// and than the lag of a replica. New sets 30 s.
 	Grace time.Duration
 
 	client  redis.UniversalClient

@@ -124,13 +124,6 @@ func (c *Cache) sameRule(a, b Rule) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// all are the cache's rules, declared and annotated.
-func (c *Cache) all() []*rule {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return append(c.rules[:len(c.rules):len(c.rules)], c.annotated...)
-}
-
 // parameters finds the bind parameter that a name in an annotation's key means: by its number, by its own name, or by the
 // column that is compared with it.
 func parameters(s *Statement) annotation.Parameter {

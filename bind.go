@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sort"
-	"strings"
 )
 
 // A bound is a rule in one database. Its fields are written only while its meaning is made, or under the meaning's
@@ -82,49 +81,6 @@ func (b *bound) locate(scope string) {
 func (c *Cache) everything() string { return everything(c.namespace) }
 
 func everything(namespace string) string { return namespace + ":@@" }
-
-// An absentError says that a database lacks a table: the rule is meant for another one.
-type absentError struct{ error }
-
-// find returns the table of that name. Names in rules need not be spelled as in the database.
-func (c *Catalog) find(name string) (*Table, error) {
-	if t := c.Lookup("", name); t != nil {
-		return t, nil
-	}
-	for _, schema := range append([]string{""}, c.Path...) {
-		var found *Table
-		for _, t := range c.Tables {
-			own, ok := strings.CutPrefix(t.Name, schema+".")
-			switch {
-			case !ok && schema != "" || !strings.EqualFold(own, name):
-			case found != nil:
-				return nil, fmt.Errorf("%q may be table %q or %q: spell it as the database does", name, min(found.Name, t.Name), max(found.Name, t.Name))
-			default:
-				found = t
-			}
-		}
-		if found != nil {
-			return found, nil
-		}
-	}
-	return nil, absentError{fmt.Errorf("the database has no table %q", name)}
-}
-
-// keyColumn returns the column of that name if it can be part of a key.
-func (t *Table) keyColumn(dialect Dialect, name string) (*Column, error) {
-	c := t.Column(name)
-	if c == nil {
-		i := slices.IndexFunc(t.Columns, func(c *Column) bool { return strings.EqualFold(c.Name, name) })
-		if i < 0 {
-			return nil, fmt.Errorf("table %q has no column %q", t.Name, name)
-		}
-		c = t.Columns[i]
-	}
-	if why := dialect.Keyable(c); why != "" {
-		return nil, fmt.Errorf("column %s.%s can not be part of a key: %s", t.Name, c.Name, why)
-	}
-	return c, nil
-}
 
 func (b *bound) bindTable(m *meaning) error {
 	t, err := m.catalog.find(b.Table)
@@ -442,12 +398,4 @@ func (p *Pin) holds(table string, catalog *Catalog) bool {
 		}
 	}
 	return true
-}
-
-func (c *Catalog) column(name ColumnName) *Column {
-	t := c.Tables[name.Table]
-	if t == nil {
-		return nil
-	}
-	return t.Column(name.Column)
 }

@@ -1,5 +1,11 @@
 package moneyclip
 
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
 // A Catalog is the schema of a database as far as it decides what statements touch. Names are folded as the database
 // folds them. A Catalog is immutable once a [Dialect] has returned it.
 type Catalog struct {
@@ -138,4 +144,55 @@ type Trigger struct {
 
 	// Opaque, unless it is empty, says why it is not known what the body writes: it may write anything.
 	Opaque string
+}
+
+// An absentError says that a database lacks a table: the rule is meant for another one.
+type absentError struct{ error }
+
+// find returns the table of that name. Names in rules need not be spelled as in the database.
+func (c *Catalog) find(name string) (*Table, error) {
+	if t := c.Lookup("", name); t != nil {
+		return t, nil
+	}
+	for _, schema := range append([]string{""}, c.Path...) {
+		var found *Table
+		for _, t := range c.Tables {
+			own, ok := strings.CutPrefix(t.Name, schema+".")
+			switch {
+			case !ok && schema != "" || !strings.EqualFold(own, name):
+			case found != nil:
+				return nil, fmt.Errorf("%q may be table %q or %q: spell it as the database does", name, min(found.Name, t.Name), max(found.Name, t.Name))
+			default:
+				found = t
+			}
+		}
+		if found != nil {
+			return found, nil
+		}
+	}
+	return nil, absentError{fmt.Errorf("the database has no table %q", name)}
+}
+
+// keyColumn returns the column of that name if it can be part of a key.
+func (t *Table) keyColumn(dialect Dialect, name string) (*Column, error) {
+	c := t.Column(name)
+	if c == nil {
+		i := slices.IndexFunc(t.Columns, func(c *Column) bool { return strings.EqualFold(c.Name, name) })
+		if i < 0 {
+			return nil, fmt.Errorf("table %q has no column %q", t.Name, name)
+		}
+		c = t.Columns[i]
+	}
+	if why := dialect.Keyable(c); why != "" {
+		return nil, fmt.Errorf("column %s.%s can not be part of a key: %s", t.Name, c.Name, why)
+	}
+	return c, nil
+}
+
+func (c *Catalog) column(name ColumnName) *Column {
+	t := c.Tables[name.Table]
+	if t == nil {
+		return nil
+	}
+	return t.Column(name.Column)
 }

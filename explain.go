@@ -374,11 +374,3 @@ func (e *Effect) write(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "    why  %s\n", e.Why)
 }
-
-func (k Kind) String() string {
-	names := [...]string{"unknown", "read", "write", "transaction control", "session change", "schema change", "several statements", "inert"}
-	if int(k) < len(names) {
-		return names[k]
-	}
-	return "unknown"
-}

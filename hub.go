@@ -189,3 +189,15 @@ func (t *texts) analyze(dialect Dialect, query string, catalog *Catalog) *Statem
 	t.statements[query] = &analyzed
 	return &analyzed
 }
+
+// speak logs what was put off.
+func (h *hub) speak() {
+	l := &h.unsaid
+	l.mu.Lock()
+	list := l.list
+	l.list = nil
+	l.mu.Unlock()
+	for _, say := range list {
+		say()
+	}
+}

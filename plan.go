@@ -441,6 +441,3 @@ func appendArgument(b []byte, own reflect.Type, value driver.Value) ([]byte, boo
 	}
 	return b, false
 }
-
-// A shape is the columns of what a text returned last, shared by all rows that have the same. Its zero value has none.
-type shape struct{ atomic.Pointer[Row] }

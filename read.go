@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/moneyclip/moneyclip/internal/times"
@@ -389,6 +390,9 @@ func hasNextResultSet(rows driver.Rows) bool {
 	next, ok := rows.(driver.RowsNextResultSet)
 	return ok && next.HasNextResultSet()
 }
+
+// A shape is the columns of what a text returned last, shared by all rows that have the same. Its zero value has none.
+type shape struct{ atomic.Pointer[Row] }
 
 // of returns a Row with the columns of a base driver's rows, the one before if it had the same.
 func (s *shape) of(base driver.Rows) *Row {

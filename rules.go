@@ -1,6 +1,7 @@
 package moneyclip
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -281,4 +282,43 @@ func count(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// checkText finds what is wrong with a rule's SQL texts whatever the database.
+func checkText(dialect Dialect, r *rule) error {
+	for i := range r.On {
+		if on := &r.On[i]; on.Path != "" {
+			path, why := readText(dialect, on.Path)
+			if why = cmp.Or(why, on.misfit(&path)); why != "" {
+				return r.fail("the Path of On[%d] %s", i, why)
+			}
+		}
+	}
+	if r.Query == "" || r.bySQLCName() {
+		return nil
+	}
+	statement, why := readText(dialect, r.Query)
+	if why != "" {
+		return r.fail("Query %s", why)
+	}
+	if n := len(statement.Params); len(r.Args) != 0 && slices.Max(r.Args) > n {
+		return r.fail("Query has %s, the key needs parameter %d", count(n, "parameter"), slices.Max(r.Args))
+	}
+	if statement.Kind != KindRead {
+		return nil
+	}
+	if _, err := infer(r, &statement, dialect, nil); err != nil {
+		return r.fail("%w", err)
+	}
+	return nil
+}
+
+// readText says what a text means in a database of which nothing is known, and why it is no SELECT that could be cached in any. A
+// SELECT that calls what a database may know or not is looked at again there.
+func readText(dialect Dialect, text string) (statement Statement, why string) {
+	statement = dialect.Analyze(text, nil)
+	if statement.Kind == KindWrite && statement.Doubtful != "" && !slices.ContainsFunc(statement.Writes, func(w Write) bool { return w.Op != AnyOp }) {
+		return statement, ""
+	}
+	return statement, notASelect(&statement)
 }

@@ -265,3 +265,11 @@ type Query struct {
 	Text   string
 	Params []int
 }
+
+func (k Kind) String() string {
+	names := [...]string{"unknown", "read", "write", "transaction control", "session change", "schema change", "several statements", "inert"}
+	if int(k) < len(names) {
+		return names[k]
+	}
+	return "unknown"
+}

@@ -350,7 +350,7 @@ func TestLoggerThatWrites(t *testing.T) {
 	exec(t, f.bare, "CREATE TABLE log (message TEXT)")
 	log.db.Store(f.DB)
 	f.wantMiss(t, selectUser, 1)
-	exec(t, f.DB, "UPDATE users SET email = 'x' WHERE lower(name) = 'y' OR random() < 0") // a text that may be logged
+	exec(t, f.DB, "UPDATE users SET email = 'x' WHERE random() < 0 AND 1 = 0") // a text that may be logged
 	exec(t, f.DB, "ALTER TABLE users ADD COLUMN more TEXT")                               // and rules that are bound again
 	f.read(t, selectUser, 1)
 	if log.written.Load() == 0 {

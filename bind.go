@@ -26,6 +26,7 @@ type bound struct {
 	table   *Table      // for a rule with Table; also if that is why it is inactive
 	columns []*Column   // :: verb → the column whose equality decides; nil until known
 	watched []watch     // writes that touch the rule's keys
+	loose   bool        // a text compares a value of the key with no column, and no On says with which it is equal
 	reads   []*readPlan // texts that were seen, for Refresh
 	seen    bool        // a SELECT of the sqlc name that is the rule's Query, whether it fits or not
 }
@@ -143,9 +144,9 @@ func (b *bound) learn(m *meaning, s *Statement) (more bool, err error) {
 	}
 	before := *b
 	before.watched = slices.Clone(b.watched)
-	restore := func() { b.watched, b.columns = before.watched, before.columns }
+	restore := func() { b.watched, b.columns, b.loose = before.watched, before.columns, before.loose }
 	changed := func() bool {
-		return !sameWatches(before.watched, b.watched) || !slices.Equal(before.columns, b.columns)
+		return before.loose != b.loose || !sameWatches(before.watched, b.watched) || !slices.Equal(before.columns, b.columns)
 	}
 	if b.On != nil {
 		if len(b.reads) == 0 {
@@ -177,6 +178,11 @@ func (b *bound) learn(m *meaning, s *Statement) (more bool, err error) {
 
 // pinned takes from a query the columns that its key's parameters are compared with.
 func (b *bound) pinned(m *meaning, s *Statement) error {
+	holds := slices.ContainsFunc(b.On, func(on On) bool { return on.Path == "" && len(on.Columns) > 0 })
+	for _, param := range b.Args {
+		pinned := slices.ContainsFunc(s.Reads, func(r TableRead) bool { return pinTo(&r, param, m.catalog) != nil })
+		b.loose = b.loose || !holds && !pinned
+	}
 	for i := range s.Reads {
 		for verb, param := range b.Args {
 			pin := pinTo(&s.Reads[i], param, m.catalog)

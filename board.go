@@ -36,7 +36,7 @@ type board struct {
 
 	version atomic.Pointer[string] // of what is known; empty: nothing
 
-	foreign atomic.Pointer[[]string] // notices of other processes, sorted
+	notices atomic.Pointer[[]string] // of all processes, sorted
 
 	asking chan struct{} // holds one while the store is asked
 
@@ -77,7 +77,7 @@ func newBoard(store Store, namespace, scope string, s *site) *board {
 		own:       map[string]*posted{},
 	}
 	b.version.Store(new(string))
-	b.foreign.Store(new([]string))
+	b.notices.Store(new([]string))
 	return b
 }
 
@@ -117,7 +117,12 @@ func (b *board) bears(text string) (version string, ok bool) {
 	defer b.mu.RUnlock()
 	mine := b.own[text]
 	version = *b.version.Load()
-	return version, mine != nil && version != "" && time.Since(mine.at) < noticeAge
+	return version, mine != nil && version != "" && elapsed(mine.at) < noticeAge
+}
+
+// elapsed is the time since then, by the clock that goes on while a machine is suspended if that says more.
+func elapsed(at time.Time) time.Duration {
+	return max(time.Since(at), time.Now().Round(0).Sub(at.Round(0)))
 }
 
 // post has the notice of a read put on the board, with the others of this process, or joins who does so already. It returns
@@ -133,7 +138,8 @@ func (b *board) post(ctx context.Context, r *readPlan) *posting {
 		mine = &posted{}
 		b.own[r.notice] = mine
 	}
-	mine.life, mine.asked = r.rule.TTL+noticeMargin, time.Now()
+	mine.life = max(mine.life, r.rule.TTL+noticeMargin) // another cache of this program may have the rule with another TTL
+	mine.asked = time.Now()
 	if b.posting != nil {
 		return b.posting
 	}
@@ -191,19 +197,18 @@ func (b *board) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	foreign := map[string]bool{}
+	all := map[string]bool{}
 	for _, text := range got.Notices {
-		foreign[text] = true
+		all[text] = true
 	}
 	var mine []string // that are there, for as long as was asked for
 	for _, n := range notices {
-		if foreign[n.Text] {
+		if all[n.Text] {
 			mine = append(mine, n.Text)
-			delete(foreign, n.Text)
 		}
 	}
-	if texts := slices.Sorted(maps.Keys(foreign)); !slices.Equal(texts, *b.foreign.Load()) {
-		b.foreign.Store(&texts)
+	if texts := slices.Sorted(maps.Keys(all)); !slices.Equal(texts, *b.notices.Load()) {
+		b.notices.Store(&texts)
 		b.site.heed(b.site.all()...)
 	}
 	// After the rules: who finds the version known must find them too.
@@ -265,13 +270,24 @@ func (m *meaning) bindForeign() *[]*bound {
 	d.site.list.Lock()
 	boards := slices.Clone(d.site.boards)
 	d.site.list.Unlock()
+	// A rule that has learnt from a text needs no notice of it. Until then one of this very process counts as another's: what texts
+	// have taught is forgotten when rules are bound anew, while other processes go on storing what they read.
+	known := map[string]bool{}
+	for _, b := range m.own() {
+		for _, r := range b.reads {
+			known[r.notice] = true
+		}
+	}
 	var foreign []*bound
 	for _, b := range boards {
 		// The owner of rules that are there for writers only: no read uses them.
 		guest := &Cache{
 			dialect: d.dialect, hub: d.hub, namespace: b.namespace, maxKeys: defaultMaxKeys, logger: slog.New(slog.DiscardHandler),
 		}
-		for _, text := range *b.foreign.Load() {
+		for _, text := range *b.notices.Load() {
+			if known[text] {
+				continue
+			}
 			if rule := m.bindNotice(guest, text); rule != nil {
 				foreign = append(foreign, rule)
 			}

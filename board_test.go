@@ -613,6 +613,55 @@ func TestNotice(t *testing.T) {
 	}
 }
 
+// What queries have taught a program is forgotten when its rules are bound anew. Another one goes on storing what they read.
+func TestForgottenText(t *testing.T) {
+	rules := []moneyclip.Rule{thingsRule}
+	for name, forget := range map[string]func(w *town){
+		"by DDL": func(w *town) { exec(t, w.others[0].DB, "CREATE TABLE more (a)") },
+		"by another cache": func(w *town) {
+			newCache(t, moneyclip.Config{Store: w.stores[1], Rules: []moneyclip.Rule{personRule}, Logger: w.log.logger()})
+		},
+	} {
+		w := newTown(t, rules, rules)
+		warmed(t, w.fixture, thingsQuery, 1)
+		warmed(t, w.others[0], thingsQuery, 1)
+		forget(w)
+		warmed(t, w.fixture, thingsQuery, 1)
+		exec(t, w.others[0].DB, "INSERT INTO things (person, label) VALUES (1, 'cap')")
+		if _, asked := w.read(t, thingsQuery, 1); !asked {
+			t.Errorf("%s: a row is served from before a write", name)
+		}
+	}
+}
+
+// A program that has not seen a rule's query does not know how its values are spelled in keys, and one with another key for the
+// rule not which keys are to be dropped.
+func TestInvalidateElsewhere(t *testing.T) {
+	byName := moneyclip.Rule{Name: "p", Key: "p:%v", Query: "ByName"}
+	later := byName
+	later.Key = "p:v2:%v"
+	for _, test := range []struct {
+		rule      moneyclip.Rule // of the program that calls Invalidate
+		query     string
+		arg, with any
+	}{
+		{byName, "SELECT city FROM people WHERE city = ?", "Rome", "rome"},
+		{byName, "SELECT city FROM people WHERE id = ?", 1, "1"},
+		{byName, "SELECT city FROM people WHERE id = ?", 1, 1.0},
+		{later, "SELECT city FROM people WHERE id = ?", 1, 1},
+	} {
+		w := newTown(t, []moneyclip.Rule{byName}, []moneyclip.Rule{test.rule})
+		query := "-- name: ByName :one\n" + test.query
+		warmed(t, w.fixture, query, test.arg)
+		if err := moneyclip.Invalidate(t.Context(), w.others[0].DB, "p", test.with); err != nil {
+			t.Error(err)
+		}
+		if _, asked := w.read(t, query, test.arg); !asked {
+			t.Errorf("%s with %v: Invalidate with %v has not dropped it", test.query, test.arg, test.with)
+		}
+	}
+}
+
 // A program whose texts are never the same twice, for it puts a comment into each, has one notice for all of them.
 func TestNoticeOfTextsWithoutEnd(t *testing.T) {
 	w := newTown(t, []moneyclip.Rule{thingsRule}, nil)

@@ -351,7 +351,7 @@ func TestLoggerThatWrites(t *testing.T) {
 	log.db.Store(f.DB)
 	f.wantMiss(t, selectUser, 1)
 	exec(t, f.DB, "UPDATE users SET email = 'x' WHERE random() < 0 AND 1 = 0") // a text that may be logged
-	exec(t, f.DB, "ALTER TABLE users ADD COLUMN more TEXT")                               // and rules that are bound again
+	exec(t, f.DB, "ALTER TABLE users ADD COLUMN more TEXT")                    // and rules that are bound again
 	f.read(t, selectUser, 1)
 	if log.written.Load() == 0 {
 		t.Error("nothing was logged")

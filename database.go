@@ -196,12 +196,12 @@ func (d *database) bindAll(catalog *Catalog) {
 			m.rules = append(m.rules, bind(m, c, r))
 		}
 	}
+	// At once for the board: what it heeds in between would be found by nobody, in neither of the two.
+	d.site.mu.Lock()
 	m.foreign.Store(m.bindForeign())
 	d.meaning.Store(m)
+	d.site.mu.Unlock()
 	d.site.tell(d, old != nil)
-	if d.hub.shared {
-		d.site.heed(d) // a board may have changed while the meaning was made
-	}
 	if old != nil && old.catalog != nil {
 		// What queries have taught the rules is forgotten, so what is stored of them must go, and every lease.
 		d.dropAll(old)

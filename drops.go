@@ -58,6 +58,10 @@ func (d *drops) add(r *recipe, dialect Dialect, args []driver.NamedValue, names 
 			return
 		}
 	}
+	if !areAtMost(lists, r.rule.owner.maxKeys) {
+		d.dropAll(r.rule)
+		return
+	}
 	for _, data := range choices(lists) {
 		d.fill(r.rule, data)
 	}
@@ -99,6 +103,7 @@ func (d *drops) addFound(r *recipe, dialect Dialect, rows [][]driver.Value) {
 	b := r.rule
 	for _, row := range rows {
 		if len(row) != len(b.template.verbs) {
+			b.owner.logOnce("a Path has not one column for each verb of the key: what it is for drops every key", "rule", b.Name)
 			d.dropAll(b)
 			return
 		}
@@ -109,12 +114,29 @@ func (d *drops) addFound(r *recipe, dialect Dialect, rows [][]driver.Value) {
 		for i, value := range row {
 			var ok bool
 			if data[i], ok = canonical(dialect, r.key[i], value); !ok {
+				// lib/pq has what it does not know as bytes, such as uuid and numeric.
+				if text, isBytes := value.([]byte); isBytes {
+					data[i], ok = canonical(dialect, r.key[i], string(text))
+				}
+			}
+			if !ok {
 				d.dropAll(b)
 				return
 			}
 		}
 		d.fill(b, data)
 	}
+}
+
+// areAtMost reports whether lists have at most so many choices.
+func areAtMost[T any](lists [][]T, most int) bool {
+	n := 1
+	for _, list := range lists {
+		if n *= len(list); n > most {
+			return false
+		}
+	}
+	return true
 }
 
 // choices are all choices of one value from each list.

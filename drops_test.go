@@ -2,6 +2,7 @@ package moneyclip
 
 import (
 	"database/sql/driver"
+	"log/slog"
 	"slices"
 	"testing"
 )
@@ -62,7 +63,7 @@ func ruleOf(t *testing.T, key string, maxKeys int) *bound {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bound{rule: &rule{}, owner: &Cache{maxKeys: maxKeys}, generations: [2]string{"@" + key}}
+	b := &bound{rule: &rule{}, owner: &Cache{maxKeys: maxKeys, logger: slog.New(slog.DiscardHandler)}, generations: [2]string{"@" + key}}
 	b.template, b.columns = parsed, make([]*Column, len(parsed.verbs))
 	return b
 }
@@ -104,6 +105,28 @@ func TestDropsAddFound(t *testing.T) {
 			}
 			d.wantMarks(t, test.keys)
 		})
+	}
+}
+
+// As many values as a write may name, in two arrays, are more keys than any write drops one by one.
+func TestDropsOfTwoArrays(t *testing.T) {
+	t.Parallel()
+	b := ruleOf(t, "k-%d-%d", 10_000)
+	list := make([]int64, 9_000)
+	for i := range list {
+		list[i] = int64(i)
+	}
+	array := source{kind: fromElement, index: 1}
+	d := &drops{}
+	args := []driver.NamedValue{{Ordinal: 1, Value: list}}
+	allocated := testing.Benchmark(func(bench *testing.B) {
+		for bench.Loop() {
+			d.add(&recipe{rule: b, sources: []source{array, array}}, nil, args, []string{""}, nil)
+		}
+	}).AllocedBytesPerOp()
+	d.wantMarks(t, nil, "@k-%d-%d")
+	if allocated > 8<<20 {
+		t.Errorf("it takes %d MB", allocated>>20)
 	}
 }
 

@@ -345,9 +345,13 @@ func (e *effects) meet(s step, table *Table, b *bound, on *watch) {
 		e.touch(b, RuleWide, fmt.Sprintf("%sthe rule's On for %q names no Columns", s.via, w.Table))
 		return
 	}
-	if on.path != nil && (b.columns == nil || slices.Contains(b.columns, nil)) {
+	if on.path != nil && (b.loose || b.columns == nil || slices.Contains(b.columns, nil)) {
 		e.touch(b, RuleWide, fmt.Sprintf("%sthe Path of On for %q leads to values that no query, as far as they are known, compares with a column: which keys equal them is not known",
 			s.via, w.Table))
+		return
+	}
+	if on.path != nil && on.path.loose != "" {
+		e.touch(b, RuleWide, fmt.Sprintf("%sthe Path of On for %q %s", s.via, w.Table, on.path.loose))
 		return
 	}
 	if on.path != nil && on.path.misses(w, table) {

@@ -252,6 +252,7 @@ func (b *bound) misfit(m *meaning, s *Statement) string {
 	_, why := b.match(m, s)
 	if why == "" {
 		copied := *b
+		copied.watched = slices.Clone(b.watched) // what is learnt from it is of no text that was stored
 		if _, err := copied.learn(m, s); err != nil {
 			why = err.Error()
 		}

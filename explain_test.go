@@ -263,3 +263,24 @@ func TestExplainTainted(t *testing.T) {
 		t.Errorf("got cached %t, because %q", got.Cached, got.Reason)
 	}
 }
+
+// To explain a text that does not fit its rule teaches the rule nothing, so that the next one that fits still does.
+func TestExplainOfMisfit(t *testing.T) {
+	t.Parallel()
+	const schema = `
+		CREATE TABLE t (k INTEGER PRIMARY KEY, a TEXT, d TEXT);
+		CREATE TABLE u (s TEXT, x TEXT);
+		INSERT INTO t VALUES (1, 'a', 'd');
+		INSERT INTO u VALUES ('1', 'x')`
+	const name = "-- name: Q :one\n"
+	const write = "UPDATE t SET d = ? WHERE k = 1"
+	f := open(t, schema, moneyclip.Config{Rules: []moneyclip.Rule{{Key: "q:%d", Query: "Q"}}})
+	f.warm(t, name+"SELECT a FROM t WHERE k = ?", 1)
+	exec(t, f.DB, write, "e") // as planned, it touches nothing
+	if _, err := f.cache.Explain(name+"SELECT t.d, u.x FROM t, u WHERE t.k = ?1 AND u.s = ?1", 1); err != nil {
+		t.Fatal(err)
+	}
+	f.warm(t, name+"SELECT d FROM t WHERE k = ?", 1)
+	exec(t, f.DB, write, "f")
+	f.wantMiss(t, name+"SELECT d FROM t WHERE k = ?", 1)
+}

@@ -18,6 +18,7 @@ import (
 type path struct {
 	text    string
 	columns []*Column    // :: parameter → the column of the written row that fills it
+	loose   string       // why what it finds for the values is not all that equals them; empty: it is
 	own     []*TableRead // what it reads of the written row itself; of one that was inferred nothing: the row that begins it is gone on from
 }
 
@@ -59,12 +60,32 @@ func (b *bound) bindPath(m *meaning, t *Table, on *On) (*path, error) {
 		}
 		p.columns = append(p.columns, c)
 	}
+	for i, c := range p.columns {
+		if folds(m.database.dialect, c) && !slices.ContainsFunc(s.Reads, func(r TableRead) bool {
+			pin := pinTo(&r, i+1, m.catalog)
+			return pin != nil && sameColumnClass(m.catalog, r.Table, pin.Column, c)
+		}) {
+			p.loose = fmt.Sprintf("compares %s.%s, which calls different texts equal, with what does not", t.Name, c.Name)
+		}
+	}
 	for i := range s.Reads {
 		if r := &s.Reads[i]; r.Table == t.Name && !p.leaves(r) {
 			p.own = append(p.own, r)
 		}
 	}
 	return p, nil
+}
+
+// folds reports whether a column calls texts equal that are not the same.
+func folds(dialect Dialect, column *Column) bool {
+	const mixed = "Aa "
+	d, ok := canonical(dialect, column, mixed)
+	return ok && d != Text(mixed)
+}
+
+func sameColumnClass(catalog *Catalog, table, column string, as *Column) bool {
+	c := catalog.column(ColumnName{table, column})
+	return c != nil && c.Class == as.Class
 }
 
 // leaves reports whether what a path reads of its own table are other rows than the written one, as in a tree those above it.
@@ -188,6 +209,9 @@ func (w *writing) lookUp(ctx context.Context) error {
 			if lists[i], ok = r.sources[i].data(nil, w.work.dialect, w.args, w.plan.statement.Params, row); !ok {
 				return errors.New("a value that leads to keys is not understood")
 			}
+		}
+		if !areAtMost(lists, maxLookups) {
+			return errTooMany
 		}
 		for _, choice := range choices(lists) {
 			l := lookedUp{recipe: r}

@@ -155,6 +155,43 @@ func TestPathToNoColumn(t *testing.T) {
 	}
 }
 
+// So it is if one of a rule's queries compares it with a column and another one does not, whichever was seen first.
+func TestPathOfTwoQueries(t *testing.T) {
+	t.Parallel()
+	const from = "-- name: CountBooks :one\nSELECT count(*) FROM books JOIN owners ON owners.id = books.owner_id WHERE "
+	const path = "SELECT name FROM owners WHERE id = ?"
+	rule := moneyclip.Rule{Name: "books", Key: "books::%s", Query: "CountBooks", On: []moneyclip.On{
+		{Table: "owners", Columns: []string{"id"}, Path: path}, {Table: "books", Columns: []string{"owner_id"}, Path: path},
+	}}
+	loose, exact := from+"lower(owners.name) = lower(?)", from+"owners.name = ?"
+	for _, order := range [][]string{{loose, exact}, {exact, loose}} {
+		f := open(t, shelves, moneyclip.Config{Rules: []moneyclip.Rule{rule}})
+		for _, query := range order {
+			f.warm(t, query, "ANN")
+		}
+		exec(t, f.DB, "DELETE FROM books WHERE id = 10")
+		f.wantMiss(t, loose, "ANN")
+	}
+}
+
+// A path from a column that ignores case to one that does not finds less than what equals the written value.
+func TestPathFromFoldedColumn(t *testing.T) {
+	t.Parallel()
+	const schema = `
+		CREATE TABLE owners (id INTEGER PRIMARY KEY, name TEXT);
+		CREATE TABLE books (id INTEGER PRIMARY KEY, owner TEXT COLLATE NOCASE, pages INTEGER);
+		INSERT INTO owners VALUES (1, 'Ann'), (2, 'Bob');
+		INSERT INTO books VALUES (10, 'Ann', 3), (20, 'Bob', 4)`
+	const query = "SELECT count(*) FROM owners JOIN books ON owners.name = books.owner WHERE owners.id = ?"
+	f := open(t, schema, moneyclip.Config{Rules: []moneyclip.Rule{{Name: "books", Key: "books:%d", Query: query, On: []moneyclip.On{
+		{Table: "owners", Columns: []string{"id"}},
+		{Table: "books", Columns: []string{"owner"}, Path: "SELECT id FROM owners WHERE name = ?"},
+	}}}})
+	f.warm(t, query, 1)
+	exec(t, f.DB, "DELETE FROM books WHERE id = 10")
+	f.wantMiss(t, query, 1)
+}
+
 // Once a query was seen that compares its parameter with a column, a path drops the keys that it finds.
 func TestPathOfQueryToCome(t *testing.T) {
 	t.Parallel()

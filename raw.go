@@ -32,6 +32,17 @@ func Invalidate(ctx context.Context, db *sql.DB, rule string, args ...any) error
 		if err := w.name(b, args); err != nil {
 			return fmt.Errorf("moneyclip: rule %s: %w", rule, err)
 		}
+		if board := w.board(); board != nil {
+			// Another program may have the rule with another key.
+			if err := board.look(ctx); err != nil {
+				w.blind = true
+			}
+			for _, other := range *c.session.database.meaning.Load().foreign.Load() {
+				if other.Name == b.Name && (other.template == nil || w.name(other, args) != nil) {
+					w.drops.dropAll(other)
+				}
+			}
+		}
 		if err := w.quarantine(ctx); err != nil {
 			return err
 		}
@@ -92,6 +103,10 @@ func (w *work) name(b *bound, args []any) error {
 	b.meaning.database.site.mu.RLock()
 	columns := b.columns
 	b.meaning.database.site.mu.RUnlock()
+	if columns == nil || slices.Contains(columns, nil) {
+		w.drops.dropAll(b) // under which spelling it is stored is not known yet
+		return nil
+	}
 	r := recipe{rule: b}
 	named := make([]driver.NamedValue, len(args))
 	for i, arg := range args {

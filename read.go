@@ -110,7 +110,7 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 			}
 			return newReplay(grant.Row), nil
 		case AnswerLease:
-			return r.lead(ctx, h, l, grant.Lease, version, h.flights.start(l), run)
+			return r.lead(ctx, h, l, grant.Lease, version, h.flights.start(l, true), run)
 		case AnswerBypass:
 			return r.bypass(ctx, run)
 		}
@@ -292,13 +292,14 @@ type flight struct {
 	row      *Row          // nil: the fill was not accepted, or there was none
 	hopeless bool          // what the query returns is not stored at all
 	awaited  bool          // there is somebody else on it; protected by flights
+	begun    bool          // it does not wait for its turn any more; protected by flights
 }
 
 func flightID(l *lookup) string { return string(l.slot.Key) + "\x00" + string(l.slot.Field) }
 
-// start enters a flight. One that is there already has lost its lease.
-func (fs *flights) start(l *lookup) *flight {
-	f := &flight{id: flightID(l), done: make(chan struct{})}
+// start enters a flight, which may have to wait for its turn. One that is there already has lost its lease.
+func (fs *flights) start(l *lookup, begun bool) *flight {
+	f := &flight{id: flightID(l), done: make(chan struct{}), begun: begun}
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if fs.m == nil {
@@ -308,14 +309,22 @@ func (fs *flights) start(l *lookup) *flight {
 	return f
 }
 
+// begin notes that it is a flight's turn.
+func (fs *flights) begin(f *flight) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	f.begun = true
+}
+
 // find returns the flight to wait for, or nil.
 func (fs *flights) find(l *lookup) *flight {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	f := fs.m[flightID(l)]
-	if f != nil {
-		f.awaited = true
+	if f == nil || !f.begun {
+		return nil
 	}
+	f.awaited = true
 	return f
 }
 

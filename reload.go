@@ -105,7 +105,7 @@ func (c *conn) enqueue(ctx context.Context, j job) {
 		return
 	}
 	j.lease = grant.Lease
-	j.flight = h.flights.start(j.lookup)
+	j.flight = h.flights.start(j.lookup, false)
 	j.read.rule.counters.refreshes.Add(1)
 	j.read.rule.owner.observe(ctx, Event{Kind: EventRefresh, Rule: j.read.rule.Name})
 	if c.session.private {
@@ -160,6 +160,7 @@ func (n *connector) reloadAll() {
 // run does a job. Its rows are of no interest here: what counts is that they were stored.
 func (c *conn) run(ctx context.Context, j job) {
 	var st driver.Stmt
+	c.cache.hub.flights.begin(j.flight)
 	rows, err := j.read.lead(ctx, c.cache.hub, j.lookup, j.lease, j.version, j.flight, func(ctx context.Context) (driver.Rows, error) {
 		err := c.ready(ctx)
 		if err != nil {

@@ -179,3 +179,37 @@ func TestReloadPrivate(t *testing.T) {
 		t.Errorf("got %d hits and %d refreshes, want 1 and 1", got.Hits-before.Hits, got.Refreshes)
 	}
 }
+
+// A key that waits for its turn to be loaded again is nobody's to wait for: a read asks the database.
+func TestReadOfQueuedReload(t *testing.T) {
+	t.Parallel()
+	f := open(t, social, moneyclip.Config{Rules: refreshed()})
+	f.warm(t, selectUser, 1)
+	f.warm(t, selectUser, 2)
+	held, free := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	tx, err := f.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, tx, renameUser, "x", 1)
+	exec(t, tx, renameUser, "y", 2)
+	f.wire.failWith(func(text string) error {
+		if text == selectUser {
+			once.Do(func() { close(held); <-free })
+		}
+		return nil
+	})
+	defer f.waitForReloads(t)
+	defer close(free)
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	<-held
+	start := time.Now()
+	f.read(t, selectUser, 1)
+	f.read(t, selectUser, 2)
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("two reads have taken %v", took)
+	}
+}

@@ -388,6 +388,7 @@ func (w *work) release(ctx context.Context, outcome error) {
 	hold := time.Duration(0)
 	if outcome != nil && !w.settled(outcome) {
 		hold = times.Unknown
+		w.marks.Writer = newToken() // a renewal that comes late would shorten what it has under its old name
 	}
 	if w.marks.empty() && (w.marks.Board == "" || outcome != nil && hold == 0) {
 		return // a write that has failed has touched nobody's keys

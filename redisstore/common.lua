@@ -72,3 +72,9 @@ local function outlive(key, till, slack)
     redis.call('PEXPIREAT', key, till + (slack or 0))
   end
 end
+
+-- epochOf is what this server's mastership is known by: 40 digits. To find them by a pattern takes half as long as to ask.
+local function epochOf(info)
+  local at = info:find('master_replid:', 1, true)
+  return at and info:sub(at + 14, at + 53)
+end

@@ -136,18 +136,18 @@ func (s *Store) Purge(ctx context.Context, keys ...string) error {
 // PurgeRule drops all that is stored by a rule of this name in a namespace, in each database, as a writer does who has
 // touched all of its keys; quarantines stay, as for [Store.Purge]. It returns in how many databases there was something.
 func (s *Store) PurgeRule(ctx context.Context, namespace, rule string) (databases int, err error) {
-	pipe := s.client.Pipeline()
-	all := make([]*redis.StringSliceCmd, buckets)
-	for b := range all {
-		all[b] = pipe.HKeys(ctx, generationsKey(namespace, b))
-	}
-	pipe.Exec(ctx) // each command has its own error
 	var names []string
-	for _, one := range all {
-		if err := one.Err(); err != nil && code(err) != "WRONGTYPE" {
+	for b := range buckets {
+		key := generationsKey(namespace, b)
+		n, err := s.node(ctx, key) // a replica may not know of it yet
+		if err != nil {
+			return 0, err
+		}
+		fields, err := n.client.HKeys(ctx, key).Result()
+		if err != nil && code(err) != "WRONGTYPE" {
 			return 0, failed("look for the rule", err)
 		}
-		for _, field := range one.Val() {
+		for _, field := range fields {
 			kind, name, _ := strings.Cut(field, ":")
 			if _, of, ok := ruleOf(name); ok && of == rule && (kind == "n" || kind == "q") && !slices.Contains(names, name) {
 				names = append(names, name)

@@ -69,12 +69,7 @@ end
 -- nonce is by what a generation is known, if it is there.
 local function nonce(value) return value and #value == 16 and value end
 
--- epochOf is what this server's mastership is known by: 40 digits. To find them by a pattern takes half as long as to ask.
 local epochLen, headLen = 40, 73
-local function epochOf(info)
-  local at = info:find('master_replid:', 1, true)
-  return at and info:sub(at + 14, at + 53)
-end
 
 -- What is stored begins with the mastership and the generations under which it was leased; nil if one of them is not
 -- there, or in quarantine. The epoch is this very server's, whichever connection the script came by.

@@ -175,7 +175,7 @@ func (n *node) ask(ctx context.Context, l *lane) error {
 
 // meet sees to it that the node's mastership was known once. Without that, a failover right after the first quarantine
 // would not be noticed, and it would not be put back.
-func (n *node) meet(ctx context.Context) error {
+func (n *node) meet(ctx *patience) error {
 	if n.known.Load() != nil {
 		return nil
 	}
@@ -183,7 +183,7 @@ func (n *node) meet(ctx context.Context) error {
 		return errOpen
 	}
 	err := n.ask(ctx, n.writes)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && !ctx.left() {
 		n.writes.judge(err)
 	}
 	return err

@@ -115,13 +115,17 @@ func (p *parcel) name(names []string, stored []string) {
 	}
 }
 
-// lookAt is the order to look for the version of a board. It is not yet among the others.
-func (p *parcel) lookAt(board string) *order {
+// lookAt is the order to look for the version of a board. It is not yet among the others. On one server, where the rows of the board's
+// rules are, a plain command does: they are gone with a version that was lost.
+func (p *parcel) lookAt(board string, cluster bool) *order {
 	keys := p.look.keys
 	if p.board != board || keys == nil {
 		p.board, keys = board, []string{boardKey(board)}
 	}
 	p.look = order{step: toLook, keys: keys}
+	if cluster {
+		p.look.script = lookScript
+	}
 	return &p.look
 }
 
@@ -156,7 +160,7 @@ func (p *piece) write(part []*order) {
 			p.quarantine(o.keys, o.writer)
 		case o.step == toRelease:
 			p.release(o.keys, o.writer)
-		case o.step == toLook:
+		case o.step == toLook && o.script == nil:
 			p.args = append(p.args, "hget", &o.keys[0], "version")
 			p.version = *redis.NewStringCmd(context.Background(), p.own()...)
 			p.commands = append(p.commands, &p.version)

@@ -17,7 +17,7 @@ func TestParcelSize(t *testing.T) {
 			marks.Keys = append(marks.Keys, fmt.Sprintf("moneyclip:scope:key-%d", i))
 		}
 		p.quarantine(marks, time.Minute, false, maxTogether)
-		p.piece.write(append(p.orders, p.lookAt("moneyclip:board")))
+		p.piece.write(append(p.orders, p.lookAt("moneyclip:board", false)))
 		if p.isSmall() != small {
 			t.Errorf("a parcel of %d keys: small is %t, want %t", n, !small, small)
 		}

@@ -4,16 +4,21 @@
 -- common
 local board = KEYS[1]
 local day = 24 * 60 * 60 * 1000
+-- Versions and claims begin with the mastership under which they were made. One of another may come from a copy that lacks what was
+-- put on the board last; on a cluster the rows that were stored since are on other servers, and still there.
+local epoch = epochOf(redis.call('INFO', 'replication')) or ''
+local fresh = epoch .. ARGV[1]
 local version = field(board, 'version')
+if version and version:sub(1, 40) ~= epoch then version = false end
 local changed = not version
 if not version then
   -- A claim that is not there was lost, and with it what stood on a board meanwhile: the rows of its rules must go first.
-  if ARGV[2] == '' or not field(board, 'c:' .. ARGV[2]) then
-    redis.call('HSET', board, 'c:' .. ARGV[1], '')
+  if ARGV[2]:sub(1, 40) ~= epoch or not field(board, 'c:' .. ARGV[2]) then
+    redis.call('HSET', board, 'c:' .. fresh, '')
     outlive(board, now() + day)
-    return { '', ARGV[1] }
+    return { '', fresh }
   end
-  keep(board, names(board), 'version', ARGV[1], now() + day) -- and nothing else: not a notice whose version was lost, no other claims
+  keep(board, names(board), 'version', fresh, now() + day) -- and nothing else: not a notice whose version was lost, no other claims
 end
 local last = now()
 for i = 3, #ARGV, 2 do
@@ -38,7 +43,7 @@ for i = 1, #all, 2 do
   end
 end
 if changed then
-  version = ARGV[1]
+  version = fresh
   redis.call('HSET', board, 'version', version)
 end
 outlive(board, last + day, day)

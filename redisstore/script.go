@@ -29,6 +29,8 @@ var (
 	releaseRuleText string
 	//go:embed publish.lua
 	publishText string
+	//go:embed look.lua
+	lookText string
 )
 
 var (
@@ -39,6 +41,7 @@ var (
 	quarantineRuleScript = newScript(quarantineRuleText)
 	releaseRuleScript    = newScript(releaseRuleText)
 	publishScript        = newScript(publishText)
+	lookScript           = newScript(lookText)
 )
 
 // newScript puts what scripts share where a script wants it.

@@ -104,7 +104,7 @@ func (s *Store) deliver(ctx *patience, step string, p *parcel, board string) (st
 	pending := p.orders
 	var version *order
 	if board != "" {
-		version = p.lookAt(board)
+		version = p.lookAt(board, s.cluster != nil)
 	}
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		// The version is that of after all orders. On one server it is enough that it is asked for last.
@@ -136,6 +136,10 @@ func (s *Store) deliver(ctx *patience, step string, p *parcel, board string) (st
 		pending = again
 		switch {
 		case failure == nil && last && version != nil:
+			if c, ok := version.commands[0].(*redis.Cmd); ok {
+				text, _ := c.Val().(string)
+				return text, nil
+			}
 			return version.commands[0].(*redis.StringCmd).Val(), nil // empty: there is none
 		case pauses && !sleep(ctx, pause), failure != nil && ctx.Err() != nil:
 			return "", failed(step, failure)

@@ -171,11 +171,18 @@ func (d *diagnosis) redis(ctx context.Context, client redis.UniversalClient, nam
 			d.judge(time.Duration(seconds)*time.Second < grace, "replicas", replicas+", min-replicas-max-lag "+lag, "set min-replicas-max-lag to 10: it has to be below "+grace.String())
 		}
 	}
-	if info["aof_enabled"] == "1" {
-		d.note("persistence", "appendonly", "it does no harm, and is of no use: set appendonly to no")
-	} else if save, ok := setting("save"); ok && save != "" {
-		d.note("persistence", "snapshots", `they do no harm, and are of no use: set save to ""`)
-	} else {
+	save, _ := setting("save")
+	stops, _ := setting("stop-writes-on-bgsave-error")
+	switch failed := info["rdb_last_bgsave_status"] == "err"; {
+	case failed && stops != "no":
+		d.change("persistence", "the last snapshot failed, so it may refuse writes", `set save to ""`)
+	case info["aof_enabled"] == "1":
+		d.note("persistence", "appendonly", "it is of no use, and a full disk stops writes: set appendonly to no")
+	case save != "" && stops == "yes":
+		d.note("persistence", "snapshots", `they are of no use, and one that fails stops writes: set save to ""`)
+	case save != "":
+		d.note("persistence", "snapshots", `they are of no use: set save to ""`)
+	default:
 		d.ok("persistence", "none")
 	}
 	if seconds, _ := strconv.Atoi(info["uptime_in_seconds"]); time.Duration(seconds)*time.Second < grace {

@@ -883,6 +883,25 @@ func TestServerHangs(t *testing.T) {
 	wantHit(t, s, one, 1)
 }
 
+// A server that was never reached, whose connections hang, costs one time-out too.
+func TestNeverMet(t *testing.T) {
+	t.Parallel()
+	c := redis.NewClient(&redis.Options{Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		<-ctx.Done() // as nobody answers
+		return nil, ctx.Err()
+	}})
+	t.Cleanup(func() { c.Close() })
+	s := patient(c)
+	s.WriteTimeout = time.Second
+	for i, most := range []time.Duration{3 * time.Second, 200 * time.Millisecond, 200 * time.Millisecond} {
+		began := time.Now()
+		_, err := s.Quarantine(t.Context(), writer(slot("k")), time.Minute)
+		if took := time.Since(began); err == nil || took > most {
+			t.Errorf("write %d: got %v after %v, want an error within %v", i, err, took, most)
+		}
+	}
+}
+
 // A server that is gone is not dialed for every read.
 func TestServerGone(t *testing.T) {
 	t.Parallel()

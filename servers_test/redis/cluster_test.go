@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -236,6 +237,50 @@ func TestClusterIsNoServer(t *testing.T) {
 	}
 	if want := "redisstore: Redis is a cluster, and the client is none for clusters"; len(errs) != 1 || !errs[want] {
 		t.Errorf("got the errors %v, want %q", errs, want)
+	}
+}
+
+// A node that comes back with an old copy of a board has lost what came after it; other nodes have kept the rows that were stored
+// since. So the board is taken for lost, and so is a claim to it.
+func TestClusterBoardComesBackOld(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t)
+	ctx := t.Context()
+	for _, one := range c.clients {
+		must(t, one.ConfigSet(ctx, "cluster-require-full-coverage", "no").Err())
+	}
+	s := patient(c.client)
+	const board = "moneyclip:db:board"
+	notice := func(text string) moneyclip.Notice { return moneyclip.Notice{Text: text, Life: time.Hour} }
+	old := publish(t, s, board, notice("one")).Version
+	at := int(must1(c.client.ClusterKeySlot(ctx, "moneyclip:{board}:db:board").Result())) * 3 / slots
+	must(t, c.clients[at].Save(ctx).Err())
+	now := publish(t, s, board, notice("two")).Version
+	version := func() string { return must1(s.Release(ctx, &moneyclip.Marks{Board: board})) }
+	if got := version(); old == now || got != now {
+		t.Fatalf("the board is at %q, want %q, after %q", got, now, old)
+	}
+	c.nodes[at].Kill(t)
+	c.nodes[at].Start(t)
+	eventually(t, "the node is back", func() error {
+		info, err := c.clients[at].ClusterInfo(ctx).Result()
+		if err == nil && !contains(info, "cluster_state:ok") {
+			err = errors.New(info)
+		}
+		return err
+	})
+	if got := must1(c.clients[at].HGet(ctx, "moneyclip:{board}:db:board", "version").Result()); got != old {
+		t.Fatalf("the node has come back with the version %q, want the old one", got)
+	}
+	eventually(t, "the store finds the node", func() error { _, err := s.Release(ctx, &moneyclip.Marks{Board: board}); return err })
+	if got := version(); got != "" {
+		t.Errorf("the board is at %q, want none", got)
+	}
+	if b := must1(s.Publish(ctx, board, []moneyclip.Notice{notice("two")}, "")); b.Version != "" || b.Claim == "" {
+		t.Errorf("got the board %+v, want a claim", b)
+	}
+	if got := publish(t, s, board, notice("two")).Version; got == "" || got == old || got == now {
+		t.Errorf("the board is at %q again", got)
 	}
 }
 

@@ -102,7 +102,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	c.rowsOut = true
 	rows, err = c.base.query(ctx, query, converted)
 	c.connector.queries.ran(args, err)
-	return rows, err
+	return c.queried(rows, err)
 }
 
 // queryWatched sends a query to the base that is of interest to the cache: a read that it may store, if r is not nil, or
@@ -119,12 +119,12 @@ func (c *conn) queryWatched(ctx context.Context, p *plan, r *readPlan, query str
 	run := func(ctx context.Context) (driver.Rows, error) {
 		return c.unwrapped(c.watched.(driver.QueryerContext).QueryContext(ctx, query, converted))
 	}
-	var rows driver.Rows
 	if r != nil {
-		rows, err = c.read(ctx, r, args, nil, run)
-	} else {
-		rows, err = run(ctx)
+		rows, err := c.queried(c.read(ctx, r, args, nil, run))
+		c.connector.queries.ran(args, err)
+		return rows, err
 	}
+	rows, err := run(ctx)
 	c.connector.queries.ran(args, err)
 	return rows, err
 }

@@ -181,6 +181,7 @@ func (e *effects) statement(s *Statement) {
 			w := &s.Writes[i]
 			if w.Op == AnyOp {
 				e.anything(cmp.Or(s.Doubtful, "it may write anything"))
+				e.reach(w.Table)
 				continue
 			}
 			e.own = append(e.own, w)
@@ -207,6 +208,7 @@ func (e *effects) part(s *Statement) {
 	for _, w := range s.Writes {
 		if w.Op == AnyOp {
 			e.anything(cmp.Or(s.Doubtful, "it may write anything"))
+			e.reach(w.Table)
 			continue
 		}
 		e.follow(step{write: &Write{Op: w.Op, Table: w.Table, SetAll: true, Replace: w.Replace}, replace: w.Replace, via: "one of several statements in a text: "})
@@ -214,6 +216,11 @@ func (e *effects) part(s *Statement) {
 			e.follow(step{write: &Write{Op: Update, Table: w.Table, SetAll: true}, via: "one of several statements in a text: "})
 		}
 	}
+}
+
+// reach notes that a write to a table may be one to another database: where names have no schemas, one that has is there.
+func (e *effects) reach(table string) {
+	e.everything = e.everything || e.meaning.catalog != nil && e.meaning.catalog.Path == nil && strings.Contains(table, ".")
 }
 
 // anything counts every rule as touched at every key.
@@ -256,8 +263,7 @@ func (e *effects) follow(s step) {
 	table := e.meaning.catalog.Tables[w.Table]
 	switch {
 	case table == nil:
-		// Where names have no schemas, one that has is in another database.
-		e.everything = e.everything || e.meaning.catalog.Path == nil && strings.Contains(w.Table, ".")
+		e.reach(w.Table)
 		e.unknown(fmt.Sprintf("%stable %q is not in the catalog", s.via, w.Table))
 		return
 	case table.Opaque != "":

@@ -72,7 +72,9 @@ func (c *conn) perform(ctx context.Context, p *plan, args []driver.NamedValue, r
 func (c *conn) pass(ctx context.Context, p *plan, args []driver.NamedValue, run func() (driver.Result, error)) (driver.Result, error) {
 	switch {
 	case p.statement.Kind != KindWrite:
-		return run()
+		result, err := run()
+		c.doubt(err)
+		return result, err
 	case c.tx != nil:
 		return c.collect(p, args, run)
 	}

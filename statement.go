@@ -133,7 +133,10 @@ type ColumnName struct{ Table, Column string }
 
 // A Write is what a statement does to the rows of one table.
 type Write struct {
-	Op    Op
+	Op Op
+
+	// Table is the full name. With AnyOp it says no more than where any table may be: in another database too if, in a
+	// database whose names have no schema, this one has.
 	Table string
 
 	// Pins, for Update and Delete, hold for every row that is touched, as it was before. Fewer pins are always safe.

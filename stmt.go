@@ -81,14 +81,14 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	}
 	c.connector.kept(converted)
 	if r != nil {
-		return c.read(ctx, r, args, s, func(ctx context.Context) (driver.Rows, error) {
+		return c.queried(c.read(ctx, r, args, s, func(ctx context.Context) (driver.Rows, error) {
 			return c.unwrapped(s.watched.(driver.StmtQueryContext).QueryContext(ctx, converted))
-		})
+		}))
 	}
 	if c.passes(p) && p.statement.Kind != KindWrite {
 		c.unmatched(p)
 		c.rowsOut = true
-		return queryStmt(ctx, s.base, converted)
+		return c.queried(queryStmt(ctx, s.base, converted))
 	}
 	return c.unwrapped(s.watched.(driver.StmtQueryContext).QueryContext(ctx, converted))
 }

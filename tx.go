@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"io"
 )
 
 // A transaction is what a connection knows of the transaction that is open on it. While there is one, reads bypass the
@@ -212,7 +213,7 @@ func (c *conn) leaveOwn() {
 
 // doubt notes that a statement has failed in the transaction, unless that is known to be still open.
 func (c *conn) doubt(err error) {
-	if c.tx != nil && c.ended(err) {
+	if err != nil && !errors.Is(err, driver.ErrSkip) && c.tx != nil && c.ended(err) {
 		c.tx.doubt = true
 	}
 }
@@ -267,4 +268,48 @@ func (c *conn) savepoint(name string) int {
 		}
 	}
 	return -1
+}
+
+// queried notes what has come of a query that is no write. A SELECT may lock what it reads, and be the victim of a deadlock by which
+// the server ends the transaction, also when it has returned some rows.
+func (c *conn) queried(rows driver.Rows, err error) (driver.Rows, error) {
+	if err != nil {
+		c.doubt(err)
+		return rows, err
+	}
+	if c.tx == nil || c.cache.dialect.Aborts() {
+		return rows, nil // or else an error leaves it open
+	}
+	if _, known := c.base.open(); known {
+		return rows, nil // the driver is asked
+	}
+	return &readInTx{described{base: rows}, c}, nil
+}
+
+// readInTx are the rows of a SELECT whose failure may end the transaction that it runs in.
+type readInTx struct {
+	described
+	conn *conn
+}
+
+var _ allRows = (*readInTx)(nil)
+
+func (r *readInTx) Next(dest []driver.Value) error { return r.heard(r.base.Next(dest)) }
+
+func (r *readInTx) Close() error { return r.heard(r.base.Close()) }
+
+func (r *readInTx) HasNextResultSet() bool { return hasNextResultSet(r.base) }
+
+func (r *readInTx) NextResultSet() error {
+	if next, ok := r.base.(driver.RowsNextResultSet); ok {
+		return r.heard(next.NextResultSet())
+	}
+	return io.EOF
+}
+
+func (r *readInTx) heard(err error) error {
+	if err != io.EOF { //nolint:errorlint // as database/sql compares it
+		r.conn.doubt(err)
+	}
+	return err
 }

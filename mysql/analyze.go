@@ -252,7 +252,7 @@ func (a *analysis) finish(s *moneyclip.Statement) {
 	}
 	if a.calls != "" {
 		s.Kind, s.Doubtful, s.MayCommit = moneyclip.KindWrite, a.calls, true
-		s.Writes = append(s.Writes, moneyclip.Write{Op: moneyclip.AnyOp})
+		s.Writes = append(s.Writes, anything)
 	}
 }
 
@@ -310,6 +310,10 @@ func (a *analysis) statement(stmt ast.StmtNode) moneyclip.Statement {
 		return write
 	case *ast.DoStmt:
 		a.visit(n.Exprs...)
+		if len(a.meaning.Reads) > 0 {
+			// It may be the victim of a deadlock, which ends the transaction, and nobody hears of it: DO has no errors but warnings.
+			return moneyclip.Statement{}
+		}
 		return moneyclip.Statement{Kind: moneyclip.KindInert}
 	case *ast.CallStmt:
 		a.visit(n.Procedure.Args...)
@@ -406,7 +410,12 @@ func (a *analysis) session(stmt ast.StmtNode) moneyclip.Statement {
 	case *ast.PrepareStmt, *ast.DeallocateStmt, *ast.KillStmt, *ast.HelpStmt,
 		*ast.HandlerOpenStmt, *ast.HandlerReadStmt, *ast.HandlerCloseStmt, *ast.GetDiagnosticsStmt, *ast.ChecksumTableStmt:
 		return moneyclip.Statement{Kind: moneyclip.KindInert}
-	case *ast.ShowStmt, *ast.ExplainForStmt:
+	case *ast.ShowStmt:
+		if n.Where != nil {
+			a.visit(n.Where)
+		}
+		return moneyclip.Statement{Kind: moneyclip.KindInert, Returns: a.calls != ""}
+	case *ast.ExplainForStmt:
 		return moneyclip.Statement{Kind: moneyclip.KindInert}
 	case *ast.AnalyzeTableStmt, *ast.CheckTableStmt, *ast.RepairTablesStmt, *ast.FlushStmt:
 		return moneyclip.Statement{Kind: moneyclip.KindSchema, Commits: true}

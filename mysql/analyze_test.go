@@ -79,6 +79,9 @@ func assigned(set []moneyclip.Assignment) string {
 }
 
 func write(w moneyclip.Write) string {
+	if w.Op == moneyclip.AnyOp && w.Table == "*.*" {
+		return "ANY"
+	}
 	text := []string{"ANY", "INSERT", "UPDATE", "DELETE"}[w.Op] + " " + w.Table
 	if len(w.Pins) > 0 {
 		text += pins(w.Pins)

@@ -23,6 +23,8 @@ type converter struct {
 	calls, sets string
 	// failed says that there is something in the statement which the common tree has no words for.
 	failed bool
+	// partitions says that partitions are named: of these it is not known which columns decide what is in them.
+	partitions bool
 
 	// unnumbered says that the parameters are those of another text.
 	unnumbered bool

@@ -75,13 +75,13 @@ func (a *analysis) below(w moneyclip.Write, depth int) []moneyclip.Write {
 	case def == nil || !def.View:
 		return []moneyclip.Write{w}
 	case depth > maxViews:
-		return []moneyclip.Write{{Op: moneyclip.AnyOp}}
+		return []moneyclip.Write{anything}
 	}
 	if m := a.own.mappings[w.Table]; m != nil {
 		return a.below(m.write(w), depth+1)
 	}
 	if def.Opaque != "" || w.Op == moneyclip.Insert || len(def.Reads) == 0 {
-		return []moneyclip.Write{{Op: moneyclip.AnyOp}}
+		return []moneyclip.Write{anything}
 	}
 	// A view of several tables: which of them has the column is not known.
 	var all []moneyclip.Write
@@ -92,6 +92,9 @@ func (a *analysis) below(w moneyclip.Write, depth int) []moneyclip.Write {
 }
 
 const maxViews = 16 // views of views
+
+// anything is a write to any table, also of another database.
+var anything = moneyclip.Write{Op: moneyclip.AnyOp, Table: "*.*"}
 
 // write is a write to the view as one to the table. What the statement's text says are names of the view, so that nothing
 // is read by it.
@@ -113,7 +116,7 @@ func (m *mapping) write(w moneyclip.Write) moneyclip.Write {
 	if w.Conflict != nil {
 		set, whole := m.set(w.Conflict.Set)
 		if !whole {
-			return moneyclip.Write{Op: moneyclip.AnyOp}
+			return anything
 		}
 		below.Conflict = &moneyclip.Conflict{Set: set}
 	}

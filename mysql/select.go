@@ -103,6 +103,9 @@ func (c *converter) core(n *ast.SelectStmt) *query.Select {
 	if n.LockInfo != nil {
 		s.Rest = append(s.Rest, impure("locks the rows that it reads"))
 	}
+	if c.partitions {
+		s.Rest = append(s.Rest, impure("reads partitions by name, and a row may move to another one"))
+	}
 	if n.SelectIntoOpt != nil {
 		s.Rest = append(s.Rest, impure("stores its result in variables or in a file"))
 	}
@@ -190,6 +193,7 @@ func (c *converter) tableItem(n *ast.TableName) *query.Item {
 	if n.AsOf != nil || n.TableSample != nil {
 		c.failed = true
 	}
+	c.partitions = c.partitions || len(n.PartitionNames) > 0
 	if schema == "" {
 		if reason := c.own.callers[table]; reason != "" && !c.ctes[table] {
 			c.calls = "reads " + table + ", which " + reason

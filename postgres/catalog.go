@@ -51,6 +51,8 @@ UNION ALL SELECT 'column', json_build_array(a.attrelid::text, lpad(a.attnum::tex
 UNION ALL SELECT '~default', json_build_array(d.adrelid::text, a.attname, pg_get_expr(d.adbin, d.adrelid))::text
 	FROM relations c JOIN pg_attrdef d ON d.adrelid = c.oid
 	JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+UNION ALL SELECT '~preset', json_build_array(t.oid::text, pg_get_expr(t.typdefaultbin, 0))::text
+	FROM pg_type t JOIN spaces s ON s.oid = t.typnamespace WHERE t.typtype = 'd' AND t.typdefaultbin IS NOT NULL
 UNION ALL SELECT '~check', json_build_array(c.oid::text, k.conname, pg_get_expr(k.conbin, k.conrelid))::text
 	FROM relations c JOIN pg_constraint k ON k.conrelid = c.oid WHERE k.contype = 'c'
 UNION ALL SELECT '~domain', json_build_array(k.contypid::text, k.conname, pg_get_expr(k.conbin, 0))::text
@@ -77,6 +79,7 @@ UNION ALL SELECT 'partition', json_build_array(p.partrelid::text, p.partexprs IS
 		JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = u.attribute))::text
 	FROM pg_partitioned_table p
 UNION ALL SELECT '~view', json_build_array(c.oid::text, pg_get_viewdef(c.oid))::text FROM relations c WHERE c.relkind = 'v'
+UNION ALL SELECT '~materialized', json_build_array(c.oid::text, pg_get_viewdef(c.oid))::text FROM relations c WHERE c.relkind = 'm'
 UNION ALL SELECT 'rule', json_build_array(r.ev_class::text, r.ev_type::text, r.is_instead, r.rulename)::text
 	FROM pg_rewrite r WHERE r.rulename <> '_RETURN' AND r.ev_enabled <> 'D'
 UNION ALL SELECT 'trigger', json_build_array(t.tgrelid::text, t.tgname, t.tgtype, (
@@ -89,6 +92,8 @@ UNION ALL SELECT 'trigger', json_build_array(t.tgrelid::text, t.tgname, t.tgtype
 	FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
 	JOIN pg_language l ON l.oid = p.prolang
 	WHERE NOT t.tgisinternal AND t.tgenabled NOT IN ('D', 'R')
+UNION ALL SELECT '~when', json_build_array(t.tgrelid::text, t.tgname, pg_get_triggerdef(t.oid))::text
+	FROM pg_trigger t WHERE NOT t.tgisinternal AND t.tgqual IS NOT NULL
 UNION ALL SELECT 'function', json_build_array(f.nspname, f.volatility, json_agg(DISTINCT f.proname))::text
 	FROM (SELECT n.nspname, p.proname::text, coalesce(a.volatility, p.provolatile::text) AS volatility
 		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace LEFT JOIN aggregates a ON a.oid = p.oid
@@ -104,6 +109,9 @@ UNION ALL SELECT '~code', json_build_array(s.name, p.proname, l.lanname, p.prosr
 UNION ALL SELECT 'operator', json_build_array(o.oprname, n.nspname, p.proname)::text
 	FROM pg_operator o JOIN pg_proc p ON p.oid = o.oprcode JOIN pg_namespace n ON n.oid = p.pronamespace
 	WHERE p.provolatile <> 'i' AND n.nspname IN (SELECT name FROM spaces)
+UNION ALL SELECT 'equality', json_build_array(l.oid::text, r.oid::text)::text
+	FROM pg_operator o JOIN spaces s ON s.oid = o.oprnamespace JOIN pg_type l ON l.oid = o.oprleft JOIN pg_type r ON r.oid = o.oprright
+	WHERE o.oprname = '=' AND l.typnamespace = 'pg_catalog'::regnamespace AND r.typnamespace = 'pg_catalog'::regnamespace
 UNION ALL SELECT 'ofrow', json_build_array(p.proname)::text FROM pg_proc p JOIN pg_type t ON t.oid = p.proargtypes[0]
 	WHERE p.pronargs = 1 AND t.typtype = 'c'
 UNION ALL SELECT 'harmless', json_build_array(p.proname)::text FROM pg_proc p
@@ -236,9 +244,11 @@ func (b *builder) build() {
 	b.partitions()
 	b.codes()
 	b.views()
+	b.refreshes()
 	for _, t := range b.things["~default"] {
 		b.defaultOf(t)
 	}
+	b.presets()
 	b.checks()
 	for _, t := range b.things["rule"] {
 		b.rule(t)
@@ -325,8 +335,39 @@ func (b *builder) column(t thing) {
 	if !t.is(9) {
 		col.Collation += nondeterministic
 	}
+	if b.ownEquality(t.str(7)) {
+		col.Type += " with an operator = of the database's own"
+	}
 	col.Class = classOf(col.Type)
 	def.Columns = append(def.Columns, col)
+}
+
+// ownEquality reports whether there is an operator = for values of a type besides PostgreSQL's own, which it hides.
+func (b *builder) ownEquality(oid string) bool {
+	for own := b.types[oid]; own != nil && own.base != ""; own = b.types[oid] {
+		oid = own.base // of a domain
+	}
+	return slices.ContainsFunc(b.things["equality"], func(t thing) bool { return t.str(0) == oid || t.str(1) == oid })
+}
+
+// presets are the defaults of domains, for the columns that have none of their own.
+func (b *builder) presets() {
+	texts := map[string]string{} // :: type → default
+	for _, t := range b.things["~preset"] {
+		texts[t.str(0)] = t.str(1)
+	}
+	for _, t := range b.things["column"] {
+		oid := t.str(7)
+		for own := b.types[oid]; own != nil && texts[oid] == "" && own.base != ""; own = b.types[oid] {
+			oid = own.base
+		}
+		if text := texts[oid]; text != "" && !t.is(10) {
+			b.defaultOf(thing{fields: []any{t.str(0), t.str(2), text}})
+			if def := b.tables[t.str(0)]; def != nil {
+				def.Column(t.str(2)).Default = moneyclip.Value{} // what it comes to may be another in a domain above
+			}
+		}
+	}
 }
 
 // isOdd reports whether a column's collation calls texts equal that differ.

@@ -25,6 +25,16 @@ type code struct {
 	definition string // as CREATE FUNCTION
 }
 
+// parameters are what the definition has between the function's name and its body.
+func (c *code) parameters() string {
+	head, _, _ := strings.Cut(c.definition, "AS $")
+	_, parameters, _ := strings.Cut(head, "(")
+	if !strings.Contains(parameters, "DEFAULT") {
+		return ""
+	}
+	return parameters
+}
+
 // codes reads the definitions of functions that may write.
 func (b *builder) codes() {
 	for _, t := range b.things["~code"] {
@@ -86,6 +96,11 @@ func (r *codeReader) overloads(name string, e *effect) {
 // code fills in what one function does.
 func (r *codeReader) code(c *code, e *effect) {
 	var statements []string
+	defer func() {
+		if defaults := r.catalog.Own.(*facts).writing(c.parameters()); len(defaults) > 0 {
+			e.opaque = cmp.Or(e.opaque, "has a parameter whose default calls a volatile function")
+		}
+	}()
 	switch {
 	case strings.Contains(c.text, "#variable_conflict"):
 		e.opaque = "has names that may be of variables or of columns"

@@ -119,6 +119,15 @@ func selectOf(text string) (s *pg.SelectStmt) {
 	return tree.Stmts[0].Stmt.GetSelectStmt()
 }
 
+// refreshes reads the definitions of materialized views, which are run when these are refreshed.
+func (b *builder) refreshes() {
+	for _, t := range b.things["~materialized"] {
+		if def := b.tables[t.str(0)]; def != nil && len(b.facts.writing(t.str(1))) > 0 {
+			b.facts.refreshes[def.Name] = "runs a definition that calls a volatile function"
+		}
+	}
+}
+
 // views reads the views, those first that stand on tables alone.
 func (b *builder) views() {
 	waiting := map[string]*pg.SelectStmt{}

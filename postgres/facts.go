@@ -12,6 +12,7 @@ type facts struct {
 	types     map[string]string     // :: "schema.type" → what a column of that type has as its Type
 	system    map[string]bool       // tables and views in pg_catalog
 	writers   map[string]string     // :: view → why a SELECT from it may write anything
+	refreshes map[string]string     // :: materialized view → why to refresh it may write anything
 	plain     map[string]string     // :: view that shows columns of one table by their names → that table
 
 	codes    map[string][]*code // :: "schema.function" → the functions of that name that may write
@@ -25,7 +26,7 @@ type name struct{ schema, name string }
 func newFacts() *facts {
 	return &facts{
 		functions: map[string]volatility{}, schemas: map[string][]string{}, harmless: map[string]bool{},
-		ofRows: map[string]bool{}, operators: map[string][]name{}, types: map[string]string{}, system: map[string]bool{}, writers: map[string]string{}, plain: map[string]string{},
+		ofRows: map[string]bool{}, operators: map[string][]name{}, types: map[string]string{}, system: map[string]bool{}, writers: map[string]string{}, plain: map[string]string{}, refreshes: map[string]string{},
 		codes: map[string][]*code{}, effects: map[string]*effect{},
 	}
 }

@@ -72,6 +72,8 @@ func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (m
 		id.Tainted = "session_replication_role is not origin: triggers and foreign keys do not act"
 	case instants(dsn) && !isUTC(row[9]):
 		id.Tainted = "times without a zone are sent as instants, in a session whose TimeZone is not UTC"
+	case strings.Contains(row[9], "standard_conforming_strings=off"):
+		id.Tainted = "standard_conforming_strings is off: a backslash in a text is no character"
 	case row[5] != "off":
 		id.Tainted = `transform_null_equals is on: "x = NULL" means "x IS NULL"`
 	}

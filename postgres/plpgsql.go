@@ -16,6 +16,7 @@ type program struct {
 	dynamic    []string // texts that are made while it runs
 	sets       []string // fields of NEW that are given values
 	setsAll    bool
+	setsOld    bool // OLD is given values
 	records    bool // it has records of its own, and what they begin with the parser does not tell
 
 	variables []variable
@@ -26,6 +27,7 @@ type variable struct {
 	isNew bool // NEW itself
 	field string
 	ofNew bool
+	isOld bool // OLD, or a field of it
 }
 
 // parseBody parses the body of a trigger's function.
@@ -44,9 +46,12 @@ func parseBody(f *function) (p *program, ok bool) {
 	if !ok || len(p.variables) == 0 || !p.variables[0].isNew {
 		return nil, false
 	}
-	p.setsAll = p.setsAll || returnsAnother(f.text)
+	p.setsAll = p.setsAll || returnsAnother(f.text) || p.setsOld && returnsOld.MatchString(f.text)
 	return p, true
 }
+
+// returnsOld finds what may be a trigger's return of OLD, with which the row is written.
+var returnsOld = regexp.MustCompile(`(?i)\breturn\b[^;]*\bold\b`)
 
 // parseFunction parses the definition of any function.
 func parseFunction(definition string) (p *program, ok bool) {
@@ -105,11 +110,11 @@ var superfluous = regexp.MustCompile(`(?:,\{\}\})+`)
 func variableOf(datum any) variable {
 	m, _ := datum.(map[string]any)
 	if rec, ok := m["PLpgSQL_rec"].(map[string]any); ok {
-		return variable{isNew: number(rec["dno"]) == 0}
+		return variable{isNew: number(rec["dno"]) == 0, isOld: number(rec["dno"]) == 1}
 	}
 	if field, ok := m["PLpgSQL_recfield"].(map[string]any); ok {
 		name, _ := field["fieldname"].(string)
-		return variable{field: strings.ToLower(name), ofNew: number(field["recparentno"]) == 0}
+		return variable{field: strings.ToLower(name), ofNew: number(field["recparentno"]) == 0, isOld: number(field["recparentno"]) == 1}
 	}
 	return variable{}
 }
@@ -191,6 +196,8 @@ func (p *program) assign(number int) {
 	switch v := p.variables[number]; {
 	case v.isNew:
 		p.setsAll = true
+	case v.isOld:
+		p.setsOld = true
 	case v.ofNew:
 		p.sets = append(p.sets, v.field)
 	}
@@ -222,6 +229,9 @@ func (p *program) expression(m map[string]any) bool {
 		}
 		if i < 0 {
 			return false
+		}
+		if left := text[:i]; strings.Contains(left, "[") {
+			p.statements = append(p.statements, "SELECT "+left) // a subscript may be a call
 		}
 		text = "SELECT " + text[i+2:]
 	}

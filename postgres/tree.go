@@ -243,6 +243,8 @@ func (c *converter) item(node *pg.Node) *query.Item {
 		return c.aliased(&query.Item{Lateral: true, Call: call}, n.JsonTable.Alias)
 	case *pg.Node_RangeTableSample:
 		c.taint("reads a sample")
+		c.exprs(n.RangeTableSample.Args) // for the functions that they call
+		c.expr(n.RangeTableSample.Repeatable)
 		return c.item(n.RangeTableSample.Relation)
 	case *pg.Node_JoinExpr:
 		return c.join(n.JoinExpr)

@@ -23,6 +23,12 @@ const (
 // triggers hangs the triggers on their tables.
 func (b *builder) triggers() {
 	ambiguous, spaces := b.ambiguous()
+	whens := map[string]string{} // :: table and trigger → its condition
+	for _, t := range b.things["~when"] {
+		_, condition, _ := strings.Cut(t.str(2), " WHEN ")
+		condition, _, _ = strings.Cut(condition, " EXECUTE ")
+		whens[t.str(0)+" "+t.str(1)] = condition
+	}
 	for _, t := range b.things["trigger"] {
 		def := b.tables[t.str(0)]
 		if def == nil {
@@ -38,6 +44,9 @@ func (b *builder) triggers() {
 			of: query.Trigger{Table: def, Early: bits&triggerBefore != 0},
 		}
 		r.function(f)
+		if calls := b.facts.writing(whens[t.str(0)+" "+t.str(1)]); len(calls) > 0 {
+			r.opaque("the condition of a trigger calls a volatile function")
+		}
 		if t.is(9) && len(trigger.Writes) > 0 {
 			r.opaque("%s() may run as late as the COMMIT", f.name)
 		}

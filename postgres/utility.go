@@ -25,7 +25,11 @@ func (c *converter) utility(node *pg.Node, s *moneyclip.Statement) {
 		c.explain(n.ExplainStmt, s)
 	case *pg.Node_RefreshMatViewStmt:
 		s.Kind = moneyclip.KindWrite
-		s.Writes = []moneyclip.Write{{Op: moneyclip.Delete, Table: c.tableName(n.RefreshMatViewStmt.Relation)}}
+		name := c.tableName(n.RefreshMatViewStmt.Relation)
+		s.Writes = []moneyclip.Write{{Op: moneyclip.Delete, Table: name}}
+		if c.facts != nil && c.facts.refreshes[name] != "" {
+			s.Writes, s.Doubtful = []moneyclip.Write{{Op: moneyclip.AnyOp}}, c.facts.refreshes[name]
+		}
 	case *pg.Node_CallStmt, *pg.Node_DoStmt:
 		c.run(node, s)
 	case *pg.Node_ExecuteStmt:
@@ -50,6 +54,11 @@ func (c *converter) utility(node *pg.Node, s *moneyclip.Statement) {
 		s.Kind = moneyclip.KindSchema
 		if isTemporary(n.CreateTableAsStmt.GetInto().GetRel()) {
 			c.temporaryOf(n.CreateTableAsStmt.Query, s)
+			break
+		}
+		query := moneyclip.Statement{Kind: moneyclip.KindInert}
+		if c.embedded(n.CreateTableAsStmt.Query, &query); query.Kind == moneyclip.KindSession {
+			s.Doubtful = query.Change
 		}
 	default:
 		s.Kind = moneyclip.KindSchema

@@ -49,6 +49,9 @@ func (c *converter) through(w *query.Write, name string) bool {
 		w.Op == moneyclip.Insert && isReplaced(def, moneyclip.Update) {
 		return false
 	}
+	if slices.ContainsFunc(def.Triggers, func(t moneyclip.Trigger) bool { return t.Op == w.Op || t.Op == moneyclip.AnyOp }) {
+		return false // a default that only the view has
+	}
 	w.Schema, w.Table, _ = strings.Cut(c.facts.plain[def.Name], ".")
 	if w.Alias == "" {
 		w.Alias = name
@@ -83,6 +86,15 @@ func (c *converter) throughViews(writes []moneyclip.Write) []moneyclip.Write {
 		if len(below) == 0 {
 			continue
 		}
+		for _, t := range def.Triggers { // what the view's own defaults do
+			if t.Op == w.Op || t.Op == moneyclip.AnyOp {
+				writes = append(writes, t.Writes...)
+				if t.Opaque != "" {
+					writes = append(writes, moneyclip.Write{Op: moneyclip.AnyOp})
+				}
+			}
+		}
+		w = &writes[i]
 		loose := moneyclip.Write{Op: w.Op, Table: below[0], SetAll: w.Op == moneyclip.Update}
 		if w.Conflict != nil {
 			writes = append(writes, moneyclip.Write{Op: moneyclip.Update, Table: below[0], SetAll: true})

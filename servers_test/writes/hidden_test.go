@@ -1,0 +1,215 @@
+package writes
+
+import (
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/moneyclip/moneyclip"
+	my "github.com/moneyclip/moneyclip/mysql"
+	pg "github.com/moneyclip/moneyclip/postgres"
+	"github.com/moneyclip/moneyclip/servers_test/servers"
+)
+
+// withRule makes a schema and opens it through a cache that has one rule, for read.
+func withRule(t *testing.T, d moneyclip.Dialect, name, dsn, read string, schema ...string) (base, db *sql.DB, cache *moneyclip.Cache) {
+	base, err := sql.Open(name, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { base.Close() })
+	execAll(t, base, schema...)
+	cache, err = moneyclip.New(d, moneyclip.Config{Logger: slog.New(slog.DiscardHandler), Rules: []moneyclip.Rule{{Key: "k::%v", Query: read, NotFound: time.Hour}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base, throughCache(t, cache, base, dsn), cache
+}
+
+func throughCache(t *testing.T, cache *moneyclip.Cache, base *sql.DB, dsn string) *sql.DB {
+	c, err := cache.Driver(base.Driver()).(driver.DriverContext).OpenConnector(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(c)
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func execAll(t *testing.T, s interface {
+	Exec(string, ...any) (sql.Result, error)
+}, queries ...string) {
+	t.Helper()
+	for _, q := range queries {
+		if _, err := s.Exec(q); err != nil {
+			t.Fatalf("%s: %v", q, err)
+		}
+	}
+}
+
+func answer(db *sql.DB, q string, arg any) string {
+	var s sql.NullString
+	err := db.QueryRow(q, arg).Scan(&s)
+	return fmt.Sprint(s, err)
+}
+
+// wantSame compares the answer through the cache with the database's.
+func wantSame(t *testing.T, base, db *sql.DB, what, q string, arg any) {
+	t.Helper()
+	if want, got := answer(base, q, arg), answer(db, q, arg); want != got {
+		t.Errorf("%s: cache %s, database %s", what, got, want)
+	}
+}
+
+// A SELECT that locks may be the victim of a deadlock. The server has ended the transaction then, and what comes next is visible at once.
+func TestDeadlockedRead(t *testing.T) {
+	const read = "SELECT name FROM users WHERE id = ?"
+	for _, bad := range []string{"SELECT id FROM users WHERE id = 2 FOR UPDATE", "SET @x = (SELECT id FROM users WHERE id = 2 FOR UPDATE)", "DO (SELECT id FROM users WHERE id = 2 FOR UPDATE)"} {
+		base, db, _ := withRule(t, my.Dialect, "mysql", servers.MariaDB(t), read,
+			"CREATE TABLE users (id INT PRIMARY KEY, name VARCHAR(20))", "INSERT INTO users VALUES (1,'a'),(2,'b'),(3,'c')", "CREATE TABLE weight (id INT)")
+		answer(db, read, 3)
+		answer(db, read, 3)
+		other, _ := base.Begin()
+		execAll(t, other, "INSERT INTO weight SELECT seq FROM seq_1_to_99", "UPDATE users SET name = 'o' WHERE id = 2") // the lighter one is the victim
+		tx, _ := db.Begin()
+		execAll(t, tx, "UPDATE users SET name = 'gone' WHERE id = 1")
+		done := make(chan error)
+		go func() {
+			time.Sleep(200 * time.Millisecond)
+			_, err := other.Exec("UPDATE users SET name = 'o' WHERE id = 1")
+			done <- err
+		}()
+		var err error
+		if strings.HasPrefix(bad, "SELECT") {
+			var id int
+			err = tx.QueryRow(bad).Scan(&id)
+		} else {
+			_, err = tx.Exec(bad)
+		}
+		t.Log(bad, "=>", err, <-done)
+		execAll(t, tx, "UPDATE users SET name = 'committed at once' WHERE id = 3") // the server has no transaction any more
+		wantSame(t, base, db, bad, read, 3)
+		tx.Rollback()
+		other.Rollback()
+		wantSame(t, base, db, bad+", rolled back", read, 3)
+	}
+}
+
+// What is in a partition depends on columns that a SELECT from it does not name.
+func TestPartitionByName(t *testing.T) {
+	_, err := moneyclip.New(my.Dialect, moneyclip.Config{Rules: []moneyclip.Rule{{Key: "k::%v", Query: "SELECT name FROM parts PARTITION (p0) WHERE id = ?"}}})
+	if err == nil || !strings.Contains(err.Error(), "reads partitions by name") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A view may show a table of another database, which the same cache serves.
+func TestViewOfAnotherDatabase(t *testing.T) {
+	const read = "SELECT name FROM users WHERE id = ?"
+	a, b := servers.MariaDB(t), servers.MariaDB(t)
+	base, db, cache := withRule(t, my.Dialect, "mysql", b, read, "CREATE TABLE users (id INT PRIMARY KEY, name VARCHAR(20))", "INSERT INTO users VALUES (1,'a')")
+	home := throughCache(t, cache, base, a)
+	execAll(t, home, "CREATE VIEW v AS SELECT * FROM "+b[strings.LastIndex(b, "/")+1:]+".users")
+	answer(db, read, 1)
+	execAll(t, home, "UPDATE v SET name = 'x' WHERE id = 1")
+	wantSame(t, base, db, "through a view", read, 1)
+}
+
+// Functions are also called by conditions of triggers, defaults of parameters, domains and views, subscripts that are assigned to, refreshes and samples.
+func TestHiddenCalls(t *testing.T) {
+	const read = "SELECT name FROM users WHERE id = $1"
+	base, db, _ := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), read,
+		"CREATE TABLE users (id BIGINT PRIMARY KEY, name TEXT)", "INSERT INTO users VALUES (1, 'a')", "CREATE SEQUENCE n",
+		"CREATE FUNCTION fw(i INT) RETURNS int LANGUAGE plpgsql AS $$ BEGIN UPDATE users SET name = 'w' || nextval('n') WHERE id = i; RETURN 1; END $$",
+		"CREATE FUNCTION noop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
+		"CREATE TABLE tw (id INT)", "CREATE TRIGGER tw BEFORE INSERT ON tw FOR EACH ROW WHEN (fw(NEW.id) > 0) EXECUTE FUNCTION noop()",
+		"CREATE FUNCTION fdef(i INT DEFAULT fw(1)) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1; END $$",
+		"CREATE PROCEDURE pdef(i INT DEFAULT fw(1)) LANGUAGE plpgsql AS $$ BEGIN NULL; END $$",
+		"CREATE FUNCTION fsub(i INT) RETURNS int LANGUAGE plpgsql AS $$ DECLARE a int[] := '{1}'; BEGIN a[fw(i)] := 1; RETURN 1; END $$",
+		"CREATE FUNCTION tsub() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE a int[] := '{1}'; BEGIN a[fw(1)] := 1; RETURN NEW; END $$",
+		"CREATE TABLE ts (id INT)", "CREATE TRIGGER ts BEFORE INSERT ON ts FOR EACH ROW EXECUTE FUNCTION tsub()",
+		"CREATE MATERIALIZED VIEW mv AS SELECT fw(1) AS x",
+		"CREATE DOMAIN dd AS int DEFAULT fw(1)", "CREATE TABLE td (id INT, z dd)",
+		"CREATE TABLE vt (id INT, z INT)", "CREATE VIEW vv AS SELECT id, z FROM vt", "ALTER VIEW vv ALTER COLUMN z SET DEFAULT fw(1)")
+	for _, q := range []string{"INSERT INTO tw VALUES (1)", "SELECT fdef()", "CALL pdef()", "SELECT fsub(1)", "INSERT INTO ts VALUES (1)", "REFRESH MATERIALIZED VIEW mv",
+		"INSERT INTO td (id) VALUES (1)", "INSERT INTO vv (id) VALUES (1)", "SELECT count(*) FROM users TABLESAMPLE SYSTEM (99 + fw(1))"} {
+		// read anew, past what a failure before has left
+		execAll(t, db, "UPDATE users SET name = 'anew' WHERE id = 1")
+		answer(db, read, 1)
+		execAll(t, db, q)
+		wantSame(t, base, db, q, read, 1)
+	}
+}
+
+// A trigger may write with OLD what it likes.
+func TestTriggerThatReturnsOld(t *testing.T) {
+	const read = "SELECT x FROM o WHERE id = $1"
+	base, db, _ := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), read, "CREATE TABLE o (id INT PRIMARY KEY, x INT, w INT)", "INSERT INTO o VALUES (1, 1, 1)",
+		"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN OLD.x := 24; RETURN OLD; END $$", "CREATE TRIGGER t BEFORE UPDATE ON o FOR EACH ROW EXECUTE FUNCTION f()")
+	answer(db, read, 1)
+	execAll(t, db, "UPDATE o SET w = 2 WHERE id = 1")
+	wantSame(t, base, db, "RETURN OLD", read, 1)
+}
+
+// Where a backslash in a text is no character, nothing is cached.
+func TestBackslashes(t *testing.T) {
+	const read = "SELECT v FROM e WHERE k = $1"
+	base, db, _ := withRule(t, pg.Dialect, "pgx", servers.Postgres(t)+"&standard_conforming_strings=off", read, "CREATE TABLE e (k TEXT PRIMARY KEY, v TEXT)", `INSERT INTO e VALUES (E'a\\b', 'x')`)
+	answer(db, read, `a\b`)
+	execAll(t, db, `UPDATE e SET v = 'z' WHERE k = 'a\\b'`)
+	wantSame(t, base, db, "standard_conforming_strings = off", read, `a\b`)
+}
+
+// An operator of the database's own may call values equal that differ.
+func TestOwnEquality(t *testing.T) {
+	const read = "SELECT v FROM e WHERE k = $1"
+	base, db, _ := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), read,
+		"CREATE FUNCTION ci_eq(varchar, varchar) RETURNS bool LANGUAGE sql IMMUTABLE AS $$ SELECT lower($1::text) = lower($2::text) $$",
+		"CREATE OPERATOR = (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = ci_eq)", "CREATE TABLE e (id INT PRIMARY KEY, k VARCHAR(20), v INT)", "INSERT INTO e VALUES (1, 'Ann', 0)")
+	answer(db, read, "ann")
+	execAll(t, db, "UPDATE e SET v = 1 WHERE id = 1")
+	wantSame(t, base, db, "own =", read, "ann")
+}
+
+// A row that is made of JSON may hold 'now'.
+func TestNowOutOfJSON(t *testing.T) {
+	const read = "SELECT (jsonb_populate_record(NULL::ct, jsonb_build_object('tz', v))).tz = now() FROM gi WHERE id = $1"
+	const cached = "SELECT (jsonb_populate_record(NULL::ct, jsonb_build_object('tz', v))).tz::text FROM gi WHERE id = $1"
+	base, db, cache := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), cached, "CREATE TYPE ct AS (tz timestamptz)", "CREATE TABLE gi (id INT PRIMARY KEY, v TEXT)", "INSERT INTO gi VALUES (1, 'now')")
+	first := answer(db, cached, 1)
+	time.Sleep(50 * time.Millisecond)
+	if second := answer(db, cached, 1); first == second {
+		t.Errorf("the clock stands at %s; %d hits; %s", second, cache.Stats().Hits, answer(base, read, 1))
+	}
+}
+
+// A table may be made by a query that changes the session.
+func TestSetConfigInCreateTableAs(t *testing.T) {
+	const read = "SELECT t::text FROM tt WHERE id = $1"
+	base, db, _ := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), read, "CREATE TABLE tt (id INT PRIMARY KEY, t timestamptz)", "INSERT INTO tt VALUES (1, '2020-01-01 00:00:00+00')")
+	c, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.ExecContext(t.Context(), "CREATE TABLE cta AS SELECT set_config('TimeZone', 'Asia/Tokyo', false)"); err != nil {
+		t.Fatal(err)
+	}
+	var s string
+	c.QueryRowContext(t.Context(), read, 1).Scan(&s) // stored as if in the zone that all others have
+	wantSame(t, base, db, "another connection", read, 1)
+}
+
+// SHOW may call a function.
+func TestShowWhere(t *testing.T) {
+	const read = "SELECT name FROM users WHERE id = ?"
+	base, db, _ := withRule(t, my.Dialect, "mysql", servers.MariaDB(t), read, "CREATE TABLE users (id INT PRIMARY KEY, name INT)", "INSERT INTO users VALUES (1, 1)",
+		"CREATE FUNCTION fw(n INT) RETURNS INT MODIFIES SQL DATA BEGIN UPDATE users SET name = name + 1 WHERE id = n; RETURN 1; END")
+	answer(db, read, 1)
+	execAll(t, db, "SHOW TABLES WHERE fw(1) = 1")
+	wantSame(t, base, db, "SHOW", read, 1)
+}

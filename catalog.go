@@ -196,3 +196,9 @@ func (c *Catalog) column(name ColumnName) *Column {
 	}
 	return t.Column(name.Column)
 }
+
+// sameClass reports whether two columns compare values in the same way.
+func (c *Catalog) sameClass(one, other ColumnName) bool {
+	a, b := c.column(one), c.column(other)
+	return a != nil && b != nil && a.Class == b.Class
+}

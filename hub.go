@@ -27,7 +27,7 @@ type hub struct {
 	unsaid   unsaid
 }
 
-// What is to be logged when no lock is held any more.
+// unsaid is what is to be logged when no lock is held any more.
 type unsaid struct {
 	mu   sync.Mutex
 	list []func()

@@ -19,7 +19,7 @@ type path struct {
 	text    string
 	columns []*Column    // :: parameter → the column of the written row that fills it
 	loose   string       // why what it finds for the values is not all that equals them; empty: it is
-	own     []*TableRead // what it reads of the written row itself; of one that was inferred nothing: the row that begins it is gone on from
+	own     []*TableRead // what it reads of the written row itself; of one that was inferred nothing
 }
 
 // misfit says why a SELECT can not be the Path of the On; empty: it can.
@@ -63,7 +63,7 @@ func (b *bound) bindPath(m *meaning, t *Table, on *On) (*path, error) {
 	for i, c := range p.columns {
 		if folds(m.database.dialect, c) && !slices.ContainsFunc(s.Reads, func(r TableRead) bool {
 			pin := pinTo(&r, i+1, m.catalog)
-			return pin != nil && sameColumnClass(m.catalog, r.Table, pin.Column, c)
+			return pin != nil && m.catalog.sameClass(ColumnName{r.Table, pin.Column}, ColumnName{t.Name, c.Name})
 		}) {
 			p.loose = fmt.Sprintf("compares %s.%s, which calls different texts equal, with what does not", t.Name, c.Name)
 		}
@@ -83,16 +83,10 @@ func folds(dialect Dialect, column *Column) bool {
 	return ok && d != Text(mixed)
 }
 
-func sameColumnClass(catalog *Catalog, table, column string, as *Column) bool {
-	c := catalog.column(ColumnName{table, column})
-	return c != nil && c.Class == as.Class
-}
-
 // leaves reports whether what a path reads of its own table are other rows than the written one, as in a tree those above it.
 func (p *path) leaves(r *TableRead) bool {
 	return slices.ContainsFunc(r.Pins, func(pin Pin) bool {
-		v := pin.Values[0]
-		return len(pin.Values) == 1 && v.Kind == ValueParam && p.columns[v.Param-1].Name != pin.Column
+		return len(pin.Values) == 1 && pin.Values[0].Kind == ValueParam && p.columns[pin.Values[0].Param-1].Name != pin.Column
 	})
 }
 
@@ -122,7 +116,7 @@ func inferPath(r *rule, s *Statement, from int, dialect Dialect, catalog *Catalo
 			return w
 		}
 		for _, link := range s.Reads[at.read].Links {
-			if !seen[link.To] && sameClass(catalog, s, at.read, &link) {
+			if !seen[link.To] && catalog.sameClass(ColumnName{s.Reads[at.read].Table, link.Column}, ColumnName{s.Reads[link.To].Table, link.Other}) {
 				seen[link.To] = true
 				queue = append(queue, stop{link.To, append(slices.Clip(at.via), hop{at.read, link})})
 			}
@@ -135,12 +129,6 @@ func inferPath(r *rule, s *Statement, from int, dialect Dialect, catalog *Catalo
 type hop struct {
 	read int
 	link Link
-}
-
-func sameClass(catalog *Catalog, s *Statement, read int, link *Link) bool {
-	a := catalog.column(ColumnName{s.Reads[read].Table, link.Column})
-	b := catalog.column(ColumnName{s.Reads[link.To].Table, link.Other})
-	return a != nil && b != nil && a.Class == b.Class
 }
 
 // pathTo writes the SELECT that leads over some hops to a table which the query compares with every value of the key.

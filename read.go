@@ -129,6 +129,9 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 				return r.bypass(ctx, run)
 			case f.row != nil:
 				r.served(ctx, f.row, true)
+				if r.rule.owner.verifies() {
+					return r.verify(ctx, h, l, f.row, run)
+				}
 				return newReplay(f.row), nil
 			}
 			continue

@@ -96,11 +96,12 @@ func (r *codeReader) overloads(name string, e *effect) {
 // code fills in what one function does.
 func (r *codeReader) code(c *code, e *effect) {
 	var statements []string
-	defer func() {
-		if defaults := r.catalog.Own.(*facts).writing(c.parameters()); len(defaults) > 0 {
-			e.opaque = cmp.Or(e.opaque, "has a parameter whose default calls a volatile function")
+	for _, call := range r.catalog.Own.(*facts).writing(c.parameters()) {
+		if does := does(r.catalog, func(c *converter) { c.expression(strings.TrimPrefix(call, "SELECT ")) }); does != "" {
+			e.opaque = "has a parameter whose default " + does
+			return
 		}
-	}()
+	}
 	switch {
 	case strings.Contains(c.text, "#variable_conflict"):
 		e.opaque = "has names that may be of variables or of columns"

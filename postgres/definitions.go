@@ -122,10 +122,29 @@ func selectOf(text string) (s *pg.SelectStmt) {
 // refreshes reads the definitions of materialized views, which are run when these are refreshed.
 func (b *builder) refreshes() {
 	for _, t := range b.things["~materialized"] {
-		if def := b.tables[t.str(0)]; def != nil && len(b.facts.writing(t.str(1))) > 0 {
-			b.facts.refreshes[def.Name] = "runs a definition that calls a volatile function"
+		def := b.tables[t.str(0)]
+		if def == nil {
+			continue
+		}
+		s := selectOf(t.str(1))
+		if s == nil {
+			b.facts.refreshes[def.Name] = "runs a definition that is not understood"
+			continue
+		}
+		if does := does(b.catalog, func(c *converter) { c.query(s) }); does != "" {
+			b.facts.refreshes[def.Name] = "runs a definition that " + does
 		}
 	}
+}
+
+// does says what a part of a definition does besides to return a value; empty: nothing.
+func does(catalog *moneyclip.Catalog, convert func(c *converter)) string {
+	c := newConverter(catalog)
+	convert(c)
+	if len(c.calls) > 0 {
+		return "calls a function that writes"
+	}
+	return cmp.Or(c.writes, c.session)
 }
 
 // views reads the views, those first that stand on tables alone.

@@ -44,8 +44,10 @@ func (b *builder) triggers() {
 			of: query.Trigger{Table: def, Early: bits&triggerBefore != 0},
 		}
 		r.function(f)
-		if calls := b.facts.writing(whens[t.str(0)+" "+t.str(1)]); len(calls) > 0 {
-			r.opaque("the condition of a trigger calls a volatile function")
+		if condition := whens[t.str(0)+" "+t.str(1)]; condition != "" {
+			if does := does(b.catalog, func(c *converter) { c.expression(condition) }); does != "" {
+				r.opaque("the condition of a trigger %s", does)
+			}
 		}
 		if t.is(9) && len(trigger.Writes) > 0 {
 			r.opaque("%s() may run as late as the COMMIT", f.name)

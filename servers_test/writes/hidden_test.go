@@ -145,6 +145,26 @@ func TestHiddenCalls(t *testing.T) {
 	}
 }
 
+// What only makes up values, in the same places, writes nothing.
+func TestHarmlessCalls(t *testing.T) {
+	const read = "SELECT name FROM users WHERE id = $1"
+	_, db, cache := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), read,
+		"CREATE TABLE users (id BIGINT PRIMARY KEY, name TEXT)", "INSERT INTO users VALUES (1, 'a')", "CREATE SEQUENCE n",
+		"CREATE FUNCTION noop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
+		"CREATE TABLE tw (id INT)", "CREATE TRIGGER tw BEFORE INSERT ON tw FOR EACH ROW WHEN (random() < 2 AND NEW.id > 0) EXECUTE FUNCTION noop()",
+		"CREATE FUNCTION fdef(i BIGINT DEFAULT nextval('n'), s TEXT DEFAULT 'a(1)') RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1; END $$",
+		"CREATE MATERIALIZED VIEW mv AS SELECT random() AS x, name FROM users",
+		"CREATE DOMAIN dd AS BIGINT DEFAULT nextval('n')", "CREATE TABLE td (id INT, z dd)")
+	answer(db, read, 1)
+	for _, q := range []string{"INSERT INTO tw VALUES (1)", "SELECT fdef()", "REFRESH MATERIALIZED VIEW mv", "INSERT INTO td (id) VALUES (1)", "SELECT count(*) FROM users TABLESAMPLE SYSTEM (100)"} {
+		before := cache.Stats().Hits
+		execAll(t, db, q)
+		if answer(db, read, 1); cache.Stats().Hits != before+1 {
+			t.Errorf("%s has dropped what it does not touch", q)
+		}
+	}
+}
+
 // A trigger may write with OLD what it likes.
 func TestTriggerThatReturnsOld(t *testing.T) {
 	const read = "SELECT x FROM o WHERE id = $1"

@@ -96,7 +96,7 @@ func TestSuggested(t *testing.T) {
 			`moneyclip.Rule{Key: "users::id-%v", Query: "SELECT users.name, coupons.code FROM users JOIN coupons ON coupons.user_id = users.id WHERE users.id = ?"}`, []any{1},
 		},
 		{
-			"SELECT (SELECT count(*) FROM orders o WHERE o.user_id = u.id) FROM users u WHERE u.id = ?", // which New can not infer
+			"SELECT (SELECT count(*) FROM orders o WHERE o.user_id = u.id) FROM users u WHERE u.id = ?", // which New cannot infer
 			`moneyclip.Rule{Key: "users::id-%v", Query: "SELECT (SELECT count(*) FROM orders o WHERE o.user_id = u.id) FROM users u WHERE u.id = ?", ` +
 				`On: []moneyclip.On{{Table: "users", Columns: []string{"id"}}, {Table: "orders", Columns: []string{"user_id"}}}}`, []any{1},
 		},

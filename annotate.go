@@ -29,7 +29,7 @@ func (m *meaning) annotatedRules() []*bound {
 	return nil
 }
 
-// beside returns what stands beside a text, if it can be heeded there; nil: why it can not be, or nothing stands there.
+// beside returns what stands beside a text, if it can be heeded there; nil: why it cannot be, or nothing stands there.
 func beside(query string, s *Statement) (a *annotation.Annotation, wrong error) {
 	a, err := annotation.Of(query)
 	switch {

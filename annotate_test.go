@@ -97,7 +97,7 @@ func TestAnnotationNotHeeded(t *testing.T) {
 		{"a verb outside of braces", "SELECT name FROM users WHERE id = ? -- moneyclip: cache key=%d{1}", `line 1, column 61: expected no "%" outside of {parameter}`},
 		{"soft above ttl", "SELECT name FROM users WHERE id = ?\n -- moneyclip: cache key=t{1} soft=1h ttl=1m", "line 2, column 5: Soft (1h0m0s) must be less than TTL (1m0s)"},
 		{"no literal between", "SELECT name FROM users WHERE id = ? AND name = ? -- moneyclip: cache key=t{1}{2}", `line 1, column 53: key "t{1}{2}": two verbs need a literal between them`},
-		{"can not be inferred", "SELECT name FROM users WHERE id > ? -- moneyclip: cache key=user::{1}", "line 1, column 40: what touches its keys can not be inferred"},
+		{"cannot be inferred", "SELECT name FROM users WHERE id > ? -- moneyclip: cache key=user::{1}", "line 1, column 40: what touches its keys cannot be inferred"},
 		{"volatile", "SELECT name FROM users WHERE id = ? AND random() IS NOT NULL -- moneyclip: cache key=user::{id}", "line 1, column 65: Query calls random()"},
 		{"ignore", "SELECT name FROM users WHERE id = ? -- moneyclip: ignore secret", "line 1, column 40: only a write can be annotated with ignore"},
 	} {

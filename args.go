@@ -284,7 +284,7 @@ func callValuer(v driver.Valuer) (driver.Value, error) {
 
 // A converter turns the arguments as the caller gave them into those that the base driver wants. It does what
 // database/sql does with a connection and a statement, in the same order and with the same errors: database/sql itself
-// can not, because it asks before there is a connection.
+// cannot, because it asks before there is a connection.
 type converter struct {
 	checker   driver.NamedValueChecker // nil: none
 	columns   driver.ColumnConverter   // nil: none

@@ -77,7 +77,7 @@ func (b *baseConn) prepare(ctx context.Context, query string) (driver.Stmt, erro
 	return stmt, err
 }
 
-// run runs a statement of ours, without arguments; prepared, if the base can not do without.
+// run runs a statement of ours, without arguments; prepared, if the base cannot do without.
 func (b *baseConn) run(ctx context.Context, query string) error {
 	if b.canExec() {
 		_, err := b.exec(ctx, query, nil)

@@ -329,11 +329,11 @@ func sameWatches(a, b []watch) bool {
 	})
 }
 
-// notASelect says why a statement can not be cached by a rule at all; empty: it can.
+// notASelect says why a statement cannot be cached by a rule at all; empty: it can.
 func notASelect(s *Statement) string {
 	switch {
 	case s.Kind == KindUnknown:
-		return "can not be parsed"
+		return "cannot be parsed"
 	case s.Kind == KindScript:
 		return "has more than one statement"
 	case s.Kind != KindRead:
@@ -366,7 +366,7 @@ func infer(r *rule, s *Statement, dialect Dialect, catalog *Catalog) ([]watch, e
 				}
 			}
 			if pin == nil {
-				return nil, fmt.Errorf("what touches its keys can not be inferred: the query reads table %q without comparing a column with parameter %d, "+
+				return nil, fmt.Errorf("what touches its keys cannot be inferred: the query reads table %q without comparing a column with parameter %d, "+
 					"the value of %%%c: add On: []On{{Table: %[1]q, Columns: ...}} with the columns that hold the key; "+
 					"with a Path, a SELECT that leads from its Columns to the key; or without Columns if every write to %[1]q touches every key",
 					read.Table, param, r.template.verbs[verb])

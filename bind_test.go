@@ -135,7 +135,7 @@ func TestKeyColumn(t *testing.T) {
 		{"K", "K", ""},
 		{"other", "Other", ""},
 		{"x", "", `table "t" has no column "x"`},
-		{"O", "", "column t.o can not be part of a key: it is odd"},
+		{"O", "", "column t.o cannot be part of a key: it is odd"},
 	} {
 		c, err := table.keyColumn(plainDialect{}, test.name)
 		got := ""
@@ -216,7 +216,7 @@ func TestInfer(t *testing.T) {
 	}
 	a := read("a", pins(byParam("k", 1)))
 	ownA := way{Table: "a", Columns: "k", Set: []string{"c"}}
-	const cannot = "what touches its keys can not be inferred: the query reads table"
+	const cannot = "what touches its keys cannot be inferred: the query reads table"
 	for _, test := range []struct {
 		name  string
 		key   string // k:%v, unless it is set
@@ -410,23 +410,23 @@ func TestLearn(t *testing.T) {
 
 		{name: "an absent table", text: reading(read("nowhere")), err: `the database has no table "nowhere"`, absent: true},
 		{name: "no SELECT", text: Statement{Kind: KindWrite}, err: "the query is not a SELECT"},
-		{name: "not understood", text: Statement{}, err: "the query can not be parsed"},
+		{name: "not understood", text: Statement{}, err: "the query cannot be parsed"},
 		{name: "a script", text: Statement{Kind: KindScript}, err: "the query has more than one statement"},
 		{name: "volatile", text: Statement{Kind: KindRead, Uncacheable: "is volatile"}, err: "the query is volatile"},
 		{name: "too few parameters", text: fits, args: []int{2}, err: "the query has 1 parameter, the key needs parameter 2"},
 		{name: "an opaque table", text: reading(read("T", byParam("K", 1)), read("opaque", byParam("k", 1))), err: `table "opaque": it is opaque`},
 		{name: "a guarded table", text: reading(read("T", byParam("K", 1)), read("guarded", byParam("k", 1))), err: `table "guarded": it is guarded`},
-		{name: "not inferred", text: reading(read("T", byParam("K", 1)), read("U")), err: "what touches its keys can not be inferred"},
+		{name: "not inferred", text: reading(read("T", byParam("K", 1)), read("U")), err: "what touches its keys cannot be inferred"},
 		{
 			name: "inferred, from columns that do not agree", text: reading(read("U", byParam("k", 1)), read("T", byParam("s", 1))),
 			err: `columns "k" (int) and "s" (text) of table "T" hold the same value of the key but compare values differently`,
 		},
-		{name: "inferred, from a column that can not be in a key", text: reading(read("T", byParam("o", 1))), err: "column T.o can not be part of a key: it is odd"},
+		{name: "inferred, from a column that cannot be in a key", text: reading(read("T", byParam("o", 1))), err: "column T.o cannot be part of a key: it is odd"},
 		{
 			name: "declared, from columns that do not agree", on: on, text: reading(read("T", byParam("s", 1))),
 			err: `columns "s" (text) and "K" (int) of table "T" hold the same value`,
 		},
-		{name: "declared, and compared otherwise", on: on, text: reading(read("T", byParam("o", 1))), err: "column T.o can not be part of a key: it is odd"},
+		{name: "declared, and compared otherwise", on: on, text: reading(read("T", byParam("o", 1))), err: "column T.o cannot be part of a key: it is odd"},
 		{name: "declared, for another table", on: on, text: reading(read("U", byParam("k", 1))), err: `the query reads table "U", which no On watches`},
 		{name: "declared, for an absent table", on: []On{on[0], {Table: "nowhere"}}, text: fits, err: `the database has no table "nowhere"`, absent: true},
 		{name: "declared, by no column", on: []On{{Table: "T", Columns: []string{"y"}}}, text: fits, err: `table "T" has no column "y"`},
@@ -444,7 +444,7 @@ func TestLearn(t *testing.T) {
 			err: `the Path of On for "T" reads table "U", which no On watches`,
 		},
 		{name: "a path from no column", on: leading("PATH", "y"), text: both, err: `table "U" has no column "y"`},
-		{name: "a path from a column that can not be compared", on: []On{{Table: "T", Columns: []string{"o"}, Path: "PATH"}}, text: fits, err: "column T.o can not be part of a key"},
+		{name: "a path from a column that cannot be compared", on: []On{{Table: "T", Columns: []string{"o"}, Path: "PATH"}}, text: fits, err: "column T.o cannot be part of a key"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			m := plainMeaning(paths, tables...)

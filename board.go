@@ -82,7 +82,7 @@ func newBoard(store Store, namespace, scope string, s *site) *board {
 }
 
 // announce sees to it that the notice of a read is on the board. The version is that of the board with the notice. It reports
-// false if that can not be said now.
+// false if that cannot be said now.
 //
 // The notice is put there in the background, and has the time of a write. A reader does not wait that long: where a program
 // starts on a machine that is busy, to connect to the store alone may take longer than he should wait, and nothing is wrong.
@@ -223,7 +223,7 @@ func (b *board) publish(ctx context.Context) error {
 }
 
 // isKnown reports whether a version of the board is the one that is known here. Of no board nothing is known: who has never
-// seen one can not tell that there was none from that it was lost.
+// seen one cannot tell that there was none from that it was lost.
 func (b *board) isKnown(version string) bool { return version != "" && version == *b.version.Load() }
 
 // doubt looks whether the board is still at a version, after a fill was refused: or else all would be, until the notices are
@@ -328,12 +328,12 @@ func noticeOf(b *bound, text string) string {
 	}
 	encoded, err := json.Marshal(n)
 	if err != nil {
-		panic("moneyclip: a rule can not be encoded: " + err.Error()) // it is strings and numbers
+		panic("moneyclip: a rule cannot be encoded: " + err.Error()) // it is strings and numbers
 	}
 	return string(encoded)
 }
 
-// bindNotice binds one rule of another process; nil: this database can not be meant. Of a rule that is not understood every
+// bindNotice binds one rule of another process; nil: this database cannot be meant. Of a rule that is not understood every
 // write drops every key.
 func (m *meaning) bindNotice(guest *Cache, text string) *bound {
 	var n notice

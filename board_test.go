@@ -306,7 +306,7 @@ func TestLostBoard(t *testing.T) {
 	w.wantMiss(t, personQuery, 1)
 }
 
-// A process that has never seen a board can not tell one that was lost from one that there never was.
+// A process that has never seen a board cannot tell one that was lost from one that there never was.
 func TestLostBoardOfAnother(t *testing.T) {
 	w := newTown(t, []moneyclip.Rule{personRule}, nil)
 	warmed(t, w.fixture, personQuery, 1)
@@ -522,7 +522,7 @@ func TestLateRelease(t *testing.T) {
 	w.wantMiss(t, personQuery, 2) // the notice that nobody understands may mean it
 }
 
-// A board that can not be read may say anything.
+// A board that cannot be read may say anything.
 func TestUnreadableBoard(t *testing.T) {
 	w := newTown(t, []moneyclip.Rule{personRule}, nil)
 	warmed(t, w.fixture, personQuery, 1)

@@ -67,7 +67,7 @@ func build(dialect Dialect, cfg Config, places []place, h *hub) (*Cache, error) 
 		}
 	}
 	if cfg.MaxKeys < 0 {
-		faults = append(faults, errors.New("MaxKeys can not be negative"))
+		faults = append(faults, errors.New("MaxKeys cannot be negative"))
 	}
 	if cfg.MaxKeys == 0 {
 		cfg.MaxKeys = defaultMaxKeys
@@ -76,7 +76,7 @@ func build(dialect Dialect, cfg Config, places []place, h *hub) (*Cache, error) 
 		faults = append(faults, errors.New("the share Verify is from 0 to 1"))
 	}
 	if cfg.Store != nil && !reflect.TypeOf(cfg.Store).Comparable() {
-		faults = append(faults, fmt.Errorf("the Store, a %T, can not be told from another: pass a pointer", cfg.Store))
+		faults = append(faults, fmt.Errorf("the Store, a %T, cannot be told from another: pass a pointer", cfg.Store))
 	}
 	if cfg.Outage > FailWrites {
 		faults = append(faults, fmt.Errorf("unknown outage policy %d", cfg.Outage))
@@ -170,7 +170,7 @@ func (c *Cache) Close() error {
 // maxFills bounds the fills that nobody waits for. Above, readers wait for their own: the store is too slow for them.
 const maxFills = 256
 
-// spawn does some work in the background. It reports false if that can not be: there is too much, or the cache is closed.
+// spawn does some work in the background. It reports false if that cannot be: there is too much, or the cache is closed.
 func (c *Cache) spawn(work func()) bool {
 	if !c.begin() {
 		return false

@@ -184,7 +184,7 @@ func (t *Table) keyColumn(dialect Dialect, name string) (*Column, error) {
 		c = t.Columns[i]
 	}
 	if why := dialect.Keyable(c); why != "" {
-		return nil, fmt.Errorf("column %s.%s can not be part of a key: %s", t.Name, c.Name, why)
+		return nil, fmt.Errorf("column %s.%s cannot be part of a key: %s", t.Name, c.Name, why)
 	}
 	return c, nil
 }

@@ -47,7 +47,7 @@ type Config struct {
 	_ struct{} // fields by name only: there will be more
 }
 
-// OutagePolicy is what becomes of a write whose keys can not be quarantined.
+// OutagePolicy is what becomes of a write whose keys cannot be quarantined.
 type OutagePolicy uint8
 
 const (

@@ -155,7 +155,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	return result, err
 }
 
-// hit answers a query from the cache without a look at the database. It returns nil where that can not be done, and the plan, if
+// hit answers a query from the cache without a look at the database. It returns nil where that cannot be done, and the plan, if
 // it is known by then. The statement is nil for a query that was not prepared.
 func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, st *stmt) (driver.Rows, *plan) {
 	s := c.session

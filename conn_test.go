@@ -305,7 +305,7 @@ func TestConnRedials(t *testing.T) {
 	f.wantRow(t, selectUser, 5)
 	f.wantCalls(t, "reset")
 
-	// If it can not be dialed either, that is the error.
+	// If it cannot be dialed either, that is the error.
 	gone := &driverError{"connection refused"}
 	f.state.failWith(gone, driver.ErrBadConn)
 	if err := f.QueryRow(selectUser, 6).Scan(new(int), new(string)); err != error(gone) { //nolint:errorlint // the very value

@@ -19,7 +19,7 @@ type connector struct {
 	base   driver.Connector
 	name   string // of the base: its values are read as only it reads them
 	dsn    string // empty: not known
-	fault  error  // why it can not connect at all
+	fault  error  // why it cannot connect at all
 
 	// home is what the last connection said of itself when it was dialed. A connection that has not dialed takes it for its own, so that
 	// a hit needs no connection. Nil: none has, or the database is private to each.
@@ -50,7 +50,7 @@ type session struct {
 	database *database
 	profile  [16]byte // of everything that changes what a SELECT returns or how its values are read
 	private  bool     // no other connection can reach the database
-	tainted  string   // why the connection can not be served from the cache
+	tainted  string   // why the connection cannot be served from the cache
 	ranges   bool     // a transaction keeps others out of the ranges that it has read with a lock
 	implicit bool     // every statement begins a transaction unless one is open
 	chaining bool     // the end of each transaction may begin another

@@ -24,7 +24,7 @@ type Dialect interface {
 
 	// Canonical gives the one spelling that stands for all values which the column calls equal to this one. The
 	// value is one of the types that [driver.Value] lists, and not nil. It reports false for a value whose equality
-	// it can not reproduce: a read with such a value is not cached, a write with it counts as rule-wide. A column that
+	// it cannot reproduce: a read with such a value is not cached, a write with it counts as rule-wide. A column that
 	// gives 0, 1, -1 and the two extreme integers as the [Int] of themselves does so with every integer.
 	Canonical(column *Column, value driver.Value) (Datum, bool)
 
@@ -86,7 +86,7 @@ type Identity struct {
 	// Profile names the settings that change what a SELECT returns or how its values are read.
 	Profile string
 
-	// Tainted, unless it is empty, says why the cache can not serve this connection.
+	// Tainted, unless it is empty, says why the cache cannot serve this connection.
 	Tainted string
 	// Path are the schemas in which a table without one is looked up, in order. Nil where names have no schemas.
 	Path []string

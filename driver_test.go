@@ -43,10 +43,10 @@ func buildProgram(t *testing.T, body string, imports ...string) (file string) {
 	}
 	text.WriteString(`)
 
-// A base is a driver that can not connect.
+// A base is a driver that cannot connect.
 type base struct{}
 
-func (base) Open(string) (driver.Conn, error) { return nil, errors.New("it can not connect") }
+func (base) Open(string) (driver.Conn, error) { return nil, errors.New("it cannot connect") }
 
 // try runs something that may panic.
 func try(f func()) {
@@ -163,7 +163,7 @@ panic: moneyclip: Register: main.go:LINE: rule b: the name "b" is already in mai
 panic: moneyclip: Configure: main.go:LINE: rule b: the name "b" is already in main.go:LINE
 panic: moneyclip: Configure at main.go:LINE: called before, at main.go:LINE
 open: <nil>
-ping: it can not connect
+ping: it cannot connect
 true 3
 open: <nil>
 true
@@ -297,7 +297,7 @@ func TestDriverOfOwnCache(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := wrapped.Open("file:" + filepath.Join(t.TempDir(), "no", "such", "folder")); err == nil {
-		t.Error("got no error from a database that can not be opened")
+		t.Error("got no error from a database that cannot be opened")
 	}
 }
 

@@ -15,7 +15,7 @@ const (
 	RuleWide     Guarantee = iota // every key of the rule is dropped
 	AfterReading                  // exactly the keys that are touched, learnt by reading rows inside the write's transaction
 	Exact                         // exactly the keys that are touched, from the statement's own values
-	None                          // the write can not touch the rule
+	None                          // the write cannot touch the rule
 )
 
 func (g Guarantee) String() string {
@@ -270,7 +270,7 @@ func (e *effects) follow(s step) {
 		e.unknown(fmt.Sprintf("%stable %q: %s", s.via, w.Table, table.Opaque))
 		return
 	case s.depth > maxDepth || w.Op == AnyOp:
-		e.unknown(s.via + "it can not be followed to its end")
+		e.unknown(s.via + "it cannot be followed to its end")
 		return
 	}
 	if s.depth > 0 {
@@ -385,7 +385,7 @@ func (e *effects) keys(s step, table *Table, b *bound, on *watch, isNew bool, ro
 			values = e.values(s, table, column, true, row)
 		}
 		if values == nil {
-			e.touch(b, RuleWide, fmt.Sprintf("%sthe value of %s.%s is not known from the statement and can not be read", s.via, s.write.Table, column))
+			e.touch(b, RuleWide, fmt.Sprintf("%sthe value of %s.%s is not known from the statement and cannot be read", s.via, s.write.Table, column))
 			return
 		}
 		alternatives[i] = values
@@ -483,7 +483,7 @@ func (e *effects) plan() *writePlan {
 		}
 		if !ok || e.disturbed.change(w, e.meaning.catalog.Tables[w.Table]) || e.refers(w) {
 			for _, r := range u.recipes {
-				e.touch(r.rule, RuleWide, fmt.Sprintf("the rows of %q that it touches can not be read soundly", w.Table))
+				e.touch(r.rule, RuleWide, fmt.Sprintf("the rows of %q that it touches cannot be read soundly", w.Table))
 			}
 			continue
 		}
@@ -501,7 +501,7 @@ func (e *effects) plan() *writePlan {
 		for i := range p.readings {
 			if r := &p.readings[i]; r.Part != nil {
 				for _, one := range r.recipes {
-					e.touch(one.rule, RuleWide, "the rows of several writes in its text can not be read together")
+					e.touch(one.rule, RuleWide, "the rows of several writes in its text cannot be read together")
 				}
 			}
 		}

@@ -79,7 +79,7 @@ func (c *Cache) explain(m *meaning, tainted, query string, args []any) Explanati
 			}
 		}
 		if x.Cached && tainted != "" {
-			x.Cached, x.Reason = false, "the connection can not be served from the cache: "+tainted
+			x.Cached, x.Reason = false, "the connection cannot be served from the cache: "+tainted
 		}
 		return x
 	}

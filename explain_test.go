@@ -172,12 +172,12 @@ func TestExplainInactive(t *testing.T) {
 		query, want string
 	}{
 		{moneyclip.Rule{Table: "absent", By: []string{"id"}}, "SELECT * FROM absent WHERE id = $1", `the database has no table "absent"`},
-		{moneyclip.Rule{Table: "t", By: []string{"j"}}, byJSON, "column public.t.j can not be part of a key"},
-		{moneyclip.Rule{Query: byJSON}, byJSON, "column public.t.j can not be part of a key"},
+		{moneyclip.Rule{Table: "t", By: []string{"j"}}, byJSON, "column public.t.j cannot be part of a key"},
+		{moneyclip.Rule{Query: byJSON}, byJSON, "column public.t.j cannot be part of a key"},
 		{moneyclip.Rule{Table: "v", By: []string{"id"}}, "SELECT * FROM v WHERE id = $1", `"public.v" is a view`},
 		{moneyclip.Rule{Table: "g", By: []string{"id"}}, "SELECT * FROM g WHERE id = $1", `table "public.g": it has row security`},
 		{moneyclip.Rule{Query: "Q", On: []moneyclip.On{{Table: "absent"}}}, "-- name: Q :one\n" + byJSON, `the database has no table "absent"`},
-		{moneyclip.Rule{Query: "Q"}, byJSON + " -- moneyclip: cache key=rule-{j} name=rule", "column public.t.j can not be part of a key"},
+		{moneyclip.Rule{Query: "Q"}, byJSON + " -- moneyclip: cache key=rule-{j} name=rule", "column public.t.j cannot be part of a key"},
 	} {
 		test.rule.Name, test.rule.Key = "rule", "rule-%v"
 		if strings.Contains(test.query, "moneyclip:") {

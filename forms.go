@@ -51,7 +51,7 @@ func (fs *forms) note(prepared bool, args []driver.NamedValue) {
 	}
 }
 
-// typed gives arguments the types of the form. It reports false if a value can not be made of a type: of a driver.Valuer
+// typed gives arguments the types of the form. It reports false if a value cannot be made of a type: of a driver.Valuer
 // nobody but the program knows how.
 func (f *form) typed(args []driver.NamedValue) ([]driver.NamedValue, bool) {
 	if len(f.types) != len(args) {

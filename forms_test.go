@@ -39,7 +39,7 @@ func TestReloadForms(t *testing.T) {
 	}
 }
 
-// A key that a type can not hold is not loaded in it.
+// A key that a type cannot hold is not loaded in it.
 func TestReloadFormTooSmall(t *testing.T) {
 	t.Parallel()
 	f := open(t, social+"; INSERT INTO users (id, name, email) VALUES (300, 'far', 'far@x')", moneyclip.Config{Rules: refreshed()})

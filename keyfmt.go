@@ -68,7 +68,7 @@ type template struct {
 	verbs    []byte   // 'd', 's' or 'v'
 }
 
-// The signs that a filled key uses for itself, and which therefore can not follow a verb in a template.
+// The signs that a filled key uses for itself, and which therefore cannot follow a verb in a template.
 const (
 	escape = '%' // %2D: the byte '-' of a value
 	mark   = '~' // ~5: the text "5", where the number 5 would be 5. ~~: bytes
@@ -116,7 +116,7 @@ func (t *template) checkLast(more bool) error {
 		return nil
 	}
 	if literal[0] == mark {
-		return fmt.Errorf("key %q: %q can not follow a verb", t.text, mark)
+		return fmt.Errorf("key %q: %q cannot follow a verb", t.text, mark)
 	}
 	return nil
 }
@@ -140,7 +140,7 @@ func Key(template string, values ...Datum) string {
 	}
 	key, ok := t.fill(nil, values)
 	if !ok {
-		panic(fmt.Sprintf("moneyclip: key %q can not be filled with these values", template))
+		panic(fmt.Sprintf("moneyclip: key %q cannot be filled with these values", template))
 	}
 	return string(key)
 }

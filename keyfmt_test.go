@@ -48,8 +48,8 @@ func TestParseTemplateErrors(t *testing.T) {
 		"user-%d\n":    `key "user-%d\n": blanks, control characters and broken UTF-8 are not allowed`,
 		"\x00":         `key "\x00": blanks, control characters and broken UTF-8 are not allowed`,
 		"user-%d-\x7f": `key "user-%d-\x7f": blanks, control characters and broken UTF-8 are not allowed`,
-		"%s~":          `key "%s~": '~' can not follow a verb`,
-		"%s~%s":        `key "%s~%s": '~' can not follow a verb`,
+		"%s~":          `key "%s~": '~' cannot follow a verb`,
+		"%s~%s":        `key "%s~%s": '~' cannot follow a verb`,
 	} {
 		_, err := parseTemplate(text)
 		if err == nil || err.Error() != want {
@@ -254,7 +254,7 @@ func FuzzFill(f *testing.F) {
 			}
 			for _, c := range bytes.TrimPrefix(keys[i], []byte(tmpl.literals[0])) {
 				if c <= ' ' || c == 0x7f {
-					t.Fatalf("%q with %+v: the key %q can not be read", text, lists[i], keys[i])
+					t.Fatalf("%q with %+v: the key %q cannot be read", text, lists[i], keys[i])
 				}
 			}
 		}

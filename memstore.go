@@ -332,7 +332,7 @@ func (m *memStore) leaseholder(slot *Slot, token Token) *memEntry {
 // add makes an entry. The caller puts something there.
 func (m *memStore) add(text string, keyLen int, now time.Duration) *memEntry {
 	// A key whose lease or quarantine was never given back may never be asked for again. Two are looked at for each
-	// entry that comes, so they can not pile up.
+	// entry that comes, so they cannot pile up.
 	for range 2 {
 		if e := m.waiting.last(); e != nil {
 			m.sweep(e, now)

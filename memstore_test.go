@@ -314,7 +314,7 @@ func TestMemStoreTooBigToRefresh(t *testing.T) {
 	}
 }
 
-// In a key without room a row that can not be served goes first, then the oldest.
+// In a key without room a row that cannot be served goes first, then the oldest.
 func TestMemStoreFields(t *testing.T) {
 	t.Parallel()
 	field := func(i int) *Slot { return memSlot("k", fmt.Sprint(i)) }

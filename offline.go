@@ -21,7 +21,7 @@ func (c *Cache) Offline(catalog *Catalog) *Offline {
 
 // Learn shows the cache a text of the program, as running it does: a rule for a sqlc query knows only from the query's
 // text which writes touch it. So all texts are to be learnt before the first is explained. The error is that a rule
-// which names the query can not cache it, as a [*RuleError].
+// which names the query cannot cache it, as a [*RuleError].
 func (o *Offline) Learn(query string) error {
 	p := o.meaning.plan(query)
 	mu := &o.meaning.database.site.mu
@@ -39,7 +39,7 @@ func (o *Offline) Learn(query string) error {
 	return errors.Join(faults...)
 }
 
-// Faults are the rules that can not be kept in this database, each a [*RuleError] that says why. Not among them are
+// Faults are the rules that cannot be kept in this database, each a [*RuleError] that says why. Not among them are
 // rules for tables that it does not have.
 func (o *Offline) Faults() []error {
 	var faults []error

@@ -22,7 +22,7 @@ type path struct {
 	own     []*TableRead // what it reads of the written row itself; of one that was inferred nothing
 }
 
-// misfit says why a SELECT can not be the Path of the On; empty: it can.
+// misfit says why a SELECT cannot be the Path of the On; empty: it can.
 func (on *On) misfit(path *Statement) string {
 	if len(path.Params) == len(on.Columns) {
 		return ""

@@ -101,7 +101,7 @@ func TestPathOfTooMany(t *testing.T) {
 	}
 }
 
-// A path that can not be gone again after the COMMIT drops all keys.
+// A path that cannot be gone again after the COMMIT drops all keys.
 func TestPathThatFailsAfterwards(t *testing.T) {
 	t.Parallel()
 	for _, inTx := range []bool{false, true} {
@@ -366,7 +366,7 @@ func TestPathsThatAreNotInferred(t *testing.T) {
 		f := open(t, schema, moneyclip.Config{Rules: []moneyclip.Rule{{Key: "key-%d", Query: query}}})
 		f.wantMiss(t, query, 1)
 		f.wantMiss(t, query, 1)
-		if !strings.Contains(f.log.String(), "can not be inferred") {
+		if !strings.Contains(f.log.String(), "cannot be inferred") {
 			t.Errorf("%s: logged %q", query, f.log)
 		}
 	}

@@ -85,7 +85,7 @@ func TestInvalidateErrors(t *testing.T) {
 	}
 	defer gone.Close()
 	if err := moneyclip.Invalidate(ctx, gone, "user"); err == nil {
-		t.Error("got no error from a database that can not be opened")
+		t.Error("got no error from a database that cannot be opened")
 	}
 }
 
@@ -171,7 +171,7 @@ func TestRawErrors(t *testing.T) {
 	closed.Close()
 	errIs(t, moneyclip.Raw(closed, func(any) error { return nil }), sql.ErrConnDone)
 
-	// Under FailWrites the function is not called if what it writes can not be quarantined.
+	// Under FailWrites the function is not called if what it writes cannot be quarantined.
 	store := &brokenStore{Store: moneyclip.NewMemStore(1 << 20)}
 	f = open(t, social, moneyclip.Config{Rules: []moneyclip.Rule{userRule}, Store: store, Outage: moneyclip.FailWrites})
 	conn := raw(t, f.DB)

@@ -549,7 +549,7 @@ func TestReadModes(t *testing.T) {
 	want("bypass of nothing", moneyclip.Bypass(ctx), "ada", true)
 	want("nothing was filled", ctx, "ada", true)
 	want("a hit", ctx, "ada", false)
-	if _, err := f.bare.Exec(renameUser, "elsewhere", 1); err != nil { // the cache can not know
+	if _, err := f.bare.Exec(renameUser, "elsewhere", 1); err != nil { // the cache cannot know
 		t.Fatal(err)
 	}
 	want("a hit, as documented", ctx, "ada", false)

@@ -171,7 +171,7 @@ func (w *writing) readFirst(ctx context.Context) error {
 }
 
 // lost is the error, if it says that the statement need not be tried: its context is over, or its connection. Otherwise it is kept
-// for a statement that can not be sent any more.
+// for a statement that cannot be sent any more.
 func (w *writing) lost(ctx context.Context, err error) error {
 	w.first = err
 	if ctx.Err() != nil || errors.Is(err, driver.ErrBadConn) {

@@ -27,7 +27,7 @@ import (
 type told struct {
 	moneyclip.Dialect
 	words  map[string]moneyclip.Statement
-	read   map[string]moneyclip.Reading // :: written table → how its rows are read; none: they can not be
+	read   map[string]moneyclip.Reading // :: written table → how its rows are read; none: they cannot be
 	begin  []string                     // nil: SQLite's
 	lock   string                       // the table that wants one
 	aborts bool
@@ -972,7 +972,7 @@ var readingsThatFail = []readingTest{
 	},
 }
 
-// A connection on which our own transaction can not be undone is given up: a write that came next would be lost with it.
+// A connection on which our own transaction cannot be undone is given up: a write that came next would be lost with it.
 func TestReadingNotUndone(t *testing.T) {
 	t.Parallel()
 	for name, pinned := range map[string]bool{"in the pool": false, "sql.Conn": true} {

@@ -101,7 +101,7 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// Nothing is loaded for a write that did not happen, and what a select wants beside the key can not be made up.
+// Nothing is loaded for a write that did not happen, and what a select wants beside the key cannot be made up.
 func TestReloadNot(t *testing.T) {
 	t.Parallel()
 	const limited = "SELECT name FROM users WHERE id = ? LIMIT ?"

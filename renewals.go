@@ -30,7 +30,7 @@ func (r *renewals) add(w *work) {
 	}
 }
 
-// end takes out a work. A renewal that has begun is waited for, so that it can not come after the release.
+// end takes out a work. A renewal that has begun is waited for, so that it cannot come after the release.
 func (r *renewals) end(w *work) {
 	r.remove(w)
 	w.renewing.Lock()

@@ -193,7 +193,7 @@ func compile(declared Rule, at place) (*rule, error) {
 		}
 	}
 	if r.TTL < 0 || r.Soft < 0 || r.NotFound < 0 {
-		fault("TTL, Soft and NotFound can not be negative")
+		fault("TTL, Soft and NotFound cannot be negative")
 	}
 	if r.Soft != 0 && r.Soft >= r.TTL {
 		fault("Soft (%v) must be less than TTL (%v)", r.Soft, r.TTL)

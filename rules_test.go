@@ -48,13 +48,13 @@ func TestRuleFaults(t *testing.T) {
 			moneyclip.Rule{Key: key, Query: query, On: []moneyclip.On{{Table: "t"}, {Table: "u", Columns: []string{"a", "b"}}}},
 			`rule k-%d: key "k-%d" has 1 verb, On[1] has 2 columns: Columns needs one for each verb, or none`,
 		},
-		{moneyclip.Rule{Key: key, Query: query, TTL: -1}, `rule k-%d: TTL, Soft and NotFound can not be negative`},
-		{moneyclip.Rule{Key: key, Query: query, Soft: -1}, `rule k-%d: TTL, Soft and NotFound can not be negative`},
-		{moneyclip.Rule{Key: key, Query: query, NotFound: -1}, `rule k-%d: TTL, Soft and NotFound can not be negative`},
+		{moneyclip.Rule{Key: key, Query: query, TTL: -1}, `rule k-%d: TTL, Soft and NotFound cannot be negative`},
+		{moneyclip.Rule{Key: key, Query: query, Soft: -1}, `rule k-%d: TTL, Soft and NotFound cannot be negative`},
+		{moneyclip.Rule{Key: key, Query: query, NotFound: -1}, `rule k-%d: TTL, Soft and NotFound cannot be negative`},
 		{moneyclip.Rule{Key: key, Query: query, Soft: time.Hour}, `rule k-%d: Soft (1h0m0s) must be less than TTL (10m0s)`},
 
 		// Of the text, whatever the database.
-		{moneyclip.Rule{Key: key, Query: "SELECT FROM"}, `rule k-%d: Query can not be parsed`},
+		{moneyclip.Rule{Key: key, Query: "SELECT FROM"}, `rule k-%d: Query cannot be parsed`},
 		{moneyclip.Rule{Key: key, Query: "SELECT 1; SELECT 2"}, `rule k-%d: Query has more than one statement`},
 		{moneyclip.Rule{Key: key, Query: "DELETE FROM t WHERE id = ?"}, `rule k-%d: Query is not a SELECT`},
 		{moneyclip.Rule{Key: key, Query: "SELECT random() FROM t WHERE id = ?"}, `rule k-%d: Query calls random(), which is volatile`},
@@ -68,13 +68,13 @@ func TestRuleFaults(t *testing.T) {
 		{moneyclip.Rule{Key: key, Query: query, Args: []int{2}}, `rule k-%d: Query has 1 parameter, the key needs parameter 2`},
 		{
 			moneyclip.Rule{Key: key, Query: "SELECT a FROM t WHERE id > ?"},
-			`rule k-%d: what touches its keys can not be inferred: the query reads table "t" without comparing a column with parameter 1, ` +
+			`rule k-%d: what touches its keys cannot be inferred: the query reads table "t" without comparing a column with parameter 1, ` +
 				`the value of %d: add On: []On{{Table: "t", Columns: ...}} with the columns that hold the key; ` +
 				`with a Path, a SELECT that leads from its Columns to the key; or without Columns if every write to "t" touches every key`,
 		},
 		{
 			moneyclip.Rule{Key: key, Query: query, On: []moneyclip.On{{Table: "t"}, {Table: "u", Columns: []string{"a"}, Path: "SELEC 1"}}},
-			`rule k-%d: the Path of On[1] can not be parsed`,
+			`rule k-%d: the Path of On[1] cannot be parsed`,
 		},
 		{
 			moneyclip.Rule{Key: key, Query: "Named", On: []moneyclip.On{{Table: "u", Columns: []string{"a"}, Path: "DELETE FROM t WHERE id = ? RETURNING id"}}},
@@ -119,7 +119,7 @@ rule f: a rule for "V" by the same columns is already in the Config
 rule %x: key "%x": "%x" is not a verb; the verbs are %d, %s and %v
 Namespace "a{b}": blanks, colons, braces and control characters are not allowed
 Scope "a b": blanks, colons, braces and control characters are not allowed
-MaxKeys can not be negative
+MaxKeys cannot be negative
 unknown outage policy 7`
 	want = strings.ReplaceAll(want, "\n", "\nmoneyclip: ")[1:]
 	if err == nil || err.Error() != want {
@@ -130,7 +130,7 @@ unknown outage policy 7`
 		_ []int
 	}{}})
 	if err2 == nil || !strings.Contains(err2.Error(), "pass a pointer") {
-		t.Errorf("a store that can not be compared: got %v", err2)
+		t.Errorf("a store that cannot be compared: got %v", err2)
 	}
 	if joined, _ := err.(interface{ Unwrap() []error }); joined == nil || len(joined.Unwrap()) != 9 {
 		t.Errorf("got a %T, want an error that joins 9", err)
@@ -356,7 +356,7 @@ func TestRuleLearnsNothing(t *testing.T) {
 		"another table":                         {on, "-- name: GetT :one\nSELECT t.a FROM t, u WHERE t.id = ?", "which no On watches"},
 		"a column that compares otherwise":      {on, "-- name: GetT :one\nSELECT a FROM t WHERE s = ?", "compare values differently"},
 		"inferred, one that compares otherwise": {nil, "-- name: GetT :one\nSELECT a FROM t WHERE s = ?", "compare values differently"},
-		"inferred, nothing":                     {nil, "-- name: GetT :one\nSELECT a FROM t WHERE id > ?", "can not be inferred"},
+		"inferred, nothing":                     {nil, "-- name: GetT :one\nSELECT a FROM t WHERE id > ?", "cannot be inferred"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := open(t, schema, moneyclip.Config{Rules: []moneyclip.Rule{{Name: "rule", Key: "t-%v", Query: "GetT", On: test.on}}})
@@ -383,8 +383,8 @@ func TestRuleLearnsNothing(t *testing.T) {
 func TestRuleOfAList(t *testing.T) {
 	t.Parallel()
 	_, err := moneyclip.New(sqlite.Dialect, moneyclip.Config{Rules: []moneyclip.Rule{{Key: "k-%d", Query: "SELECT count(*) FROM t WHERE k IN (?, 7)"}}})
-	if err == nil || !strings.Contains(err.Error(), "can not be inferred") {
-		t.Errorf("got %v, want that it can not be inferred", err)
+	if err == nil || !strings.Contains(err.Error(), "cannot be inferred") {
+		t.Errorf("got %v, want that it cannot be inferred", err)
 	}
 }
 

@@ -32,7 +32,7 @@ func scannerOf(rows driver.Rows) driver.RowsColumnScanner {
 
 func scans(rows driver.Rows) bool { return scannerOf(rows) != nil }
 
-// nextValues reads a row as [driver.Rows.Next] does, from any rows. A value that the driver can not make is a failedValue.
+// nextValues reads a row as [driver.Rows.Next] does, from any rows. A value that the driver cannot make is a failedValue.
 func nextValues(rows driver.Rows, dest []driver.Value) error {
 	s := scannerOf(rows)
 	if s == nil {

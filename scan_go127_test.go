@@ -213,7 +213,7 @@ func TestScanBesideAHit(t *testing.T) {
 	}
 }
 
-// A column of which the driver can not make a value fails alone, and only if it is scanned.
+// A column of which the driver cannot make a value fails alone, and only if it is scanned.
 func TestScanBroken(t *testing.T) {
 	f := openScanning(t)
 	f.state.name = "broken"

@@ -20,7 +20,7 @@ func (c *Cache) suggest(m *meaning, p *plan) *Rule {
 		}
 		b := c.wouldCache(m, s, *candidate)
 		if b != nil && checkText(c.dialect, b.rule) != nil {
-			// Without a catalog, as New has none, it can not be inferred.
+			// Without a catalog, as New has none, it cannot be inferred.
 			candidate.On = b.ons()
 			b = c.wouldCache(m, s, *candidate)
 		}

@@ -128,7 +128,7 @@ func (e *effects) inserted(s step, table *Table, column string, row int) Value {
 	return s.read(column, true)
 }
 
-// read returns a value that is read from the rows of the step; ValueComputed: they can not be read.
+// read returns a value that is read from the rows of the step; ValueComputed: they cannot be read.
 func (s *step) read(column string, isNew bool) Value {
 	switch {
 	case s.unit == nil:

@@ -61,7 +61,7 @@ func TestWarmSlowly(t *testing.T) {
 	}
 }
 
-// What can not be warmed is an error that says why.
+// What cannot be warmed is an error that says why.
 func TestNotWarmed(t *testing.T) {
 	t.Parallel()
 	f := open(t, shop, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})

@@ -298,7 +298,7 @@ func (w *work) board() *board {
 }
 
 // heed takes in what other processes have published by now. It reports whether there is more to be marked than before. A
-// board that can not be read may say anything.
+// board that cannot be read may say anything.
 func (w *work) heed(ctx context.Context, version string) (more bool) {
 	b := w.board()
 	if b == nil || w.marks.Board == "" {

@@ -124,7 +124,7 @@ func ask(ctx context.Context, conn any, query string, args []driver.NamedValue) 
 	}
 	q, ok := stmt.(driver.StmtQueryContext)
 	if !ok {
-		return nil, fmt.Errorf("%T can not query", stmt)
+		return nil, fmt.Errorf("%T cannot query", stmt)
 	}
 	return q.QueryContext(ctx, args)
 }

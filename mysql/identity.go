@@ -12,7 +12,7 @@ import (
 
 const (
 	sessionQuery = "SELECT DATABASE(), CURRENT_USER(), VERSION()"
-	// A server lacks some of these. What it lacks can not be set.
+	// A server lacks some of these. What it lacks cannot be set.
 	variablesQuery = `SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'server_uid', 'feedback_server_uid', 'lower_case_table_names',
 		'read_only', 'super_read_only', 'autocommit', 'foreign_key_checks', 'transaction_isolation', 'tx_isolation',
 		'innodb_locks_unsafe_for_binlog', 'sql_auto_is_null', 'completion_type',
@@ -84,7 +84,7 @@ func (dialect) Samples() string {
 	return "SELECT TIMESTAMP'2000-07-01 03:04:05', DATE'2000-07-01', TIME'03:04:05', 1, 1.5, 1.5e0, 'x', x'00'"
 }
 
-// taint says why the cache can not serve a session; empty: it can.
+// taint says why the cache cannot serve a session; empty: it can.
 func taint(vars map[string]string) string {
 	level := cmp.Or(vars["transaction_isolation"], vars["tx_isolation"])
 	charsets := []string{"utf8mb4", "utf8mb3", "utf8"}

@@ -174,7 +174,7 @@ func (in *newRows) found(keys []moneyclip.UniqueKey, old int, new []string) piec
 	return all
 }
 
-// colliding are the keys in which a new row can meet another. It reports false if one of them can not be followed.
+// colliding are the keys in which a new row can meet another. It reports false if one of them cannot be followed.
 func (in *newRows) colliding() ([]moneyclip.UniqueKey, bool) {
 	var keys []moneyclip.UniqueKey
 	for _, key := range in.def.Unique {

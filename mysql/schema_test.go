@@ -21,7 +21,7 @@ var schemaSeeds = []string{
 	"CREATE TABLE t (a INT, UNIQUE KEY ((a + 1)), UNIQUE (a)); ALTER TABLE t DROP COLUMN a; CREATE UNIQUE INDEX i ON t (a(3)); DROP INDEX i ON t",
 }
 
-// What can not be known is said.
+// What cannot be known is said.
 func TestSchemaDoubts(t *testing.T) {
 	t.Parallel()
 	catalog, err := Schema("USE shop; CREATE TABLE a (id INT);\nNONSENSE;", `ALTER TABLE a FROB; CREATE TABLE b AS SELECT 1;

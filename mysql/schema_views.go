@@ -64,7 +64,7 @@ func (s *draft) settleViews() {
 		s.viewColumns(t, t.view)
 		t.rename()
 		if slices.ContainsFunc(t.columns, func(c *attribute) bool { return c.typ == "" }) {
-			t.columns = nil // it can not be used any more
+			t.columns = nil // it cannot be used any more
 		}
 	}
 }

@@ -34,7 +34,7 @@ func (p *part) Own() bool { return p.src.cte == nil }
 // Together implements [moneyclip.Part].
 func (p *part) Together(parts []moneyclip.Part) (text string, ok bool) {
 	defer func() {
-		// As in Analyze: what can not be rendered can not be read.
+		// As in Analyze: what cannot be rendered cannot be read.
 		if recover() != nil {
 			text, ok = "", false
 		}

@@ -107,7 +107,7 @@ func (s *draft) remove(r *relation) {
 	s.dropReaders(func(view *relation) bool { return reads(view, r) })
 }
 
-// dropReaders drops views that can not be without what has been dropped.
+// dropReaders drops views that cannot be without what has been dropped.
 func (s *draft) dropReaders(reading func(view *relation) bool) {
 	for _, view := range slices.Clone(s.relations) {
 		if reading(view) && slices.Contains(s.relations, view) {

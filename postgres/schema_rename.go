@@ -207,7 +207,7 @@ func (s *draft) renameColumn(r *relation, old, name string) {
 	}
 }
 
-// renameBelow renames a column of a table in the query of a view. False: it can not be told which columns are meant.
+// renameBelow renames a column of a table in the query of a view. False: it cannot be told which columns are meant.
 func (r *relation) renameBelow(below *relation, old, name string) bool {
 	selects, clear := 0, true
 	tables := map[string]*relation{}

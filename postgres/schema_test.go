@@ -22,7 +22,7 @@ var schemaSeeds = []string{
 	"CREATE SCHEMA s CREATE TABLE t (a int); SET search_path = s; CREATE TABLE u (LIKE t INCLUDING ALL) INHERITS (t); DROP SCHEMA s CASCADE; ALTER TABLE t SET SCHEMA u",
 }
 
-// What can not be known is said.
+// What cannot be known is said.
 func TestSchemaDoubts(t *testing.T) {
 	t.Parallel()
 	catalog, err := Schema("CREATE TABLE a (id int);\nNONSENSE;", `ALTER TABLE a FROB; CREATE INDEX ON a USING magic (id) FROB;

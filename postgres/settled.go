@@ -23,7 +23,7 @@ func (dialect) Quote(name string) string { return quote(name) }
 func (dialect) Placeholder(number int) string { return fmt.Sprintf("$%d", number) }
 
 // Added implements [moneyclip.Dialect]: for want of a privilege to read what RETURNING names, for something that RETURNING
-// can not be used with, for a deadlock or a lock that is not to be had.
+// cannot be used with, for a deadlock or a lock that is not to be had.
 func (dialect) Added(err error) bool {
 	state := sqlState(err)
 	if state == "428C9" { // a value for a generated column: it comes of what is written. To run again would draw from sequences again

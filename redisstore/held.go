@@ -89,7 +89,7 @@ func (h *held) lose() {
 	}
 }
 
-// renew puts back, in a goroutine, what may be lost. What can not be put back now is when a node is next asked for its mastership: a
+// renew puts back, in a goroutine, what may be lost. What cannot be put back now is when a node is next asked for its mastership: a
 // writer at work renews his quarantine himself, but of one whose outcome is not known there is nobody else who would.
 func (s *Store) renew() {
 	h := &s.held

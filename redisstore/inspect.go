@@ -18,7 +18,7 @@ import (
 
 // Inspection is for tools: it shows what stands in Redis without changing it, and drops what a person wants gone. It goes
 // through the client as it is, with its time-outs, and not through what keeps reads and writes quick. Whatever stands in
-// Redis may have been put there by anybody: what can not be read is said to be damaged.
+// Redis may have been put there by anybody: what cannot be read is said to be damaged.
 
 // An Entry is what stood under one stored key when it was looked at.
 type Entry struct {

@@ -76,7 +76,7 @@ func (n *node) current(now time.Time) *mastership {
 	return m
 }
 
-// confirm returns the node's mastership, and asks for it if it can not be believed now. While connections are being made it may
+// confirm returns the node's mastership, and asks for it if it cannot be believed now. While connections are being made it may
 // be past belief again when it is returned. That does no harm: what is looked up after it counts only if it is current at the
 // end, with the same turns, and then no connection was begun and none has failed since it was asked for. To wait here for a
 // moment in which no connection is being made would be in vain where a program starts, with all of its pool at once.

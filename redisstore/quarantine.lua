@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Puts a writer among those of keys where plain commands can not: it passes when memory is full, for a write waits for it; it drops what
+-- Puts a writer among those of keys where plain commands cannot: it passes when memory is full, for a write waits for it; it drops what
 -- is no set of writers; and it puts a quarantine back that is perhaps lost, which ends no earlier than the one that is there, for the
 -- writer may have renewed it meanwhile. KEYS: the writers of each key. ARGV: the writer, for how long, for how long the set is there.
 -- common

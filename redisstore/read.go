@@ -182,7 +182,7 @@ func parseAnswer(got any) (answer int64, value string, ok bool) {
 	return answer, value, ok
 }
 
-// Fill stores a row under a lease. It also reports false where it can not be told under which mastership the server has accepted
+// Fill stores a row under a lease. It also reports false where it cannot be told under which mastership the server has accepted
 // it: what is stored then is read under that of the lease, and under no other.
 func (s *Store) Fill(
 	ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age,
@@ -269,12 +269,12 @@ func (n *node) fillLater(ctx *patience, text bool, keys []string, args []any, do
 	n.reads.crowd.follow(ctx, e)
 }
 
-// fillOf is what the script of a fill wants, or why the row can not be stored.
+// fillOf is what the script of a fill wants, or why the row cannot be stored.
 func fillOf(slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age) (keys []string, args []any, err error) {
 	encoded, err := row.AppendBinary(nil)
 	switch {
 	case err != nil:
-		return nil, nil, fmt.Errorf("redisstore: a row can not be stored: %w", err)
+		return nil, nil, fmt.Errorf("redisstore: a row cannot be stored: %w", err)
 	case len(encoded) > maxValue:
 		return nil, nil, fmt.Errorf("redisstore: a row is not stored: it has more than %d MB", maxValue>>20)
 	}

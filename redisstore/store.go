@@ -110,7 +110,7 @@ func (s *Store) node(ctx context.Context, key string) (*node, error) {
 	case s.single != nil:
 		return s.nodeOf(s.single), nil
 	case s.cluster == nil:
-		return nil, fmt.Errorf("redisstore: a %T can not be used: it has to be a *redis.Client or a *redis.ClusterClient", s.client)
+		return nil, fmt.Errorf("redisstore: a %T cannot be used: it has to be a *redis.Client or a *redis.ClusterClient", s.client)
 	}
 	if err := s.load(ctx); err != nil {
 		return nil, err

@@ -51,7 +51,7 @@ type order struct {
 	script *script  // toRun
 	args   []any    // toRun
 	writer *writer  // toQuarantine, toRelease
-	odd    bool     // plain commands can not put him among those of the keys: a script does
+	odd    bool     // plain commands cannot put him among those of the keys: a script does
 
 	commands []command // as they were sent last
 	err      error     // what came of them

@@ -24,7 +24,7 @@ const identityQuery = `SELECT
 	(SELECT full_column_names FROM pragma_full_column_names),
 	(SELECT short_column_names FROM pragma_short_column_names),
 	(SELECT reverse_unordered_selects FROM pragma_reverse_unordered_selects),
-	'a' LIKE 'A'` // case_sensitive_like can not be asked for, and a driver's hook may have set it
+	'a' LIKE 'A'` // case_sensitive_like cannot be asked for, and a driver's hook may have set it
 
 // Identify implements [moneyclip.Dialect].
 func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (moneyclip.Identity, error) {

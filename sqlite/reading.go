@@ -20,7 +20,7 @@ func (dialect) Reading(
 	w *moneyclip.Write, catalog *moneyclip.Catalog, old, new []string,
 ) (reading moneyclip.Reading, ok bool) {
 	defer func() {
-		// As in Analyze: what can not be rendered can not be read.
+		// As in Analyze: what cannot be rendered cannot be read.
 		if recover() != nil {
 			reading, ok = moneyclip.Reading{}, false
 		}

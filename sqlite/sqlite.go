@@ -12,7 +12,7 @@
 //
 // A database is its file: host, device, inode and time of birth. All connections to one file share their cached
 // values, however the file was named. A database in memory or in a nameless temporary file belongs to one connection,
-// unless the dsn says that its cache is shared: then MoneyClip can not tell who shares it and wants Config.Scope.
+// unless the dsn says that its cache is shared: then MoneyClip cannot tell who shares it and wants Config.Scope.
 //
 // # What is not cached
 //

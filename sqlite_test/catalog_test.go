@@ -81,7 +81,7 @@ func TestSchemaOfRandomScripts(t *testing.T) {
 	}
 }
 
-// What can not be known is said.
+// What cannot be known is said.
 func TestSchemaDoubts(t *testing.T) {
 	t.Parallel()
 	catalog, err := sqlite.Schema("CREATE TABLE a (id INTEGER);\nNONSENSE;", "ALTER TABLE a FROB;\nCREATE TABLE b AS SELECT 1; DROP TABLE c;"+

@@ -127,7 +127,7 @@ func TestRedisFaults(t *testing.T) {
 	}{
 		{"--redis", []string{"keys"}},
 		{"scheme", []string{"keys", "--redis", "http://:secret@x"}},
-		{"can not be used", []string{"get", "x", "--redis", "redis://:secret@127.0.0.1:1/0"}},
+		{"cannot be used", []string{"get", "x", "--redis", "redis://:secret@127.0.0.1:1/0"}},
 		{"--namespace", []string{"keys", "--redis", "redis://:secret@127.0.0.1:1/0", "--namespace", "a:b"}},
 		{"Name one", []string{"purge", "--redis", "redis://:secret@127.0.0.1:1/0"}},
 		{"Name one", []string{"purge", "x", "--rule", "y", "--redis", "redis://:secret@127.0.0.1:1/0"}},

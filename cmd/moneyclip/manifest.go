@@ -82,7 +82,7 @@ func manifestOf(ctx context.Context, folder string) ([]byte, error) {
 	}
 	switch {
 	case listed.Name == "main":
-		return nil, errors.New("a package main can not be imported: move its rules into a package of their own, which it imports, and name that")
+		return nil, errors.New("a package main cannot be imported: move its rules into a package of their own, which it imports, and name that")
 	case listed.Module == nil:
 		return nil, errors.New("the package is in no module: run go mod init there")
 	}

@@ -39,7 +39,7 @@ func (s *shelf) open(ctx context.Context) (*redisstore.Store, func(), error) {
 	closed := func() { store.Client().Close() }
 	if err := store.Healthy(ctx); err != nil {
 		closed()
-		return nil, nil, fmt.Errorf("the Redis can not be used: %w", err)
+		return nil, nil, fmt.Errorf("the Redis cannot be used: %w", err)
 	}
 	return store, closed, nil
 }

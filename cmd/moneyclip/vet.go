@@ -42,7 +42,7 @@ func newVet() *cobra.Command {
   W  rule-wide: every key of the rule is dropped
   .  none
 
-The exit code is 1 if a rule can not be kept fresh, or if there is no query of its name. No database is needed; with
+The exit code is 1 if a rule cannot be kept fresh, or if there is no query of its name. No database is needed; with
 --db its schema takes the place of the schema files.`,
 		Example: "  moneyclip vet --rules ./internal/rules --html vet.html",
 		Args:    cobra.MaximumNArgs(1),
@@ -103,7 +103,7 @@ func (t *target) vetRules(cmd *cobra.Command, config string) ([]moneyclip.Rule, 
 	}
 	var rules []moneyclip.Rule
 	for _, p := range projects {
-		// A package that does not import MoneyClip has none, and perhaps can not either.
+		// A package that does not import MoneyClip has none, and perhaps cannot either.
 		if imports, _ := filepath.Glob(filepath.Join(p.folder, p.out, "*.go")); p.out == "" || !slices.ContainsFunc(imports, importsUs) {
 			continue
 		}
@@ -143,7 +143,7 @@ type vettedRule struct {
 	Name   string   `json:"name"`
 	Key    string   `json:"key"`
 	Caches []string `json:"caches,omitempty"` // the queries, by name
-	Fault  string   `json:"fault,omitempty"`  // why it can not be kept fresh
+	Fault  string   `json:"fault,omitempty"`  // why it cannot be kept fresh
 }
 
 type vettedWrite struct {

@@ -22,7 +22,7 @@ func TestVet(t *testing.T) {
 	}
 }
 
-// A rule that can not be kept fresh makes the exit code 1, and hides nothing of the others.
+// A rule that cannot be kept fresh makes the exit code 1, and hides nothing of the others.
 func TestVetFaulty(t *testing.T) {
 	t.Parallel()
 	page := filepath.Join(t.TempDir(), "vet.html")

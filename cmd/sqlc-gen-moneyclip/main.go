@@ -6,7 +6,7 @@
 //	SELECT count(*) FROM followers WHERE account_id = $1;
 //
 // It runs the library's own analysis over all queries of the package and the schema files, without a database. Where a
-// cached query can not be kept fresh, sqlc generate fails and says why. In sqlc.yaml:
+// cached query cannot be kept fresh, sqlc generate fails and says why. In sqlc.yaml:
 //
 //	plugins:
 //	  - name: moneyclip

@@ -74,7 +74,7 @@ type server struct {
 // settleTime is how long making or removing a place on a server may take.
 const settleTime = 30 * time.Second
 
-// settle makes a place. If it can not, for want of a privilege, or if connections do not get there, then nothing else
+// settle makes a place. If it cannot, for want of a privilege, or if connections do not get there, then nothing else
 // is done on the server.
 func (s server) settle(ctx context.Context) (*place, error) {
 	name := "moneyclip_example_" + strings.ToLower(rand.Text()[:8])

@@ -149,7 +149,7 @@ func (w *witness) change(got int64, err error) int64 {
 	w.check(err == nil, "%s failed: %v", label, err)
 
 	explanation, err := w.cache.Explain(w.write.query, w.write.args...)
-	w.check(err == nil, "%s can not be explained: %v", label, err)
+	w.check(err == nil, "%s cannot be explained: %v", label, err)
 	touched := make(touches)
 	for _, effect := range explanation.Effects {
 		if effect.Guarantee == moneyclip.None {
@@ -244,7 +244,7 @@ func (w *witness) askAllAgain() {
 // key is where the last query's answer is kept.
 func (w *witness) key(on *recorder) string {
 	explanation, err := w.cache.Explain(on.query, on.args...)
-	w.check(err == nil, "%s can not be explained: %v", on.label(), err)
+	w.check(err == nil, "%s cannot be explained: %v", on.label(), err)
 	if explanation.Key == "" {
 		return "no rule"
 	}

@@ -2,7 +2,7 @@ package annotation
 
 import "strings"
 
-// find returns where the first annotation in a comment after an offset begins and ends. A text in which it can not be told
+// find returns where the first annotation in a comment after an offset begins and ends. A text in which it cannot be told
 // what is a comment, because a backslash may or may not escape a quote, has none from there on.
 func find(query string, from int) (begin, end int, ok bool) {
 	if !strings.Contains(query[from:], start) {
@@ -62,7 +62,7 @@ func begins(text, whole string) int {
 	return len(whole) - len(text)
 }
 
-// quoted is the length of a literal or an identifier in quotes; -1: it can not be told.
+// quoted is the length of a literal or an identifier in quotes; -1: it cannot be told.
 func quoted(s string) int {
 	quote := s[0]
 	for i := 1; i < len(s); i++ {

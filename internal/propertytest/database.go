@@ -100,5 +100,5 @@ type Verdict int
 const (
 	Different Verdict = iota // a defect
 	Alike                    // none
-	Apart                    // none, but the mirror can not be compared with any longer
+	Apart                    // none, but the mirror cannot be compared with any longer
 )

@@ -56,7 +56,7 @@ func Property(t *testing.T, db Database, steps int) *Report {
 	return total
 }
 
-// Grammar carries out scripts on a database whose dialect caches nothing. It shows what the property can not: that the
+// Grammar carries out scripts on a database whose dialect caches nothing. It shows what the property cannot: that the
 // mirror is like the database, and that most of the statements succeed.
 func Grammar(t *testing.T, db Database, steps int) {
 	t.Helper()

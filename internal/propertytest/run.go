@@ -30,7 +30,7 @@ type run struct {
 	sessions      []*session
 	probes        []*watched
 	overlap       bool // a session did something beside another one's transaction
-	apart         bool // the mirror can not be compared with any longer
+	apart         bool // the mirror cannot be compared with any longer
 	loose         bool // a step may have had another effect there
 	schemaChanged bool // by a session, which the others learn of by and by
 	wide          bool // the last step has dropped all keys of a rule, or has failed

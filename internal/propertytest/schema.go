@@ -32,7 +32,7 @@ type Column struct {
 	Int       bool
 	Generated bool
 	Needed    bool // an INSERT has to give it
-	Fixed     bool // an UPDATE can not assign it
+	Fixed     bool // an UPDATE cannot assign it
 	Unique    bool
 	Refers    *Column // by a foreign key of one column
 	Of        *Table  // of Refers

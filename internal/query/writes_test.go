@@ -261,7 +261,7 @@ func TestChanges(t *testing.T) {
 		{sql: "UPDATE b FROM c LEFT JOIN a ON a.id = $1",
 			ws:   []*Write{from(update("b", joined, set("w", 1)), joinOf(LeftJoin, "c", "a", eq("a.id", 1)))},
 			want: "update b a_id=$1~a.id set w:=$1", reads: "c(); a(id) id=$1"},
-		{sql: "UPDATE b FROM d JOIN a ON joined, where b can not be meant",
+		{sql: "UPDATE b FROM d JOIN a ON joined, where b cannot be meant",
 			ws:   []*Write{from(update("b", eq("a.id", 1), set("w", 1)), joinOf(InnerJoin, "d", "a", joined))},
 			want: "update b set w:=$1", reads: "d(*); a(*) id=$1"},
 		{sql: "UPDATE b SET w = (SELECT n FROM d WHERE n = a_id) WHERE a_id = $1",

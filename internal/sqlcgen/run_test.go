@@ -128,12 +128,12 @@ func TestErrors(t *testing.T) {
 		},
 		{
 			"refused", shop, "-- name: Named :one\n-- moneyclip: cache key=name-{name}\nSELECT count(*) FROM odd WHERE name = ?;", "",
-			"queries.sql: query Named: its annotation can not be heeded: reads odd, where column name has the collation FOLDED; " +
+			"queries.sql: query Named: its annotation cannot be heeded: reads odd, where column name has the collation FOLDED; " +
 				"a rule that needs more than an annotation can say is registered by the program\n",
 		},
 		{
 			"not a function of the rows", shop, "-- name: Count :one\n-- moneyclip: cache key=count\nSELECT count(*), random() FROM followers;", "",
-			"queries.sql: query Count: its annotation can not be heeded: ",
+			"queries.sql: query Count: its annotation cannot be heeded: ",
 		},
 		{
 			"blind", shop, cached + "-- name: Index :exec\nINSERT INTO search (text) VALUES (?);", "",
@@ -152,7 +152,7 @@ func TestErrors(t *testing.T) {
 		{"options", shop, cached, `{"stict": true}`, "the options in sqlc.yaml: json: unknown field \"stict\"\n"},
 		{
 			"the same key", shop, cached + "-- name: Again :one\n-- moneyclip: cache name=Count key=again\nSELECT count(*) FROM followers;", "",
-			"queries.sql: query Again: its annotation can not be heeded: the name \"Count\" is already in",
+			"queries.sql: query Again: its annotation cannot be heeded: the name \"Count\" is already in",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

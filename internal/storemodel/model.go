@@ -21,7 +21,7 @@ func Run(t *rapid.T, store moneyclip.Store) {
 	run(t, &machine{store: store, model: newModel(time.Now)})
 }
 
-// RunOnServer does so to one whose time can not be stopped. There all times are so long that they never run out, or so
+// RunOnServer does so to one whose time cannot be stopped. There all times are so long that they never run out, or so
 // short that they have before the next step. It differs in three points: no key has slots of two rules, a refresh drops
 // what else is under its key, and the time of a quarantine counts from when somebody asks. What is stored under the prefix is the
 // run's own.

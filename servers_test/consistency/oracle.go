@@ -194,7 +194,7 @@ func (v *Verdict) row(a *account, reads []Record) {
 				places[i] = at
 			}
 		} else if j := sort.SearchInts(a.absences, least); j < len(a.absences) && a.versions[a.absences[j]].start <= r.End {
-			places[i] = a.absences[j] // which one it was can not be told; this one would do
+			places[i] = a.absences[j] // which one it was cannot be told; this one would do
 		} else if j > 0 {
 			places[i] = a.absences[j-1]
 		} else if len(a.absences) > 0 {
@@ -306,7 +306,7 @@ func (r *Result) Wrong() (list []string) {
 		say("P2: %d reads were older than what others had seen", r.P2)
 	}
 	if r.Illegal > 0 && !r.Bounds.P2 && r.Bounds.Stale == 0 {
-		say("P2: the histories of %d rows can not be put in order", r.Illegal)
+		say("P2: the histories of %d rows cannot be put in order", r.Illegal)
 	}
 	if len(r.Stuck) > 0 && !r.Bounds.Stuck {
 		say("P3: %d rows are not as in the database when all is quiet", len(r.Stuck))

@@ -87,7 +87,7 @@ func (p *proxy) copy(to, from net.Conn, answer bool) {
 			time.Sleep(time.Duration(rand.Int64N(d)))
 		}
 		if p.mute.Load() || answer && p.drop.Load() {
-			// What was taken can not be given any more: the connection is of no use from here on, and only its end tells.
+			// What was taken cannot be given any more: the connection is of no use from here on, and only its end tells.
 			io.Copy(io.Discard, from)
 			return
 		}

@@ -98,7 +98,7 @@ var sentinels = map[string]error{
 }
 
 // What varies from run to run: ports, process ids, numbers of connections, addresses of memory; and what pgx says of an element
-// that it can not encode, which is another thing when its connection meets the type again.
+// that it cannot encode, which is another thing when its connection meets the type again.
 var varying = regexp.MustCompile(`127\.0\.0\.1:\d+|moneyclip_[a-z0-9]{26}|0x[0-9a-f]{6,}|stmtcache_[0-9a-f]+|(?i:connection(?: id)? \d+)|cannot find encode plan|unable to encode 1`)
 
 func showError(err error) string {

@@ -216,7 +216,7 @@ func (e *example) interrupt(t *testing.T) {
 	}
 }
 
-// notAllowed: where the program can not make a place of its own, it does nothing at all.
+// notAllowed: where the program cannot make a place of its own, it does nothing at all.
 func (e *example) notAllowed(t *testing.T) {
 	name, password := "moneyclip_guest_"+strings.ToLower(rand.Text()[:8]), rand.Text()
 	create, drop := e.guest(name, password, e.dsn)

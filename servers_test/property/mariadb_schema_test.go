@@ -250,7 +250,7 @@ func (s *mariadbSchema) literal(c *propertytest.Column) string {
 }
 
 // trigger is the text of a random trigger. It writes tables that come later than its own: a table that is being written
-// can not be written again.
+// cannot be written again.
 func (s *mariadbSchema) trigger(name string) string {
 	d := s.d
 	at := d.N(len(s.Tables))

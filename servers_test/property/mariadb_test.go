@@ -41,7 +41,7 @@ func newMariaDB(t *testing.T, dialect moneyclip.Dialect) *mariadbDatabase {
 		m.dsns[i] = servers.MariaDB(t)
 		config, err := mysql.ParseDSN(m.dsns[i])
 		if err != nil {
-			t.Fatal("a DSN that can not be parsed")
+			t.Fatal("a DSN that cannot be parsed")
 		}
 		config.MultiStatements = true
 		connector, err := mysql.NewConnector(config)
@@ -99,7 +99,7 @@ func (m *mariadbDatabase) Open(s *propertytest.Schema) (*propertytest.Place, err
 	for i, db := range m.databases {
 		config, err := mysql.ParseDSN(m.dsns[i])
 		if err != nil {
-			return nil, errors.New("a DSN that can not be parsed")
+			return nil, errors.New("a DSN that cannot be parsed")
 		}
 		if _, err := db.Exec(fmt.Sprintf("DROP DATABASE %s; CREATE DATABASE %[1]s CHARACTER SET utf8mb4; USE %[1]s", config.DBName)); err != nil {
 			return nil, err

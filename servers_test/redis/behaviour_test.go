@@ -502,7 +502,7 @@ func TestConnectionsFromBefore(t *testing.T) {
 	}
 }
 
-// opaque connections are of a kind that go-redis can not look into, as those over TLS are.
+// opaque connections are of a kind that go-redis cannot look into, as those over TLS are.
 type opaque struct{ net.Conn }
 
 // When connections are left because another server has become the master, no command of ours fails for it.
@@ -1179,7 +1179,7 @@ func TestRing(t *testing.T) {
 	ring := redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"one": "127.0.0.1:1"}})
 	defer ring.Close()
 	s := redisstore.New(ring)
-	const want = "a *redis.Ring can not be used"
+	const want = "a *redis.Ring cannot be used"
 	_, getErr := s.Get(t.Context(), slot("k"))
 	_, writeErr := s.Quarantine(t.Context(), writer(slot("k")), time.Minute)
 	for _, err := range []error{s.Healthy(t.Context()), getErr, writeErr} {

@@ -89,7 +89,7 @@ func TestSlowStart(t *testing.T) {
 	}
 }
 
-// While connections are made without end a look-up may find nothing, because it can not tell which server has answered. The
+// While connections are made without end a look-up may find nothing, because it cannot tell which server has answered. The
 // script of a lease can, and finds the row. No read fails.
 func TestConnectionsWithoutEnd(t *testing.T) {
 	t.Parallel()

@@ -63,7 +63,7 @@ func TestMariaDB(t *testing.T) {
 			t.Parallel()
 			config, err := driver.ParseDSN(servers.MariaDB(t))
 			if err != nil {
-				t.Fatal("a DSN that can not be parsed")
+				t.Fatal("a DSN that cannot be parsed")
 			}
 			config.MultiStatements = true
 			connector, err := driver.NewConnector(config)

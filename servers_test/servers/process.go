@@ -33,7 +33,7 @@ func install(name string) (*installation, error) {
 			u, err = user.Lookup("nobody")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("the server can not run as root, and there is no user %s or nobody: %w", name, err)
+			return nil, fmt.Errorf("the server cannot run as root, and there is no user %s or nobody: %w", name, err)
 		}
 		uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
 		gid, err2 := strconv.ParseUint(u.Gid, 10, 32)

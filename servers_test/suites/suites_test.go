@@ -28,7 +28,7 @@ type driver struct {
 	folder string // of the tests, in the module
 	pkg    string // of the tests
 	door   string
-	skip   string // a pattern of tests that can not be run here
+	skip   string // a pattern of tests that cannot be run here
 	env    func(t *testing.T) []string
 	known  map[string]string // :: test → why it ends otherwise
 }

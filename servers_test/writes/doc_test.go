@@ -28,7 +28,7 @@ with what has changed. SQLite is mattn/go-sqlite3, Postgres is 15 under pgx and 
 - **all**: every key of the rule is dropped.
 
 A cell names rules where they differ. "by a path": a SELECT leads from the row to the key. Rules that a
-write can not touch are left out. The rules:
+write cannot touch are left out. The rules:
 
 %s
 The tables and triggers are in servers_test/writes/engine_test.go. A rule by the columns that a statement pins is exact wherever "exact" stands for one here; the

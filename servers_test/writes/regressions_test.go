@@ -135,7 +135,7 @@ func TestEnumerations(t *testing.T) {
 	}
 }
 
-// A statement that fails has written nothing, so it drops nothing, although the rows that it might have touched can not be read any more.
+// A statement that fails has written nothing, so it drops nothing, although the rows that it might have touched cannot be read any more.
 func TestFailedStatements(t *testing.T) {
 	for _, name := range []string{"pgx", "pq", "mysql", "sqlite"} {
 		t.Run(name, func(t *testing.T) {

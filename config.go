@@ -6,6 +6,7 @@ import (
 
 // Config describes a [Cache]. The zero value is a cache without rules, in this process.
 type Config struct {
+	// Rules name what is cached. None: nothing is, and writes obey the rules of other caches on the store.
 	Rules []Rule
 
 	// Store keeps the rows. Nil: NewMemStore(64 << 20), in this process. Caches that share a store keep each other

@@ -38,6 +38,13 @@
 // A connection dials when it first needs the database. So a hit costs no server connection, and works while the
 // database is gone. Ping, Begin and Prepare dial. [sql.DB.Stats] counts connections that have not dialed.
 //
+// # Environment
+//
+// The default caches, those behind the driver names "moneyclip+...", read it once, when the first is opened. What the program
+// says with [Configure] comes first. MONEYCLIP_REDIS_URL is the Redis that they share, if package redisstore is imported, and
+// MONEYCLIP_NAMESPACE the first part of their keys. MONEYCLIP_DISABLE=1 sends every read to the database, while writes still
+// invalidate, whatever the program says.
+//
 // # The base driver's own connection
 //
 // [sql.Conn.Raw] gives MoneyClip's connection; [Raw] gives the base driver's.

@@ -49,8 +49,9 @@ type Effect struct {
 
 // Explain says what the cache would do with a statement, without running it: for a SELECT which rule and key, and why
 // or why not; for a write each rule with its keys and how surely they are known. It speaks of the database that was
-// reached last; if none was yet, it connects to the one that was opened last. The error is that of connecting, or says
-// that there is no database whose tables it could know.
+// reached last; if none was yet, it connects to the one that was opened last. An argument may be a [sql.NamedArg]. A SELECT
+// that is explained is known from then on, as one that was run. The error is that of connecting, or says that there is no
+// database whose tables it could know.
 func (c *Cache) Explain(query string, args ...any) (Explanation, error) {
 	s, err := c.lastSession()
 	if err != nil {

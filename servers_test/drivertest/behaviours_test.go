@@ -354,11 +354,11 @@ var behaviours = []behaviour{
 			s.one(conn, 1)
 			s.err("ping", conn.PingContext(background)) // dials, also where the cache has answered
 			s.err("ping", s.db.Ping())
-			ctx, cancel := context.WithTimeout(background, 150*time.Millisecond)
+			ctx, cancel := context.WithTimeout(background, 500*time.Millisecond)
 			s.err("deadline", run(ctx, conn))
 			cancel()
 			ctx, cancel = context.WithCancel(background)
-			time.AfterFunc(150*time.Millisecond, cancel)
+			time.AfterFunc(500*time.Millisecond, cancel)
 			s.err("cancel", run(ctx, s.db))
 			conn.Close()
 			s.one(s.db, 1, 2)

@@ -48,7 +48,7 @@ var levels = []sql.IsolationLevel{
 
 func TestPostgres(t *testing.T) {
 	t.Parallel()
-	propertytest.Property(t, newPostgres(t, postgresdoor.Dialect), 1500)
+	propertytest.Property(t, newPostgres(t, postgresdoor.Dialect), 1000)
 }
 
 func TestPostgresControl(t *testing.T) {
@@ -58,7 +58,7 @@ func TestPostgresControl(t *testing.T) {
 
 func TestMariaDB(t *testing.T) {
 	t.Parallel()
-	propertytest.Property(t, newMariaDB(t, mysqldoor.Dialect), 1500)
+	propertytest.Property(t, newMariaDB(t, mysqldoor.Dialect), 1000)
 }
 
 func TestMariaDBControl(t *testing.T) {

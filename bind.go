@@ -17,7 +17,8 @@ type bound struct {
 	prefix      string // of stored keys: namespace and scope
 	generations [2]string
 
-	board *board // where other processes look for it; nil: nobody else uses the store
+	board  *board // where other processes look for it; nil: nobody else uses the store
+	notice string // by which it is known here; empty: it is a rule of this process
 
 	idle     string // why the rule is inactive in this database
 	isAbsent bool   // because it lacks one of its tables

@@ -289,11 +289,21 @@ func (m *meaning) bindForeign() *[]*bound {
 				continue
 			}
 			if rule := m.bindNotice(guest, text); rule != nil {
+				rule.notice = text
 				foreign = append(foreign, rule)
 			}
 		}
 	}
 	return &foreign
+}
+
+// outlearns reports whether a plan has taught a rule of this process what it knew so far by a notice, as of a program that is its
+// equal. Writers would do the same twice from here on.
+func (m *meaning) outlearns(p *plan) bool {
+	foreign := m.foreign.Load()
+	return foreign != nil && slices.ContainsFunc(*foreign, func(b *bound) bool {
+		return slices.ContainsFunc(p.reads, func(r *readPlan) bool { return r.notice == b.notice && slices.Contains(r.rule.reads, r) })
+	})
 }
 
 // A notice is what writers have to know of one rule, and for the rule of a sqlc query of one of its texts, as it stands

@@ -255,6 +255,10 @@ func (m *meaning) plan(query string) *plan {
 		}
 		m.unplan()
 	}
+	if m.outlearns(p) {
+		m.foreign.Store(m.bindForeign())
+		m.unplan()
+	}
 	m.plans[query] = p
 	return p
 }

@@ -296,3 +296,23 @@ func TestSlots(t *testing.T) {
 		}
 	}
 }
+
+// A rule that has learnt from a text needs no notice of it any more.
+func TestOutlearns(t *testing.T) {
+	t.Parallel()
+	seen, unseen := &readPlan{rule: new(bound), notice: "a"}, &readPlan{rule: new(bound), notice: "b"}
+	seen.rule.reads = []*readPlan{seen}
+	m := new(meaning)
+	if m.outlearns(&plan{reads: []*readPlan{seen}}) {
+		t.Error("there is no notice")
+	}
+	m.foreign.Store(&[]*bound{{notice: "a"}, {notice: "b"}, {notice: "c"}})
+	for _, test := range []struct {
+		reads []*readPlan
+		want  bool
+	}{{nil, false}, {[]*readPlan{unseen}, false}, {[]*readPlan{unseen, seen}, true}} {
+		if got := m.outlearns(&plan{reads: test.reads}); got != test.want {
+			t.Errorf("with %d selects: got %t, want %t", len(test.reads), got, test.want)
+		}
+	}
+}

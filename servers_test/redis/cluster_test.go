@@ -61,6 +61,14 @@ func startCluster(t *testing.T) *cluster {
 	return c
 }
 
+// servesInParts has the nodes that are there go on without one that is gone.
+func (c *cluster) servesInParts(t *testing.T) {
+	t.Helper()
+	for _, one := range c.clients {
+		must(t, one.ConfigSet(t.Context(), "cluster-require-full-coverage", "no").Err())
+	}
+}
+
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
@@ -193,9 +201,7 @@ func TestClusterNodeGone(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
 	ctx := t.Context()
-	for _, one := range c.clients {
-		must(t, one.ConfigSet(ctx, "cluster-require-full-coverage", "no").Err())
-	}
+	c.servesInParts(t)
 	s := patient(c.client)
 	s.ReadTimeout, s.WriteTimeout = 500*time.Millisecond, time.Second
 	places := map[int]*moneyclip.Slot{}
@@ -246,9 +252,7 @@ func TestClusterBoardComesBackOld(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
 	ctx := t.Context()
-	for _, one := range c.clients {
-		must(t, one.ConfigSet(ctx, "cluster-require-full-coverage", "no").Err())
-	}
+	c.servesInParts(t)
 	s := patient(c.client)
 	const board = "moneyclip:db:board"
 	notice := func(text string) moneyclip.Notice { return moneyclip.Notice{Text: text, Life: time.Hour} }

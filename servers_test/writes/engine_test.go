@@ -239,11 +239,18 @@ func (p *place) under(t testing.TB, rules []moneyclip.Rule) (*moneyclip.Cache, *
 	if err != nil {
 		t.Fatal(err)
 	}
-	connector, err := cache.Driver(p.Driver()).(driver.DriverContext).OpenConnector(p.dsn)
+	t.Cleanup(func() { cache.Close() })
+	return cache, throughCache(t, cache, p.DB, p.dsn)
+}
+
+// throughCache opens a database that is open already through a cache too.
+func throughCache(t testing.TB, cache *moneyclip.Cache, base *sql.DB, dsn string) *sql.DB {
+	t.Helper()
+	connector, err := cache.Driver(base.Driver()).(driver.DriverContext).OpenConnector(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	db := sql.OpenDB(connector)
-	t.Cleanup(func() { db.Close(); cache.Close() })
-	return cache, db
+	t.Cleanup(func() { db.Close() })
+	return db
 }

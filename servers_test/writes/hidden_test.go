@@ -2,9 +2,7 @@ package writes
 
 import (
 	"database/sql"
-	"database/sql/driver"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -23,31 +21,17 @@ func withRule(t *testing.T, d moneyclip.Dialect, name, dsn, read string, schema 
 	}
 	t.Cleanup(func() { base.Close() })
 	execAll(t, base, schema...)
-	cache, err = moneyclip.New(d, moneyclip.Config{Logger: slog.New(slog.DiscardHandler), Rules: []moneyclip.Rule{{Key: "k::%v", Query: read, NotFound: time.Hour}}})
+	cache, err = moneyclip.New(d, moneyclip.Config{Logger: quiet, Rules: []moneyclip.Rule{{Key: "k::%v", Query: read, NotFound: time.Hour}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return base, throughCache(t, cache, base, dsn), cache
 }
 
-func throughCache(t *testing.T, cache *moneyclip.Cache, base *sql.DB, dsn string) *sql.DB {
-	c, err := cache.Driver(base.Driver()).(driver.DriverContext).OpenConnector(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db := sql.OpenDB(c)
-	t.Cleanup(func() { db.Close() })
-	return db
-}
-
-func execAll(t *testing.T, s interface {
-	Exec(string, ...any) (sql.Result, error)
-}, queries ...string) {
+func execAll(t *testing.T, s session, queries ...string) {
 	t.Helper()
-	for _, q := range queries {
-		if _, err := s.Exec(q); err != nil {
-			t.Fatalf("%s: %v", q, err)
-		}
+	for _, query := range queries {
+		do(t, s, query)
 	}
 }
 

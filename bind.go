@@ -180,20 +180,19 @@ func (b *bound) learn(m *meaning, s *Statement) (more bool, err error) {
 // pinned takes from a query the columns that its key's parameters are compared with.
 func (b *bound) pinned(m *meaning, s *Statement) error {
 	holds := slices.ContainsFunc(b.On, func(on On) bool { return on.Path == "" && len(on.Columns) > 0 })
-	for _, param := range b.Args {
-		pinned := slices.ContainsFunc(s.Reads, func(r TableRead) bool { return pinTo(&r, param, m.catalog) != nil })
-		b.loose = b.loose || !holds && !pinned
-	}
-	for i := range s.Reads {
-		for verb, param := range b.Args {
+	for verb, param := range b.Args {
+		pinned := false
+		for i := range s.Reads {
 			pin := pinTo(&s.Reads[i], param, m.catalog)
 			if pin == nil {
 				continue
 			}
+			pinned = true
 			if err := b.agreeOn(m, verb, s.Reads[i].Table, pin.Column); err != nil {
 				return err
 			}
 		}
+		b.loose = b.loose || !holds && !pinned
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ type recipe struct {
 	rule    *bound
 	sources []source  // :: verb of the key, or parameter of the path → where its value comes from
 	path    *path     // leads from these values to those of the key; nil: they are the key's own
-	key     []*Column // of a path: what the values that it leads to are compared with
+	key     []*Column // :: verb → what its value is compared with; nil: the rule has one key, or the key was given by hand
 }
 
 type source struct {
@@ -180,8 +180,7 @@ func (e *effects) statement(s *Statement) {
 		for i := range s.Writes {
 			w := &s.Writes[i]
 			if w.Op == AnyOp {
-				e.anything(cmp.Or(s.Doubtful, "it may write anything"))
-				e.reach(w.Table)
+				e.anyTable(s, w)
 				continue
 			}
 			e.own = append(e.own, w)
@@ -207,8 +206,7 @@ func (e *effects) part(s *Statement) {
 	}
 	for _, w := range s.Writes {
 		if w.Op == AnyOp {
-			e.anything(cmp.Or(s.Doubtful, "it may write anything"))
-			e.reach(w.Table)
+			e.anyTable(s, &w)
 			continue
 		}
 		e.follow(step{write: &Write{Op: w.Op, Table: w.Table, SetAll: true, Replace: w.Replace}, replace: w.Replace, via: "one of several statements in a text: "})
@@ -221,6 +219,12 @@ func (e *effects) part(s *Statement) {
 // reach notes that a write to a table may be one to another database: where names have no schemas, one that has is there.
 func (e *effects) reach(table string) {
 	e.everything = e.everything || e.meaning.catalog != nil && e.meaning.catalog.Path == nil && strings.Contains(table, ".")
+}
+
+// anyTable follows a write of which the table is not known.
+func (e *effects) anyTable(s *Statement, w *Write) {
+	e.anything(cmp.Or(s.Doubtful, "it may write anything"))
+	e.reach(w.Table)
 }
 
 // anything counts every rule as touched at every key.
@@ -351,18 +355,11 @@ func (e *effects) meet(s step, table *Table, b *bound, on *watch) {
 		e.touch(b, RuleWide, fmt.Sprintf("%sthe rule's On for %q names no Columns", s.via, w.Table))
 		return
 	}
-	if on.path != nil && (b.loose || b.columns == nil || slices.Contains(b.columns, nil)) {
-		e.touch(b, RuleWide, fmt.Sprintf("%sthe Path of On for %q leads to values that no query, as far as they are known, compares with a column: which keys equal them is not known",
-			s.via, w.Table))
-		return
-	}
-	if on.path != nil && on.path.loose != "" {
-		e.touch(b, RuleWide, fmt.Sprintf("%sthe Path of On for %q %s", s.via, w.Table, on.path.loose))
-		return
-	}
-	if on.path != nil && on.path.misses(w, table) {
-		e.touch(b, RuleWide, fmt.Sprintf("%sthe Path of On for %q begins at the written row, where nothing leads to its old key after the write", s.via, w.Table))
-		return
+	if on.path != nil {
+		if why := on.path.unfit(b, w, table); why != "" {
+			e.touch(b, RuleWide, fmt.Sprintf("%sthe Path of On for %q %s", s.via, w.Table, why))
+			return
+		}
 	}
 	if w.Op != Insert {
 		e.keys(s, table, b, on, false, 0)
@@ -390,12 +387,9 @@ func (e *effects) keys(s step, table *Table, b *bound, on *watch, isNew bool, ro
 		}
 		alternatives[i] = values
 	}
-	product := 1
-	for _, values := range alternatives {
-		if product *= len(values); product > maxCross {
-			e.touch(b, RuleWide, s.via+"it names too many keys")
-			return
-		}
+	if !areAtMost(alternatives, maxCross) {
+		e.touch(b, RuleWide, s.via+"it names too many keys")
+		return
 	}
 	for _, choice := range choices(alternatives) {
 		e.key(s, table, b, on, choice)
@@ -404,10 +398,7 @@ func (e *effects) keys(s step, table *Table, b *bound, on *watch, isNew bool, ro
 
 // key records the recipe of one key.
 func (e *effects) key(s step, table *Table, b *bound, on *watch, values []Value) {
-	r := recipe{rule: b, sources: make([]source, len(values)), path: on.path}
-	if r.path != nil {
-		r.key = b.columns
-	}
+	r := recipe{rule: b, sources: make([]source, len(values)), path: on.path, key: b.columns}
 	var from *Write // the unit whose rows hold a value
 	var pending []pendingSource
 	for i, v := range values {

@@ -90,6 +90,17 @@ func (p *path) leaves(r *TableRead) bool {
 	})
 }
 
+// unfit says why a path does not lead to all keys that a write touches; empty: it does.
+func (p *path) unfit(b *bound, w *Write, table *Table) string {
+	switch {
+	case b.loose || b.columns == nil || slices.Contains(b.columns, nil):
+		return "leads to values that no query, as far as they are known, compares with a column: which keys equal them is not known"
+	case p.misses(w, table):
+		return "begins at the written row, where nothing leads to its old key after the write"
+	}
+	return p.loose
+}
+
 // misses reports whether a write can move rows of the path's own table away from it, so that it does not lead to their old keys any
 // more. Of any other row on the way this is no matter: a write to that one has keys of its own.
 func (p *path) misses(w *Write, table *Table) bool {

@@ -104,11 +104,7 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 		switch grant.Answer {
 		case AnswerValue:
 			r.found()
-			r.served(ctx, grant.Row, false)
-			if r.rule.owner.verifies() {
-				return r.verify(ctx, h, l, grant.Row, run)
-			}
-			return newReplay(grant.Row), nil
+			return r.serve(ctx, h, l, grant.Row, false, run)
 		case AnswerLease:
 			return r.lead(ctx, h, l, grant.Lease, version, h.flights.start(l, true), run)
 		case AnswerBypass:
@@ -128,11 +124,7 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 			case !landed, f.hopeless:
 				return r.bypass(ctx, run)
 			case f.row != nil:
-				r.served(ctx, f.row, true)
-				if r.rule.owner.verifies() {
-					return r.verify(ctx, h, l, f.row, run)
-				}
-				return newReplay(f.row), nil
+				return r.serve(ctx, h, l, f.row, true, run)
 			}
 			continue
 		}
@@ -145,6 +137,15 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 		}
 		waited += pause
 	}
+}
+
+// serve answers with a row that was found after a miss, or has the database verify it.
+func (r *readPlan) serve(ctx context.Context, h *hub, l *lookup, row *Row, shared bool, run runner) (driver.Rows, error) {
+	r.served(ctx, row, shared)
+	if r.rule.owner.verifies() {
+		return r.verify(ctx, h, l, row, run)
+	}
+	return newReplay(row), nil
 }
 
 // announce tells the writers of other processes what they have to drop, before anything is stored. It returns the version of

@@ -344,10 +344,18 @@ func (b *builder) column(t thing) {
 
 // ownEquality reports whether there is an operator = for values of a type besides PostgreSQL's own, which it hides.
 func (b *builder) ownEquality(oid string) bool {
-	for own := b.types[oid]; own != nil && own.base != ""; own = b.types[oid] {
-		oid = own.base // of a domain
+	return slices.ContainsFunc(b.things["equality"], func(t thing) bool {
+		return slices.ContainsFunc(b.bases(oid), func(oid string) bool { return t.str(0) == oid || t.str(1) == oid })
+	})
+}
+
+// bases are a type and, if it is a domain, those that it is over, down to one that is none.
+func (b *builder) bases(oid string) []string {
+	all := []string{oid}
+	for own := b.types[oid]; own != nil && own.base != ""; own = b.types[own.base] {
+		all = append(all, own.base)
 	}
-	return slices.ContainsFunc(b.things["equality"], func(t thing) bool { return t.str(0) == oid || t.str(1) == oid })
+	return all
 }
 
 // presets are the defaults of domains, for the columns that have none of their own.
@@ -357,15 +365,14 @@ func (b *builder) presets() {
 		texts[t.str(0)] = t.str(1)
 	}
 	for _, t := range b.things["column"] {
-		oid := t.str(7)
-		for own := b.types[oid]; own != nil && texts[oid] == "" && own.base != ""; own = b.types[oid] {
-			oid = own.base
+		bases := b.bases(t.str(7))
+		at := slices.IndexFunc(bases, func(oid string) bool { return texts[oid] != "" })
+		if at < 0 || t.is(10) {
+			continue
 		}
-		if text := texts[oid]; text != "" && !t.is(10) {
-			b.defaultOf(thing{fields: []any{t.str(0), t.str(2), text}})
-			if def := b.tables[t.str(0)]; def != nil {
-				def.Column(t.str(2)).Default = moneyclip.Value{} // what it comes to may be another in a domain above
-			}
+		b.defaultOf(thing{fields: []any{t.str(0), t.str(2), texts[bases[at]]}})
+		if def := b.tables[t.str(0)]; def != nil {
+			def.Column(t.str(2)).Default = moneyclip.Value{} // what it comes to may be another in a domain above
 		}
 	}
 }

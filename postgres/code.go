@@ -96,12 +96,6 @@ func (r *codeReader) overloads(name string, e *effect) {
 // code fills in what one function does.
 func (r *codeReader) code(c *code, e *effect) {
 	var statements []string
-	for _, call := range r.catalog.Own.(*facts).writing(c.parameters()) {
-		if does := does(r.catalog, func(c *converter) { c.expression(strings.TrimPrefix(call, "SELECT ")) }); does != "" {
-			e.opaque = "has a parameter whose default " + does
-			return
-		}
-	}
 	switch {
 	case strings.Contains(c.text, "#variable_conflict"):
 		e.opaque = "has names that may be of variables or of columns"
@@ -122,6 +116,7 @@ func (r *codeReader) code(c *code, e *effect) {
 		e.opaque = "is not understood"
 		return
 	}
+	statements = append(statements, r.catalog.Own.(*facts).writing(c.parameters())...)
 	b := &body{}
 	catalog := *r.catalog
 	catalog.Path = r.spaces

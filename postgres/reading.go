@@ -155,7 +155,7 @@ func (r *rows) assigns(set []moneyclip.Assignment, name string) bool {
 		return true
 	}
 	return slices.ContainsFunc(r.def.Triggers, func(t moneyclip.Trigger) bool {
-		return (t.Op == moneyclip.Update || t.Op == moneyclip.AnyOp) && (t.SetsAll || t.Opaque != "" || slices.Contains(t.Sets, name))
+		return fires(&t, moneyclip.Update) && (t.SetsAll || t.Opaque != "" || slices.Contains(t.Sets, name))
 	})
 }
 

@@ -118,7 +118,7 @@ func qualified(table string, names []string) []string {
 func (r *rows) found(w *moneyclip.Write, columns []string) (string, bool) {
 	src, _ := w.Source.(*source)
 	def := plainTable(r.catalog, w.Table)
-	if src == nil || src.cte != nil || def == nil || slices.ContainsFunc(def.Triggers, func(t moneyclip.Trigger) bool { return t.Op == w.Op || t.Op == moneyclip.AnyOp }) {
+	if src == nil || src.cte != nil || def == nil || slices.ContainsFunc(def.Triggers, func(t moneyclip.Trigger) bool { return fires(&t, w.Op) }) {
 		return "", false // a trigger may keep a row from being touched, and then the numbers say nothing
 	}
 	var relation *pg.RangeVar

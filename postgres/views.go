@@ -45,12 +45,12 @@ func (c *converter) through(w *query.Write, name string) bool {
 		return false
 	}
 	def := c.catalog.Lookup(w.Schema, w.Table)
-	if def == nil || c.facts.plain[def.Name] == "" || def.Opaque != "" || isReplaced(def, w.Op) ||
+	if def == nil || c.facts.plain[def.Name] == "" || def.Opaque != "" ||
 		w.Op == moneyclip.Insert && isReplaced(def, moneyclip.Update) {
 		return false
 	}
-	if slices.ContainsFunc(def.Triggers, func(t moneyclip.Trigger) bool { return t.Op == w.Op || t.Op == moneyclip.AnyOp }) {
-		return false // a default that only the view has
+	if slices.ContainsFunc(def.Triggers, func(t moneyclip.Trigger) bool { return fires(&t, w.Op) }) {
+		return false // it is replaced, or the view has a default of its own
 	}
 	w.Schema, w.Table, _ = strings.Cut(c.facts.plain[def.Name], ".")
 	if w.Alias == "" {
@@ -87,7 +87,7 @@ func (c *converter) throughViews(writes []moneyclip.Write) []moneyclip.Write {
 			continue
 		}
 		for _, t := range def.Triggers { // what the view's own defaults do
-			if t.Op == w.Op || t.Op == moneyclip.AnyOp {
+			if fires(&t, w.Op) {
 				writes = append(writes, t.Writes...)
 				if t.Opaque != "" {
 					writes = append(writes, moneyclip.Write{Op: moneyclip.AnyOp})
@@ -110,9 +110,12 @@ func (c *converter) throughViews(writes []moneyclip.Write) []moneyclip.Write {
 // isReplaced reports whether a trigger or a rule of the view does something else instead of the write.
 func isReplaced(def *moneyclip.Table, op moneyclip.Op) bool {
 	for _, t := range def.Triggers {
-		if t.Instead && (t.Op == op || t.Op == moneyclip.AnyOp) {
+		if t.Instead && fires(&t, op) {
 			return true
 		}
 	}
 	return false
 }
+
+// fires reports whether a trigger is one for an operation.
+func fires(t *moneyclip.Trigger, op moneyclip.Op) bool { return t.Op == op || t.Op == moneyclip.AnyOp }

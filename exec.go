@@ -257,7 +257,7 @@ func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*w
 }
 
 // ends reports whether a text of which not everything is known may end a transaction.
-func ends(s *Statement) bool { return s.Kind == KindUnknown || s.Kind == KindScript || s.MayCommit }
+func ends(s *Statement) bool { return s.isRiddle() || s.Kind == KindScript || s.MayCommit }
 
 // collect adds the keys of the statement to its work.
 func (w *writing) collect() {
@@ -374,13 +374,13 @@ func (w *writing) commitOwn(ctx context.Context, err error) error {
 func (w *writing) guess(err error) {
 	c := w.conn
 	s := w.plan.statement
-	if s.Kind == KindUnknown {
+	if s.isRiddle() {
 		c.tainted = "it has run a statement that is not understood"
 	}
-	control, unclear := s.Kind == KindUnknown || s.MayCommit, false
+	control, unclear := s.isRiddle() || s.MayCommit, false
 	for i := range s.Parts {
 		part := &s.Parts[i]
-		control = control || part.Kind == KindControl || part.Kind == KindUnknown
+		control = control || part.Kind == KindControl || part.isRiddle()
 		// What ends a transaction by the way, or changes what ends and begins one.
 		unclear = unclear || part.Kind == KindScript || part.Commits || part.MayCommit
 		if part.Kind == KindSession {

@@ -47,7 +47,8 @@ type Statement struct {
 	// MayCommit marks a statement that may end the transaction that is open, or begin one: it calls a procedure.
 	MayCommit bool
 	// Doubtful, unless it is empty, says why the statement may have changed the session besides what else it does: it
-	// calls a function of which nothing is known. The session is then asked again who it is.
+	// calls a function of which nothing is known. The session is then asked again who it is. A statement of KindUnknown that
+	// has it is one that reads or writes rows, whatever it is: nothing of the session is changed but by what it calls.
 	Doubtful string
 
 	// Parts are the statements of a KindScript, in order.
@@ -68,6 +69,9 @@ const (
 	KindScript              // more than one statement
 	KindInert               // reads no row that could be cached and writes none: EXPLAIN, a harmless setting
 )
+
+// isRiddle reports whether the statement may do anything at all, to the session and its transaction too.
+func (s *Statement) isRiddle() bool { return s.Kind == KindUnknown && s.Doubtful == "" }
 
 // Control is what a statement of [KindControl] does to the transaction.
 type Control uint8

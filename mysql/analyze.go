@@ -97,6 +97,27 @@ func parse(text string) ([]ast.StmtNode, bool) {
 
 // single says what one statement means.
 func single(src *source, catalog *moneyclip.Catalog) moneyclip.Statement {
+	s := understood(src, catalog)
+	if s.Kind == moneyclip.KindUnknown && src.isOfRows() {
+		s.Doubtful = "is not understood"
+	}
+	return s
+}
+
+// isOfRows reports whether one statement reads or writes rows, whatever it does: it begins as those do.
+func (s *source) isOfRows() bool {
+	for _, t := range s.tokens {
+		if !s.isMark(t, '(') {
+			return slices.ContainsFunc(rowWords, func(w string) bool { return s.is(t, w) })
+		}
+	}
+	return false
+}
+
+var rowWords = strings.Fields("select insert replace update delete with values table")
+
+// understood says what one statement means that is understood.
+func understood(src *source, catalog *moneyclip.Catalog) moneyclip.Statement {
 	if stmts, ok := parse(src.text); ok {
 		return analyze(src, stmts[0], catalog)
 	}

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/moneyclip/moneyclip"
@@ -20,7 +21,10 @@ func (dialect) Analyze(text string, catalog *moneyclip.Catalog) (s moneyclip.Sta
 		s.Name = name
 	}()
 	tree, ok := parse(text)
-	if !ok {
+	switch {
+	case !ok && isOfRows(text):
+		return moneyclip.Statement{Doubtful: "is not understood"}
+	case !ok:
 		return moneyclip.Statement{}
 	}
 	named := namesArguments(text)
@@ -48,13 +52,49 @@ func (dialect) Analyze(text string, catalog *moneyclip.Catalog) (s moneyclip.Sta
 	return script
 }
 
-// parse is the parser's. The protocol ends a text at a NUL, and what a driver does with the rest is its own affair.
+// parse is the parser's.
 func parse(text string) (*pg.ParseResult, bool) {
-	if strings.IndexByte(text, 0) >= 0 || len(text) > maxText {
+	if !isParsable(text) {
 		return nil, false
 	}
 	tree, err := pg.Parse(text)
 	return tree, err == nil && tree != nil
+}
+
+// isParsable reports whether the parser is asked. The protocol ends a text at a NUL, and what a driver does with the rest is its own
+// affair.
+func isParsable(text string) bool { return strings.IndexByte(text, 0) < 0 && len(text) <= maxText }
+
+// isOfRows reports whether a text that the parser does not know, as of a later PostgreSQL, is one statement that reads or writes
+// rows: it begins as those do, and makes no table.
+func isOfRows(text string) bool {
+	if !isParsable(text) {
+		return false
+	}
+	tokens, err := pg.Scan(text)
+	if err != nil {
+		return false
+	}
+	var words []string
+	for _, t := range tokens.Tokens {
+		if t.Token != pg.Token_SQL_COMMENT && t.Token != pg.Token_C_COMMENT {
+			words = append(words, strings.ToLower(text[t.Start:t.End]))
+		}
+	}
+	if n := len(words); n > 0 && words[n-1] == ";" {
+		words = words[:n-1]
+	}
+	first := slices.IndexFunc(words, func(w string) bool { return w != "(" })
+	if first < 0 || slices.Contains(words, ";") {
+		return false
+	}
+	switch words[first] {
+	case "insert", "update", "delete", "merge":
+		return true
+	case "select", "values", "table", "with":
+		return !slices.Contains(words, "into")
+	}
+	return false
 }
 
 const (

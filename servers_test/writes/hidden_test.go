@@ -149,6 +149,31 @@ func TestHarmlessCalls(t *testing.T) {
 	}
 }
 
+// A text that is not understood drops every key. That it is of rows is seen, so that the connection is served again after it.
+func TestNotUnderstood(t *testing.T) {
+	const read = "SELECT name FROM users WHERE id = ?"
+	base, db, cache := withRule(t, my.Dialect, "mysql", servers.MariaDB(t), read,
+		"CREATE TABLE users (id INT PRIMARY KEY, name VARCHAR(20))", "INSERT INTO users VALUES (1, 'a')",
+		"CREATE FUNCTION fw(n INT) RETURNS INT MODIFIES SQL DATA BEGIN UPDATE users SET name = 'w' WHERE id = n; RETURN 1; END")
+	db.SetMaxOpenConns(1)
+	for _, text := range []string{"SELECT GROUP_CONCAT(fw(1) ORDER BY 1 LIMIT 2)", "(VALUES (1), (2))", "SELECT GROUP_CONCAT(name ORDER BY id LIMIT 2) FROM users"} {
+		if s := my.Dialect.Analyze(text, nil); s.Kind != moneyclip.KindUnknown {
+			t.Fatalf("%s is understood by now", text)
+		}
+		answer(db, read, 1)
+		if _, err := db.Exec(text); err != nil {
+			t.Logf("%s: %v", text, err) // the server does not know it either
+			continue
+		}
+		wantSame(t, base, db, text, read, 1)
+		before := cache.Stats().Hits
+		if answer(db, read, 1); cache.Stats().Hits != before+1 {
+			t.Errorf("after %s the connection is not served", text)
+		}
+		execAll(t, db, "UPDATE users SET name = 'back' WHERE id = 1")
+	}
+}
+
 // A trigger may write with OLD what it likes.
 func TestTriggerThatReturnsOld(t *testing.T) {
 	const read = "SELECT x FROM o WHERE id = $1"

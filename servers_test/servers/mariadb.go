@@ -6,17 +6,45 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"syscall"
 
 	"github.com/go-sql-driver/mysql"
 )
 
-func startMariaDB(settings ...string) (*Server, error) {
+// A kin is what the servers that speak MySQL's protocol are started with, where they differ.
+type kin struct {
+	server, installer string
+	options           []string // of both
+	installing        []string // of the installer alone
+	serving           []string // of the server alone
+}
+
+// kinHere is MariaDB, or MySQL where that is installed and MariaDB is not.
+func kinHere() (kin, error) {
 	mariadbd, err := lookup("mariadbd", "mariadb-server")
 	if err != nil {
-		return nil, err
+		mysqld, none := lookup("mysqld", "mysql-server")
+		if none != nil {
+			return kin{}, err
+		}
+		return kin{
+			server: mysqld, installer: mysqld,
+			options:    []string{"--innodb-redo-log-capacity=16M"},
+			installing: []string{"--initialize-insecure"},
+			serving:    []string{"--mysqlx=OFF", "--disable-log-bin"}, // the former has a port of its own
+		}, nil
 	}
 	installer, err := lookup("mariadb-install-db", "mariadb-server")
+	return kin{
+		server: mariadbd, installer: installer,
+		options:    []string{"--innodb-log-file-size=8M"},
+		installing: []string{"--skip-test-db", "--skip-name-resolve"},
+	}, err
+}
+
+func startMariaDB(settings ...string) (*Server, error) {
+	kin, err := kinHere()
 	if err != nil {
 		return nil, err
 	}
@@ -25,16 +53,17 @@ func startMariaDB(settings ...string) (*Server, error) {
 		return nil, err
 	}
 	i.polite, i.orphan = syscall.SIGTERM, syscall.SIGKILL
-	options := []string{
+	options := append([]string{
 		"--no-defaults", // the machine's server has those
 		"--datadir=" + i.path("data"),
-		"--innodb-log-file-size=8M", "--innodb-buffer-pool-size=64M",
-	}
-	if err := i.run(installer, append(options, "--skip-test-db", "--skip-name-resolve")...); err != nil {
-		return nil, errors.Join(i.logged(fmt.Errorf("%s: %w", installer, err)), i.remove())
+		"--innodb-buffer-pool-size=64M",
+	}, kin.options...)
+	if err := i.run(kin.installer, slices.Concat(options, kin.installing)...); err != nil {
+		return nil, errors.Join(i.logged(fmt.Errorf("%s: %w", kin.installer, err)), i.remove())
 	}
 	password := rand.Text()
-	file, err := i.write("init.sql", "CREATE OR REPLACE USER moneyclip@127.0.0.1 IDENTIFIED BY '"+password+"';\n"+
+	file, err := i.write("init.sql", "DROP USER IF EXISTS moneyclip@127.0.0.1;\n"+
+		"CREATE USER moneyclip@127.0.0.1 IDENTIFIED BY '"+password+"';\n"+
 		"GRANT ALL ON *.* TO moneyclip@127.0.0.1 WITH GRANT OPTION;\n")
 	if err != nil {
 		return nil, errors.Join(err, i.remove())
@@ -46,9 +75,9 @@ func startMariaDB(settings ...string) (*Server, error) {
 			config.Net, config.Addr = "tcp", "127.0.0.1:"+port
 			return newMariaDB(config)
 		},
-		mariadbd,
+		kin.server,
 		func(port string) []string {
-			args := append(options[:len(options):len(options)],
+			args := append(slices.Concat(options, kin.serving),
 				"--port="+port, "--bind-address=127.0.0.1",
 				"--socket=socket", // in the data directory: an absolute path may be too long for a socket
 				"--init-file="+file,

@@ -194,7 +194,7 @@ func (b *builder) columns() {
 		case strings.Contains(extra, "auto_increment"):
 			// Unless sql_mode has NO_AUTO_VALUE_ON_ZERO.
 			t.Serial, t.ZeroSerial = c.Name, true
-		case strings.Contains(extra, "on update"):
+		case strings.Contains(extra, "on update") && !t.View: // MySQL shows a view's column as that of the table
 			t.Triggers = append(t.Triggers, moneyclip.Trigger{Op: moneyclip.Update, Sets: []string{c.Name}})
 		}
 		if strings.HasPrefix(c.Type, "time") && !strings.HasPrefix(c.Type, "timestamp") {

@@ -45,7 +45,11 @@ func TestCollations(t *testing.T) {
 		run(t, db, "INSERT INTO words VALUES "+strings.Join(rows[:n], ", "))
 		rows = rows[n:]
 	}
-	list, err := db.Query(`SELECT FULL_COLLATION_NAME, CHARACTER_SET_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY
+	name := "FULL_COLLATION_NAME"
+	if servers.IsMySQL(t, db) {
+		name = "COLLATION_NAME"
+	}
+	list, err := db.Query("SELECT " + name + `, CHARACTER_SET_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY
 		WHERE CHARACTER_SET_NAME IN ('utf8mb4', 'latin1', 'ascii')`)
 	if err != nil {
 		t.Fatal(err)

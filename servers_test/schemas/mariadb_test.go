@@ -36,13 +36,14 @@ func TestMariaDB(t *testing.T) {
 		"if not exists": mariadbBase + "CREATE TABLE IF NOT EXISTS a (x INT); DROP TABLE IF EXISTS nothing; CREATE OR REPLACE VIEW v AS SELECT id, n AS m FROM a",
 		"nothing":       mariadbBase + "INSERT INTO a (name) VALUES ('y'); SET NAMES utf8mb4; LOCK TABLES a WRITE; UNLOCK TABLES; ANALYZE TABLE a",
 		"types": `CREATE TABLE t (a TINYINT, b SMALLINT UNSIGNED, c MEDIUMINT, d INT(5) ZEROFILL, e DECIMAL(5), f DECIMAL, g FLOAT, h DOUBLE, i BIT, j CHAR,
-			k CHAR(5), l TEXT, m BLOB, n VARBINARY(3), o BINARY(4), p DATE, q DATETIME(3), r TIME, s YEAR, u SET('a','b'), v JSON, w LONGTEXT, x TINYBLOB,
+			k CHAR(5), l TEXT, m BLOB, n VARBINARY(3), o BINARY(4), p DATE, q DATETIME(3), r TIME, s YEAR, u SET('a','b'), w LONGTEXT, x TINYBLOB,
 			z VARCHAR(5) CHARACTER SET latin1, aa VARCHAR(5) BINARY, ab VARCHAR(5) CHARACTER SET ascii COLLATE ascii_bin, ac DOUBLE(5,2), ad BOOLEAN, ae REAL, af INTEGER, ag NUMERIC(3,1))`,
+		"json":          "CREATE TABLE t (id INT PRIMARY KEY, a JSON)",
 		"charset":       "CREATE TABLE t (a VARCHAR(5), b TEXT CHARACTER SET utf8mb4) DEFAULT CHARSET=latin1; CREATE TABLE u (a CHAR(1)) COLLATE=utf8mb4_bin; ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
 		"engine":        "CREATE TABLE t (a INT) ENGINE=MyISAM; CREATE TABLE u (a INT) ENGINE=InnoDB; ALTER TABLE u ENGINE=MyISAM",
 		"add column":    mariadbBase + "ALTER TABLE a ADD COLUMN x INT NOT NULL DEFAULT 7 FIRST, ADD y INT UNIQUE AFTER name, ADD (z INT, zz INT)",
 		"drop column":   mariadbBase + "ALTER TABLE a DROP COLUMN n, DROP d; ALTER TABLE b DROP COLUMN t",
-		"modify":        mariadbBase + "ALTER TABLE a MODIFY name VARCHAR(30), CHANGE n number BIGINT NOT NULL FIRST, ALTER ok DROP DEFAULT, ALTER e SET DEFAULT 'it''s'; ALTER TABLE a MODIFY id BIGINT",
+		"modify":        mariadbBase + "ALTER TABLE a MODIFY name VARCHAR(30), CHANGE n number BIGINT NOT NULL FIRST, ALTER ok DROP DEFAULT, ALTER e SET DEFAULT 'it''s'; CREATE TABLE m (id BIGINT PRIMARY KEY AUTO_INCREMENT); ALTER TABLE m MODIFY id BIGINT",
 		"rename column": mariadbBase + "ALTER TABLE b RENAME COLUMN t TO tt; CREATE TABLE p (id INT PRIMARY KEY); CREATE TABLE c (p INT, FOREIGN KEY (p) REFERENCES p (id)); ALTER TABLE p RENAME COLUMN id TO key1; ALTER TABLE c CHANGE p q INT",
 		"rename table":  "CREATE TABLE p (id INT PRIMARY KEY); CREATE TABLE c (p INT, FOREIGN KEY (p) REFERENCES p (id)); CREATE TRIGGER r AFTER DELETE ON p FOR EACH ROW DELETE FROM c; RENAME TABLE p TO pp; ALTER TABLE c RENAME TO cc",
 		"keys":          mariadbBase + "ALTER TABLE b DROP FOREIGN KEY b_ibfk_1, DROP INDEX part; ALTER TABLE b ADD CONSTRAINT mine FOREIGN KEY (a) REFERENCES a (id) ON UPDATE CASCADE ON DELETE SET NULL, ADD UNIQUE INDEX uu (t); CREATE UNIQUE INDEX vv ON b (t, c); DROP INDEX uu ON b; ALTER TABLE b RENAME INDEX vv TO ww",
@@ -72,6 +73,9 @@ func TestMariaDB(t *testing.T) {
 			}
 			db := sql.OpenDB(connector)
 			defer db.Close()
+			if name == "json" && servers.IsMySQL(t, db) {
+				t.Skip("it is a type of its own there, and a schema does not say for which server it is")
+			}
 			if _, err := db.Exec("ALTER DATABASE COLLATE utf8mb4_general_ci"); err != nil {
 				t.Fatal(err)
 			}

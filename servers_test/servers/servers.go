@@ -51,11 +51,21 @@ func Postgres(t testing.TB) string {
 	return sharedPostgres.get(t).Database(t)
 }
 
-// MariaDB returns the DSN of a fresh database, for go-sql-driver/mysql, in the MariaDB that the tests of the binary
+// MariaDB returns the DSN of a fresh database, for go-sql-driver/mysql, in the MariaDB, or MySQL, that the tests of the binary
 // share. It is dropped at the end of the test.
 func MariaDB(t testing.TB) string {
 	t.Helper()
 	return sharedMariaDB.get(t).Database(t)
+}
+
+// IsMySQL reports whether what [MariaDB] has given is a database in MySQL, as it is where MariaDB is not installed.
+func IsMySQL(t testing.TB, db *sql.DB) bool {
+	t.Helper()
+	var version string
+	if err := db.QueryRow("SELECT VERSION()").Scan(&version); err != nil {
+		t.Fatal(err)
+	}
+	return !strings.Contains(version, "MariaDB")
 }
 
 // StartPostgres starts a PostgreSQL that t has for itself, whatever the environment says, and stops it at the end of

@@ -58,7 +58,7 @@ func TestDeadlockedRead(t *testing.T) {
 		answer(db, read, 3)
 		answer(db, read, 3)
 		other, _ := base.Begin()
-		execAll(t, other, "INSERT INTO weight SELECT seq FROM seq_1_to_99", "UPDATE users SET name = 'o' WHERE id = 2") // the lighter one is the victim
+		execAll(t, other, "INSERT INTO weight WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 99) SELECT i FROM n", "UPDATE users SET name = 'o' WHERE id = 2") // the lighter one is the victim
 		tx, _ := db.Begin()
 		execAll(t, tx, "UPDATE users SET name = 'gone' WHERE id = 1")
 		done := make(chan error)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/moneyclip/moneyclip/servers_test/servers"
 )
 
 // A kind is a column type with samples of it, as the text of the database has them.
@@ -162,6 +164,13 @@ inet4: '10.1.2.3'
 uuid: 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'
 `)
 
+const ofMariaDB = 3 // the last ones, which MySQL does not have
+
+// mysqlKinds are those that MariaDB does not have.
+var mysqlKinds = kinds(`
+vector(3): STRING_TO_VECTOR('[1,2,3]')
+`)
+
 // sqliteKinds are declared types; each gets values of every storage class.
 var sqliteKinds = func() (list []kind) {
 	storage := strings.Split(`0 | 1 | -9223372036854775808 | 1700000000 | 1700000000123 | 1.5 | 1e300 | 9e999 | '' | 'text ☃' | '12' | 'true' | '2024-02-29' |`+
@@ -180,6 +189,9 @@ func (s *server) kinds() []kind {
 	case pg:
 		return postgresKinds
 	case maria:
+		if servers.MySQL() {
+			return append(mariadbKinds[:len(mariadbKinds)-ofMariaDB:len(mariadbKinds)-ofMariaDB], mysqlKinds...)
+		}
 		return mariadbKinds
 	}
 	return sqliteKinds

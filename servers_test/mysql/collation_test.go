@@ -46,7 +46,7 @@ func TestCollations(t *testing.T) {
 		rows = rows[n:]
 	}
 	name := "FULL_COLLATION_NAME"
-	if servers.IsMySQL(t, db) {
+	if servers.MySQL() {
 		name = "COLLATION_NAME"
 	}
 	list, err := db.Query("SELECT " + name + `, CHARACTER_SET_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY

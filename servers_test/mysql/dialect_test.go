@@ -91,7 +91,7 @@ func TestDialect(t *testing.T) {
 	for name, options := range ways {
 		t.Run(name, func(t *testing.T) {
 			fitting := slices.Concat(columns, mariaDBColumns)
-			if servers.IsMySQL(t, open(t, servers.MariaDB(t))) {
+			if servers.MySQL() {
 				fitting = slices.Concat(columns, mySQLColumns)
 			}
 			if name == "parsed times" || name == "3 bytes" {
@@ -120,7 +120,7 @@ func TestDialect(t *testing.T) {
 // MariaDB computes some columns for each read, by the clock or by the session.
 func TestComputedColumns(t *testing.T) {
 	db := open(t, servers.MariaDB(t))
-	if servers.IsMySQL(t, db) {
+	if servers.MySQL() {
 		t.Skip("MySQL does not")
 	}
 	run(t, db, `CREATE TABLE person (id BIGINT PRIMARY KEY, born DATETIME, twice BIGINT AS (id * 2) VIRTUAL,

@@ -43,6 +43,12 @@ func kinHere() (kin, error) {
 	}, err
 }
 
+// MySQL reports whether it is MySQL that [MariaDB] starts, because MariaDB is not installed.
+func MySQL() bool {
+	k, err := kinHere()
+	return err == nil && k.server == k.installer
+}
+
 func startMariaDB(settings ...string) (*Server, error) {
 	kin, err := kinHere()
 	if err != nil {

@@ -58,16 +58,6 @@ func MariaDB(t testing.TB) string {
 	return sharedMariaDB.get(t).Database(t)
 }
 
-// IsMySQL reports whether what [MariaDB] has given is a database in MySQL, as it is where MariaDB is not installed.
-func IsMySQL(t testing.TB, db *sql.DB) bool {
-	t.Helper()
-	var version string
-	if err := db.QueryRow("SELECT VERSION()").Scan(&version); err != nil {
-		t.Fatal(err)
-	}
-	return !strings.Contains(version, "MariaDB")
-}
-
 // StartPostgres starts a PostgreSQL that t has for itself, whatever the environment says, and stops it at the end of
 // the test. Settings are those of postgresql.conf: "wal_level=logical".
 func StartPostgres(t testing.TB, settings ...string) *Server {

@@ -537,7 +537,7 @@ func TestTransactionsByTheWay(t *testing.T) {
 		"a call commits, in two":  {"BEGIN", "SELECT 1; CALL commits()", amy},
 	} {
 		t.Run(what, func(t *testing.T) {
-			if what == "a temporary table" && servers.IsMySQL(t, mysqlSite(t).bare) {
+			if what == "a temporary table" && servers.MySQL() {
 				t.Skip("MySQL does not know OR REPLACE and WAIT there")
 			}
 			s := open(t, "mysql", servers.MariaDB(t)+"?multiStatements=true", users, "INSERT INTO users VALUES (1, 'Ann', 'Rome'), (2, 'Bob', 'Oslo')",

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help tools servers test lint fuzz property consistency bench example docs corpus suites generate
+.PHONY: help tools servers test later lint fuzz property consistency bench example docs corpus suites generate
 
 # cgo is what mattn/go-sqlite3, the tests' base driver, is made with.
 export CGO_ENABLED = 1
@@ -38,6 +38,9 @@ test: tools servers ## run every test, with the race detector, also on real serv
 		go -C servers_test test -timeout 35m -run 'TestForms/(pq|mysql_interpolated)' ./writes; } & now=$$!; \
 		GOTOOLCHAIN=$(NEXT) go -C servers_test test -timeout 35m ./drivertest; next=$$?; wait $$now && exit $$next
 	GOTOOLCHAIN=$(NEXT) go test -run TestScan . # what is there only since that Go: scan_go127.go
+
+later: tools ## the tests on servers, with MySQL, a later PostgreSQL and Valkey: what Debian's unstable release has; as root
+	servers_test/later
 
 lint: ## gofmt, go vet, staticcheck, and that every package has tests
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }

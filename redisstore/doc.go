@@ -27,8 +27,9 @@
 // drop what they touch. Nothing else that must not be evicted belongs into the same server.
 //
 // Persistence is of no use: what was stored before a restart or a promotion is not used any more, and for Store.Grace after it
-// nothing is stored. Turn it off, or set stop-writes-on-bgsave-error to no: a server that refuses writes because its disk is full,
-// or because too few replicas are there, still answers readers, with rows that writers cannot drop. A server that has had its first replica attached, or has lost its last one an
+// nothing is stored. Turn it off, or set stop-writes-on-bgsave-error to no: a server that refuses writes, because its disk is full,
+// or because too few replicas are there, is not read from either, for writers could not drop what it has. That is found out within a
+// second. A server that has had its first replica attached, or has lost its last one an
 // hour ago, counts as one that was promoted.
 //
 // A server that does not answer within Store.ReadTimeout is left alone by reads until it does, which is found out five

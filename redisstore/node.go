@@ -132,12 +132,17 @@ func (n *node) leave() {
 	}
 }
 
-// ask asks the node for its mastership.
+// takesWrites is a script that a server runs only if it takes writes. One that refuses them, because its replicas or its disk are
+// gone, or that lets them wait, still answers readers: with rows that writers cannot drop, or drop at another server which has
+// become the master meanwhile.
+const takesWrites = "#!lua flags=allow-oom\nreturn 1"
+
+// ask asks the node for its mastership, and whether it takes writes.
 func (n *node) ask(ctx context.Context, l *lane) error {
 	m := &mastership{turns: n.dials.turns.Load(), at: time.Now()}
-	// Two commands, for look-ups are more than one too, and go-redis has connections for those alone.
-	info := redis.NewStringCmd(ctx, "info", "replication")
-	err := l.exec(l.alarm.wait(ctx, time.Now().Add(l.timeout)), []redis.Cmder{info, redis.NewCmd(ctx, "time")})
+	// Together, for look-ups are more than one command too, and go-redis has connections for those alone.
+	info, writes := redis.NewStringCmd(ctx, "info", "replication"), redis.NewCmd(ctx, "eval", takesWrites, 0)
+	err := l.exec(l.alarm.wait(ctx, time.Now().Add(l.timeout)), []redis.Cmder{info, writes})
 	if err == nil {
 		err = info.Err()
 	}
@@ -151,6 +156,10 @@ func (n *node) ask(ctx context.Context, l *lane) error {
 		n.leave()
 		n.store.reload(ctx)
 		return errNotMaster
+	}
+	if err := writes.Err(); err != nil {
+		n.doubt()
+		return failed("ask whether it takes writes", err)
 	}
 	m.epoch = epoch
 	n.mu.Lock()

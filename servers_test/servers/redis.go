@@ -20,9 +20,9 @@ import (
 	"time"
 )
 
-// Redis starts a Redis that t has for itself, and stops it at the end of the test. Nothing of it survives on disk
-// unless the settings say so. They are those of redis.conf: "maxmemory=10mb", "save=60 1". It asks for no password. With
-// "tls-auth-clients=no" it has a second port, for TLS, and a certificate of its own for localhost and 127.0.0.1; with
+// Redis starts a Redis that t has for itself, or a Valkey where no Redis is installed, and stops it at the end of the test. Nothing of
+// it survives on disk unless the settings say so. They are those of redis.conf: "maxmemory=10mb", "save=60 1". It asks for no password.
+// With "tls-auth-clients=no" it has a second port, for TLS, and a certificate of its own for localhost and 127.0.0.1; with
 // "unixsocketperm=777" a socket.
 func Redis(t testing.TB, settings ...string) *RedisServer {
 	t.Helper()
@@ -61,7 +61,7 @@ type RedisServer struct {
 }
 
 func (s *RedisServer) start(settings []string) error {
-	program, err := lookup("redis-server", "redis-server")
+	program, err := redisProgram()
 	if err != nil {
 		return err
 	}
@@ -87,6 +87,17 @@ func (s *RedisServer) start(settings []string) error {
 		}
 		return errors.Join(i.logged(fmt.Errorf("%s: %w", program, err)), s.process.stop())
 	}
+}
+
+// redisProgram is a Redis, or where there is none a Valkey, which is started in the same way.
+func redisProgram() (string, error) {
+	program, err := lookup("redis-server", "redis-server")
+	if err != nil {
+		if valkey, none := lookup("valkey-server", "valkey-server"); none == nil {
+			return valkey, nil
+		}
+	}
+	return program, err
 }
 
 // configure gives the server its ports, and makes its command line.

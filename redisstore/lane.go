@@ -30,7 +30,8 @@ const (
 )
 
 // A breaker opens after some failures in a row, or at once, and then stays open until it is closed. All that goes to a node asks it and
-// tells it, so it is one number: the breakers of libraries count under a lock.
+// tells it, so it is one number: the breakers of libraries count under a lock. In a row are failures of which each began after the
+// one before: a server that is there, or what stands in front of it, may have closed all connections at once.
 type breaker struct{ failures atomic.Int32 }
 
 const maxFailures = 3 // connections that fail one after the other, as all do to a server that is gone
@@ -48,8 +49,13 @@ func (b *breaker) succeeded() {
 	}
 }
 
-func (b *breaker) failed() {
-	for n := b.failures.Load(); n < maxFailures && !b.failures.CompareAndSwap(n, n+1); n = b.failures.Load() {
+// count is how many failures there are, for failed.
+func (b *breaker) count() int32 { return b.failures.Load() }
+
+// failed counts the failure of what began when there were so many.
+func (b *breaker) failed(before int32) {
+	if before < maxFailures {
+		b.failures.CompareAndSwap(before, before+1)
 	}
 }
 
@@ -67,7 +73,8 @@ func newLane(n *node, client *redis.Client, timeout time.Duration, a *alarm) *la
 
 // send sends commands in one piece on one connection. Each has its answer then; the error says that not all have.
 func (l *lane) send(ctx *patience, commands ...redis.Cmder) error {
-	if l.breaker.isOpen() {
+	before := l.breaker.count()
+	if before >= maxFailures {
 		return errOpen
 	}
 	err := ctx.Err()
@@ -80,13 +87,14 @@ func (l *lane) send(ctx *patience, commands ...redis.Cmder) error {
 	}
 	l.node.doubt()
 	if !ctx.left() { // or else whether the node would have answered is found out by the next one
-		l.judge(err)
+		l.judge(err, before)
 	}
 	return err
 }
 
-// judge counts an error, but for one that the server has sent. After a time-out there is no second one.
-func (l *lane) judge(err error) {
+// judge counts an error of what began when there were so many failures, but for one that the server has sent. After a time-out there is
+// no second one.
+func (l *lane) judge(err error, before int32) {
 	var refused *refusal
 	switch {
 	case err == nil, errors.Is(err, errNotMaster), errors.Is(err, redis.ErrClosed), errors.As(err, &refused):
@@ -94,7 +102,7 @@ func (l *lane) judge(err error) {
 	case isTimeout(err):
 		l.breaker.open()
 	default:
-		l.breaker.failed()
+		l.breaker.failed(before)
 	}
 	if l.breaker.isOpen() && l.probing.CompareAndSwap(false, true) {
 		time.AfterFunc(probePause, l.probe)

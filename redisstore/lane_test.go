@@ -5,6 +5,9 @@ import (
 	"testing"
 )
 
+// fail is one failure after the others.
+func fail(b *breaker) { b.failed(b.count()) }
+
 func TestBreaker(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -14,12 +17,13 @@ func TestBreaker(t *testing.T) {
 		after bool // one failure more
 	}{
 		{"new", func(*breaker) {}, false, false},
-		{"two failures", func(b *breaker) { b.failed(); b.failed() }, false, true},
-		{"a success between failures", func(b *breaker) { b.failed(); b.failed(); b.succeeded() }, false, false},
-		{"three failures", func(b *breaker) { b.failed(); b.failed(); b.failed() }, true, true},
-		{"a success after three failures", func(b *breaker) { b.failed(); b.failed(); b.failed(); b.succeeded() }, true, true},
+		{"two failures", func(b *breaker) { fail(b); fail(b) }, false, true},
+		{"a success between failures", func(b *breaker) { fail(b); fail(b); b.succeeded() }, false, false},
+		{"three failures", func(b *breaker) { fail(b); fail(b); fail(b) }, true, true},
+		{"three failures at the same time", func(b *breaker) { n := b.count(); b.failed(n); b.failed(n); b.failed(n) }, false, false},
+		{"a success after three failures", func(b *breaker) { fail(b); fail(b); fail(b); b.succeeded() }, true, true},
 		{"opened", (*breaker).open, true, true},
-		{"opened, and a failure and a success", func(b *breaker) { b.open(); b.failed(); b.succeeded() }, true, true},
+		{"opened, and a failure and a success", func(b *breaker) { b.open(); fail(b); b.succeeded() }, true, true},
 		{"opened and closed", func(b *breaker) { b.open(); b.close() }, false, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -29,7 +33,7 @@ func TestBreaker(t *testing.T) {
 			if got := b.isOpen(); got != test.open {
 				t.Errorf("got open %t, want %t", got, test.open)
 			}
-			b.failed()
+			fail(b)
 			if got := b.isOpen(); got != test.after {
 				t.Errorf("after one failure more: got open %t, want %t", got, test.after)
 			}
@@ -37,14 +41,18 @@ func TestBreaker(t *testing.T) {
 	}
 }
 
-// Of failures at the same time none is lost.
+// However many fail again and again, it opens.
 func TestBreakerConcurrently(t *testing.T) {
 	t.Parallel()
 	for range 1000 {
 		var b breaker
 		var all sync.WaitGroup
-		for range maxFailures {
-			all.Go(b.failed)
+		for range 4 {
+			all.Go(func() {
+				for range maxFailures {
+					fail(&b)
+				}
+			})
 		}
 		all.Wait()
 		if !b.isOpen() {

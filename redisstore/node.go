@@ -107,12 +107,12 @@ func (n *node) confirm(ctx context.Context, now, deadline time.Time) (*mastershi
 }
 
 func (n *node) inquire(i *inquiry) {
-	gone := n.dials.gone.Load()
+	gone, before := n.dials.gone.Load(), n.reads.breaker.count()
 	err := n.ask(context.Background(), n.reads)
 	if errors.Is(err, errNotMaster) && n.dials.gone.Load() != gone {
 		err = n.ask(context.Background(), n.reads) // on another connection: perhaps to the new one
 	}
-	n.reads.judge(err)
+	n.reads.judge(err, before)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	i.err = err
@@ -191,9 +191,10 @@ func (n *node) meet(ctx *patience) error {
 	if n.writes.breaker.isOpen() {
 		return errOpen
 	}
+	before := n.writes.breaker.count()
 	err := n.ask(ctx, n.writes)
 	if err != nil && !ctx.left() {
-		n.writes.judge(err)
+		n.writes.judge(err, before)
 	}
 	return err
 }
@@ -225,13 +226,13 @@ func (n *node) tick() {
 		n.watching.Store(false)
 		return
 	}
-	if !n.reads.breaker.isOpen() {
+	if before := n.reads.breaker.count(); before < maxFailures {
 		err := n.ask(context.Background(), n.reads)
 		if errors.Is(err, redis.ErrClosed) {
 			n.watching.Store(false) // by the caller, or because the cluster has lost the node
 			return
 		}
-		n.reads.judge(err)
+		n.reads.judge(err, before)
 	}
 	time.AfterFunc(watchPause, n.tick)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -130,7 +131,7 @@ func (d *diagnosis) redis(ctx context.Context, client redis.UniversalClient, nam
 	major, _, _ := strings.Cut(version, ".")
 	n, _ := strconv.Atoi(major)
 	d.judge(n >= 7, "version", name+" "+version, "install Redis 7.0 or later, or Valkey")
-	mode := info["redis_mode"]
+	mode := cmp.Or(info["redis_mode"], info["server_mode"]) // of Redis, and of Valkey
 	_, isCluster := client.(*redis.ClusterClient)
 	switch {
 	case mode == "cluster" && !isCluster:

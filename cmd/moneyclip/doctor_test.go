@@ -65,6 +65,16 @@ func TestDoctor(t *testing.T) {
 	}
 }
 
+// A node of a cluster is known for one, whichever server it is.
+func TestDoctorOnClusterNode(t *testing.T) {
+	t.Parallel()
+	node := servers.Redis(t, "cluster-enabled=yes", "maxmemory=100mb", "maxmemory-policy=allkeys-lfu")
+	out, errs, code := run(t, "doctor", "--redis", "redis://"+node.Addr)
+	if code != 1 || !strings.Contains(out, "it is a node of a cluster") {
+		t.Errorf("got %d, %s%s", code, out, errs)
+	}
+}
+
 func TestPostgresDuration(t *testing.T) {
 	t.Parallel()
 	for v, want := range map[string]time.Duration{"0": 0, "30s": 30 * time.Second, "5min": 5 * time.Minute, "1500ms": 1500 * time.Millisecond, "1d": 24 * time.Hour} {

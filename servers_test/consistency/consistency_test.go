@@ -73,9 +73,9 @@ func run(t *testing.T, plan Plan) *Result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%s: %d reads of which %d hits, %d writes, %d without an answer, %d faults %v; P1 %d (%v), P2 %d, P3 %d; errors %v; %+v; %v",
+	t.Logf("%s: %d reads of which %d hits, %d writes, %d without an answer, %d faults %v; P1 %d (%v), P2 %d, P3 %d; errors %v; slowest %v; %+v; %v",
 		plan.Name, result.Reads, result.Hits, result.Writes, result.Unknown, result.Injected, result.Harms, result.P1,
-		time.Duration(result.Bound), result.P2, len(result.Stuck), result.Errors, result.Porcupine, result.Took.Round(time.Second))
+		time.Duration(result.Bound), result.P2, len(result.Stuck), result.Errors, result.Slowest, result.Porcupine, result.Took.Round(time.Second))
 	if folder != "" {
 		if err := result.save(folder); err != nil {
 			t.Fatal(err)
@@ -134,7 +134,7 @@ func matrix() [][]string {
 	for i, one := range names {
 		for _, two := range names[i+1:] {
 			a, b := faults[one], faults[two]
-			if a.server && b.server || a.cluster && b.proxy || a.proxy && b.cluster {
+			if a.server && b.server || a.proxy && (b.cluster || b.sentinels) || b.proxy && (a.cluster || a.sentinels) {
 				continue
 			}
 			if len(a.persist) == 0 || len(b.persist) == 0 {

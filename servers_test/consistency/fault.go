@@ -9,16 +9,17 @@ import (
 
 // A fault is what goes wrong during a round.
 type fault struct {
-	run     func(ctx context.Context, r *round) error // until the context ends; then all is mended
-	proxy   bool                                      // the store is reached through one
-	replica bool                                      // the store has one
-	cluster bool                                      // the store is one
-	persist []string                                  // settings of the store's server
-	outage  bool                                      // writes pass while the store is out of reach
-	crash   bool                                      // writers end in the midst of a write
-	losing  bool                                      // quarantines are lost, or run out, before their writers are done
-	server  bool                                      // the store's server goes away: one such fault at a time
-	bounds  Bounds
+	run       func(ctx context.Context, r *round) error // until the context ends; then all is mended
+	proxy     bool                                      // the store is reached through one
+	replica   bool                                      // the store has one
+	cluster   bool                                      // the store is one
+	sentinels bool                                      // the store is a master that Sentinels watch
+	persist   []string                                  // settings of the store's server
+	outage    bool                                      // writes pass while the store is out of reach
+	crash     bool                                      // writers end in the midst of a write
+	losing    bool                                      // quarantines are lost, or run out, before their writers are done
+	server    bool                                      // the store's server goes away: one such fault at a time
+	bounds    Bounds
 }
 
 // Bounds are what may happen in a round, by the table of failures.

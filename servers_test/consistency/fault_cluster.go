@@ -4,6 +4,7 @@ package consistency
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -17,6 +18,12 @@ import (
 
 func init() {
 	faults["slots"] = fault{run: moveSlots, cluster: true, server: true, bounds: Bounds{P2: true}}
+	// Where a connection outlives the old master's mastership it is believed for a second. On a cluster such a one is told to go elsewhere.
+	faults["failover"] = fault{run: failovers, cluster: true, server: true, losing: true, bounds: Bounds{P2: true, Stuck: true, Stale: time.Second}}
+	faults["node-back"] = fault{
+		run: nodesBack, cluster: true, server: true, losing: true, bounds: Bounds{P2: true, Stuck: true, Stale: 1500 * time.Millisecond},
+	}
+	faults["atomic-slots"] = fault{run: moveSlotsAtOnce, cluster: true, server: true, bounds: Bounds{P2: true}}
 	// Until the old master hears of the new one it serves who asks it.
 	faults["takeover"] = fault{run: takeovers, cluster: true, server: true, losing: true, bounds: Bounds{P2: true, Stuck: true, Stale: 1500 * time.Millisecond}}
 }
@@ -146,6 +153,92 @@ func (r *round) moveSlot(slot, from, to int, ids [masters]string) error {
 		}
 	}
 	return nil
+}
+
+// failovers makes the replica a master, which asks the old one first, or if that one may be gone the other masters.
+func failovers(ctx context.Context, r *round) error {
+	replica := masters
+	return every(ctx, 1500*time.Millisecond, func() error {
+		how := []any{"CLUSTER", "FAILOVER", "FORCE"}
+		r.do(replica, how[:2+rand.IntN(2)]...) // it may be a master by now, elected late
+		wait(ctx, 500*time.Millisecond)
+		if role, err := r.ask(replica, "INFO", "replication"); err == nil && strings.Contains(role, "role:master") {
+			r.harm("failed over")
+			replica = masters - replica
+		}
+		return nil
+	})
+}
+
+// nodesBack kills a master, and starts it again with an older dump, when its replica has taken over or before.
+func nodesBack(ctx context.Context, r *round) error {
+	master := 0
+	return every(ctx, time.Second, func() error {
+		if err := r.do(master, "SAVE"); err != nil {
+			return err
+		}
+		wait(ctx, time.Duration(rand.IntN(700))*time.Millisecond)
+		r.nodes[master].Kill(r.t)
+		r.harm("killed")
+		wait(ctx, time.Duration(rand.IntN(2))*5*time.Second)
+		r.nodes[master].Start(r.t)
+		if role, err := r.ask(masters-master, "INFO", "replication"); err == nil && strings.Contains(role, "role:master") {
+			r.harm("taken over")
+			master = masters - master
+			return eventually(func() error {
+				info, err := r.ask(masters-master, "INFO", "replication")
+				if err == nil && !strings.Contains(info, "master_link_status:up") {
+					err = errors.New("the old master follows nobody")
+				}
+				return err
+			})
+		}
+		return nil
+	})
+}
+
+// moveSlotsAtOnce is moveSlots where the servers can move a slot by themselves: as Valkey can, from 9.0.
+func moveSlotsAtOnce(ctx context.Context, r *round) error {
+	if _, err := r.ask(0, "CLUSTER", "GETSLOTMIGRATIONS"); err != nil && !strings.Contains(err.Error(), "unexpected type") {
+		return nil // Redis cannot
+	}
+	var ids [masters]string
+	for i := range ids {
+		var err error
+		if ids[i], err = r.ask(i, "CLUSTER", "MYID"); err != nil {
+			return err
+		}
+	}
+	owner := map[int]int{} // :: slot → node
+	return every(ctx, 30*time.Millisecond, func() error {
+		bucket := rand.IntN(64)
+		c := redis.NewClient(&redis.Options{Addr: r.nodes[0].Addr, MaxRetries: -1})
+		slot64, err := c.ClusterKeySlot(ctx, fmt.Sprintf("{%d}", bucket)).Result()
+		c.Close()
+		if err != nil {
+			return nil
+		}
+		slot := int(slot64)
+		from, known := owner[slot]
+		if !known {
+			from = slot * masters / 16384
+		}
+		to := (from + 1 + rand.IntN(masters-1)) % masters
+		if err := r.do(from, "CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", ids[to]); err != nil {
+			return nil // it is being moved still
+		}
+		owner[slot] = to
+		r.harm("moved")
+		return eventually(func() error {
+			c := redis.NewClient(&redis.Options{Addr: r.nodes[from].Addr, MaxRetries: -1})
+			defer c.Close()
+			err := c.Exists(context.Background(), fmt.Sprintf("{%d}", bucket)).Err()
+			if err == nil || !strings.HasPrefix(err.Error(), "MOVED") {
+				return fmt.Errorf("slot %d has not moved: %w", slot, err)
+			}
+			return nil
+		})
+	})
 }
 
 // takeovers makes the replica a master which has not asked the old one, and then the old one again.

@@ -21,6 +21,10 @@ func init() {
 	faults["restart-dump"] = fault{server: true, run: restartsFromDump, losing: true, bounds: lost}
 	faults["restart-aof"] = fault{server: true, run: restarts, persist: []string{"appendonly=yes", "appendfsync=everysec"}, losing: true, bounds: lost}
 	faults["sleep"] = fault{run: sleeps, losing: true, bounds: Bounds{P2: true, Stale: 3 * time.Second}} // as in fault_network.go
+	faults["client-pause"] = fault{run: clientPauses, losing: true, bounds: Bounds{P2: true, Stale: 3 * time.Second}}
+	faults["client-kill"] = fault{run: clientKills, losing: true, bounds: Bounds{P2: true, Stale: 1500 * time.Millisecond}}
+	faults["scripts"] = fault{run: scriptFlushes}
+	faults["memory"] = fault{run: memoryShrinks, losing: true, bounds: lost}
 	faults["flush"] = fault{run: flushes, losing: true, bounds: lost}
 	faults["evict"] = fault{run: evictions, persist: []string{"maxmemory=2mb", "maxmemory-policy=allkeys-random"}, losing: true, bounds: lost}
 	faults["lagging-replica"] = fault{server: true, run: promotions, replica: true, losing: true, bounds: lost}
@@ -64,6 +68,53 @@ func sleeps(ctx context.Context, r *round) error {
 		if r.do(0, "DEBUG", "SLEEP", fmt.Sprint(0.05+rand.Float64()/2)) == nil { // it may be down
 			r.harm("slept")
 		}
+		return nil
+	})
+}
+
+// clientPauses has the server let clients wait, all of them or those that write, for longer than some of them do.
+func clientPauses(ctx context.Context, r *round) error {
+	defer r.do(0, "CLIENT", "UNPAUSE")
+	return every(ctx, time.Second, func() error {
+		if r.do(0, "CLIENT", "PAUSE", 50+rand.IntN(700), []string{"WRITE", "ALL"}[rand.IntN(2)]) == nil { // it may be down
+			r.harm("paused")
+		}
+		return nil
+	})
+}
+
+// clientKills has the server close all connections.
+func clientKills(ctx context.Context, r *round) error {
+	return every(ctx, 80*time.Millisecond, func() error {
+		if r.do(0, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") != nil {
+			return nil
+		}
+		r.harm("killed")
+		return nil
+	})
+}
+
+// scriptFlushes has the server forget all scripts.
+func scriptFlushes(ctx context.Context, r *round) error {
+	return every(ctx, 10*time.Millisecond, func() error {
+		if r.do(0, "SCRIPT", "FLUSH", []string{"SYNC", "ASYNC"}[rand.IntN(2)]) == nil {
+			r.harm("forgotten")
+		}
+		return nil
+	})
+}
+
+// memoryShrinks gives the server less memory than it has taken, and back: it evicts what it can, or refuses what takes more.
+func memoryShrinks(ctx context.Context, r *round) error {
+	policies := []string{"allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-ttl", "volatile-random", "noeviction"}
+	defer r.do(0, "CONFIG", "SET", "maxmemory", 0)
+	return every(ctx, 200*time.Millisecond, func() error {
+		if r.do(0, "CONFIG", "SET", "maxmemory-policy", policies[rand.IntN(len(policies))], "maxmemory", "1mb") != nil {
+			return nil // it may be down
+		}
+		r.harm("shrunk")
+		wait(ctx, time.Duration(rand.IntN(150))*time.Millisecond)
+		r.do(0, "CONFIG", "SET", "maxmemory", 0)
 		return nil
 	})
 }

@@ -3,10 +3,12 @@
 package consistency
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"math/rand/v2"
+	"net"
 	"sync"
 	"time"
 
@@ -315,6 +317,12 @@ func (w *worker) openStore() (moneyclip.Store, error) {
 	options := &redis.UniversalOptions{
 		Addrs: s.Redis, Password: s.Password, IsClusterMode: s.Cluster, ContextTimeoutEnabled: true, MaxRetries: -1,
 		DialTimeout: s.WriteTime, ReadTimeout: s.WriteTime, WriteTimeout: s.WriteTime,
+	}
+	if s.Reached != nil {
+		options.MasterName = "mymaster"
+		options.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return (&net.Dialer{Timeout: s.WriteTime}).DialContext(ctx, network, cmp.Or(s.Reached[addr], addr))
+		}
 	}
 	client := redis.NewUniversalClient(options)
 	var store moneyclip.Store

@@ -311,6 +311,9 @@ func (r *Result) Wrong() (list []string) {
 	if len(r.Stuck) > 0 && !r.Bounds.Stuck {
 		say("P3: %d rows are not as in the database when all is quiet", len(r.Stuck))
 	}
+	if r.Cold {
+		say("nothing is served from the cache when all is quiet")
+	}
 	return list
 }
 

@@ -49,9 +49,11 @@ type Result struct {
 	Injected int            // faults
 	Harms    map[string]int // what workers did by order
 	Misses   int
-	Errors   map[string]int // of writes, by SQLSTATE or name
-	Stuck    []string       // what was not as in the database when all was quiet: P3
-	Bounds   Bounds         // what is allowed
+	Errors   map[string]int   // of writes, by SQLSTATE or name
+	Stuck    []string         // what was not as in the database when all was quiet: P3
+	Cold     bool             // and nothing was served from the cache, long after
+	Slowest  [3]time.Duration // a read, a read of the database itself, and a write, of those that succeeded
+	Bounds   Bounds           // what is allowed
 	Porcupine
 	Took time.Duration
 }
@@ -66,6 +68,7 @@ type round struct {
 	nodes   []*servers.RedisServer
 	proxy   *proxy // nil: none is wanted
 	cluster bool
+	watch   *watch // nil: there are no Sentinels
 
 	outage            bool // writes pass while the store is out of reach
 	lease, quarantine time.Duration
@@ -116,6 +119,21 @@ func (r *round) start() (*hand, error) {
 	}
 	if r.proxy != nil {
 		setup.Redis = []string{r.proxy.Addr}
+	}
+	if w := r.watch; w != nil {
+		setup.Redis, setup.Reached = nil, map[string]string{}
+		for i, s := range w.sentinels {
+			setup.Redis = append(setup.Redis, s.Addr)
+			if number%2 == 1 {
+				setup.Reached[s.Addr] = w.aside[i].Addr
+			}
+		}
+		if number%2 == 1 {
+			setup.Threads, setup.Readers = 0, setup.Threads+setup.Readers // who writes notices that he cannot
+		}
+		for i, n := range r.nodes {
+			setup.Reached[w.far[i].Addr] = n.Addr
+		}
 	}
 	text, err := json.Marshal(setup)
 	if err != nil {
@@ -276,6 +294,9 @@ func Run(t testing.TB, plan Plan) (*Result, error) {
 		if r.proxy != nil {
 			r.proxy.close()
 		}
+		if r.watch != nil {
+			r.watch.close()
+		}
 	}()
 	var starting sync.WaitGroup
 	failures := make([]error, plan.Workers)
@@ -336,6 +357,7 @@ func (r *round) finish(result *Result) error {
 	if err := r.quiet(); err != nil {
 		return err
 	}
+	result.Cold = r.plan.Mutant == "" && eventually(r.warm) != nil
 	want, commits, err := r.held()
 	if err != nil {
 		return err
@@ -381,6 +403,11 @@ func (r *round) finish(result *Result) error {
 		}
 		records = append(records, some...)
 	}
+	for _, one := range records {
+		if i := slices.Index([]Kind{Read, Direct, End}, one.Kind); i >= 0 && one.Outcome == OK {
+			result.Slowest[i] = max(result.Slowest[i], time.Duration(one.End-one.Start))
+		}
+	}
 	hits := result.Hits
 	verdict, err := judge(records, commits)
 	if err != nil {
@@ -393,6 +420,32 @@ func (r *round) finish(result *Result) error {
 		result.Harms[k.(string)] = int(n.(*atomic.Int64).Load())
 		return true
 	})
+	return nil
+}
+
+// warm returns nil if every worker is served from the cache again.
+func (r *round) warm() error {
+	hits := func(h *hand) (int, error) {
+		h.order("stats")
+		text, err := h.answer("stats")
+		if err != nil {
+			return 0, err
+		}
+		return strconv.Atoi(strings.Fields(text)[0])
+	}
+	for _, h := range r.alive() {
+		before, err := hits(h)
+		if err != nil {
+			return err
+		}
+		h.order("probe")
+		if _, err := h.answer("probed"); err != nil {
+			return err
+		}
+		if after, err := hits(h); err != nil || after == before {
+			return fmt.Errorf("worker %d has no hits: %w", h.number, err)
+		}
+	}
 	return nil
 }
 

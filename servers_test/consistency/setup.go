@@ -13,6 +13,7 @@ type Setup struct {
 
 	Store    string // "redis", "miniature"
 	Redis    []string
+	Reached  map[string]string // :: address that somebody names → by which it is reached; nil: Redis is no list of Sentinels
 	Password string
 	Cluster  bool
 	Mutant   string

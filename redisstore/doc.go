@@ -29,12 +29,12 @@
 // Persistence is of no use: what was stored before a restart or a promotion is not used any more, and for Store.Grace after it
 // nothing is stored. Turn it off, or set stop-writes-on-bgsave-error to no: a server that refuses writes, because its disk is full,
 // or because too few replicas are there, is not read from either, for writers could not drop what it has. That is found out within a
-// second. A server that has had its first replica attached, or has lost its last one an
-// hour ago, counts as one that was promoted.
+// second. A server that has had its first replica attached, or has lost its last one an hour ago, counts as one that was promoted.
 //
 // A server that does not answer within Store.ReadTimeout is left alone by reads until it does, which is found out five
 // times a second; writes have the longer Store.WriteTimeout. What becomes of a write then is up to moneyclip.Config.Outage.
 //
 // With a replica that takes over without having all writes, set min-replicas-to-write and min-replicas-max-lag: a master
-// that is cut off goes on for as long as they allow, and so do those who read from it.
+// that is cut off goes on for as long as they allow, and so do those who read from it. On a cluster the node time-out says for how
+// long, if cluster-allow-reads-when-down is no, as it is by default.
 package redisstore

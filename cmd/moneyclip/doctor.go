@@ -149,6 +149,9 @@ func (d *diagnosis) redis(ctx context.Context, client redis.UniversalClient, nam
 		value, ok := got[name]
 		return value, ok && err == nil
 	}
+	if reads, _ := setting("cluster-allow-reads-when-down"); mode == "cluster" && reads == "yes" {
+		d.change("cluster", "cluster-allow-reads-when-down yes", "set it to no: a master that is cut off goes on serving otherwise")
+	}
 	policy := info["maxmemory_policy"]
 	switch limit := info["maxmemory"]; {
 	case limit == "0" || limit == "":

@@ -68,10 +68,12 @@ func TestDoctor(t *testing.T) {
 // A node of a cluster is known for one, whichever server it is.
 func TestDoctorOnClusterNode(t *testing.T) {
 	t.Parallel()
-	node := servers.Redis(t, "cluster-enabled=yes", "maxmemory=100mb", "maxmemory-policy=allkeys-lfu")
+	node := servers.Redis(t, "cluster-enabled=yes", "cluster-allow-reads-when-down=yes", "maxmemory=100mb", "maxmemory-policy=allkeys-lfu")
 	out, errs, code := run(t, "doctor", "--redis", "redis://"+node.Addr)
-	if code != 1 || !strings.Contains(out, "it is a node of a cluster") {
-		t.Errorf("got %d, %s%s", code, out, errs)
+	for _, want := range []string{"it is a node of a cluster", "cluster-allow-reads-when-down yes"} {
+		if code != 1 || !strings.Contains(out, want) {
+			t.Errorf("got %d, %s%s, want %q", code, out, errs, want)
+		}
 	}
 }
 

@@ -107,7 +107,7 @@ func check(t *testing.T, r *Result) {
 
 // The promise holds, or is broken for no longer than the bounds say.
 func TestFaults(t *testing.T) {
-	plans := [][]string{{}, {"kills", "locks"}, {"pauses", "cut"}, {"restart-empty", "terminate"}, {"flush", "delays"}}
+	plans := [][]string{{}, {"kills", "locks"}, {"pauses", "cut"}, {"restart-empty", "terminate"}, {"flush", "delays"}, {"sentinel-order", "scripts"}, {"failover"}}
 	switch {
 	case only != "":
 		plans = [][]string{strings.Fields(only)}

@@ -18,7 +18,7 @@ type fault struct {
 	outage    bool                                      // writes pass while the store is out of reach
 	crash     bool                                      // writers end in the midst of a write
 	losing    bool                                      // quarantines are lost, or run out, before their writers are done
-	server    bool                                      // the store's server goes away: one such fault at a time
+	server    bool                                      // the store's server goes away, or all connections to it: one such fault at a time
 	bounds    Bounds
 }
 

@@ -23,6 +23,9 @@ func init() {
 	faults["node-back"] = fault{
 		run: nodesBack, cluster: true, server: true, losing: true, bounds: Bounds{P2: true, Stuck: true, Stale: 1500 * time.Millisecond},
 	}
+	faults["node-pause"] = fault{
+		run: nodesPaused, cluster: true, server: true, losing: true, bounds: Bounds{P2: true, Stuck: true, Stale: 1500 * time.Millisecond},
+	}
 	faults["atomic-slots"] = fault{run: moveSlotsAtOnce, cluster: true, server: true, bounds: Bounds{P2: true}}
 	// Until the old master hears of the new one it serves who asks it.
 	faults["takeover"] = fault{run: takeovers, cluster: true, server: true, losing: true, bounds: Bounds{P2: true, Stuck: true, Stale: 1500 * time.Millisecond}}
@@ -175,25 +178,44 @@ func nodesBack(ctx context.Context, r *round) error {
 	master := 0
 	return every(ctx, time.Second, func() error {
 		if err := r.do(master, "SAVE"); err != nil {
-			return err
+			return nil // it is saving what its replica is to have
 		}
 		wait(ctx, time.Duration(rand.IntN(700))*time.Millisecond)
 		r.nodes[master].Kill(r.t)
 		r.harm("killed")
 		wait(ctx, time.Duration(rand.IntN(2))*5*time.Second)
 		r.nodes[master].Start(r.t)
-		if role, err := r.ask(masters-master, "INFO", "replication"); err == nil && strings.Contains(role, "role:master") {
-			r.harm("taken over")
-			master = masters - master
-			return eventually(func() error {
-				info, err := r.ask(masters-master, "INFO", "replication")
-				if err == nil && !strings.Contains(info, "master_link_status:up") {
-					err = errors.New("the old master follows nobody")
-				}
-				return err
-			})
-		}
+		return r.takenOver(&master)
+	})
+}
+
+// nodesPaused stops a master, for less than the others wait for it or for more, and lets it go on as if nothing had been.
+func nodesPaused(ctx context.Context, r *round) error {
+	master := 0
+	return every(ctx, time.Second, func() error {
+		r.nodes[master].Pause(r.t)
+		r.harm("paused")
+		wait(ctx, time.Duration(1+3*rand.IntN(2))*time.Second+time.Duration(rand.IntN(1000))*time.Millisecond)
+		r.nodes[master].Resume(r.t)
+		return r.takenOver(&master)
+	})
+}
+
+// takenOver sees whether the replica has become the master, and waits then until the old one follows it.
+func (r *round) takenOver(master *int) error {
+	role, err := r.ask(masters-*master, "INFO", "replication")
+	if err != nil || !strings.Contains(role, "role:master") {
 		return nil
+	}
+	r.harm("taken over")
+	old := *master
+	*master = masters - old
+	return eventually(func() error {
+		info, err := r.ask(old, "INFO", "replication")
+		if err == nil && !strings.Contains(info, "master_link_status:up") {
+			err = errors.New("the old master follows nobody")
+		}
+		return err
 	})
 }
 

@@ -22,7 +22,7 @@ func init() {
 	faults["restart-aof"] = fault{server: true, run: restarts, persist: []string{"appendonly=yes", "appendfsync=everysec"}, losing: true, bounds: lost}
 	faults["sleep"] = fault{run: sleeps, losing: true, bounds: Bounds{P2: true, Stale: 3 * time.Second}} // as in fault_network.go
 	faults["client-pause"] = fault{run: clientPauses, losing: true, bounds: Bounds{P2: true, Stale: 3 * time.Second}}
-	faults["client-kill"] = fault{run: clientKills, losing: true, bounds: Bounds{P2: true, Stale: 1500 * time.Millisecond}}
+	faults["client-kill"] = fault{server: true, run: clientKills, losing: true, bounds: Bounds{P2: true, Stale: 1500 * time.Millisecond}}
 	faults["scripts"] = fault{run: scriptFlushes}
 	faults["memory"] = fault{run: memoryShrinks, losing: true, bounds: lost}
 	faults["flush"] = fault{run: flushes, losing: true, bounds: lost}

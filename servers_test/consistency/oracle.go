@@ -314,6 +314,9 @@ func (r *Result) Wrong() (list []string) {
 	if r.Cold {
 		say("nothing is served from the cache when all is quiet")
 	}
+	if r.Left > 50 { // a few are of the pools, and of the worker itself
+		say("%d goroutines are left when all is quiet", r.Left)
+	}
 	return list
 }
 

@@ -52,6 +52,7 @@ type Result struct {
 	Errors   map[string]int   // of writes, by SQLSTATE or name
 	Stuck    []string         // what was not as in the database when all was quiet: P3
 	Cold     bool             // and nothing was served from the cache, long after
+	Left     int              // goroutines of the worker that has most, then
 	Slowest  [3]time.Duration // a read, a read of the database itself, and a write, of those that succeeded
 	Bounds   Bounds           // what is allowed
 	Porcupine
@@ -380,14 +381,16 @@ func (r *round) finish(result *Result) error {
 			return err
 		}
 		words := strings.Fields(stats)
-		for i, to := range []*int{&result.Hits, &result.Misses} {
+		left := 0
+		for i, to := range []*int{&result.Hits, &result.Misses, &left} {
 			n, err := strconv.Atoi(words[i])
 			if err != nil {
 				return err
 			}
 			*to += n
 		}
-		for words = words[2:]; len(words) > 1; words = words[2:] {
+		result.Left = max(result.Left, left)
+		for words = words[3:]; len(words) > 1; words = words[2:] {
 			n, err := strconv.Atoi(words[1])
 			if err != nil {
 				return err

@@ -15,6 +15,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -170,7 +171,7 @@ func (w *worker) obey(orders io.Reader) {
 			w.tell("probed " + w.probe())
 		case "stats":
 			s := w.cache.Stats()
-			text := fmt.Sprintf("stats %d %d", s.Hits, s.Misses)
+			text := fmt.Sprintf("stats %d %d %d", s.Hits, s.Misses, runtime.NumGoroutine())
 			w.errors.Range(func(name, n any) bool {
 				text += fmt.Sprintf(" %s %d", name, n.(*atomic.Int64).Load())
 				return true

@@ -86,8 +86,30 @@ func TestCluster(t *testing.T) {
 // A slot moves from one node to another: what is asked of it meanwhile is a miss, and what is written goes through.
 func TestClusterMigration(t *testing.T) {
 	t.Parallel()
+	for _, kind := range []string{"ip", "hostname"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			testClusterMigration(t, kind)
+		})
+	}
+}
+
+// testClusterMigration is that test where nodes name each other in one of the ways that they can.
+func testClusterMigration(t *testing.T, endpoints string) {
 	c := startCluster(t)
 	ctx := t.Context()
+	for _, one := range c.clients {
+		must(t, one.ConfigSet(ctx, "cluster-announce-hostname", "localhost").Err())
+		must(t, one.ConfigSet(ctx, "cluster-preferred-endpoint-type", endpoints).Err())
+	}
+	for _, one := range c.clients {
+		eventually(t, "a node knows the names of the others", func() error {
+			if nodes := fmt.Sprint(one.Do(ctx, "cluster", "slots").Val()); contains(nodes, "?") {
+				return errors.New(nodes)
+			}
+			return nil
+		})
+	}
 	s := patient(c.client)
 	one := slot("k")
 	put(t, s, one, 1)

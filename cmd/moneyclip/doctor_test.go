@@ -69,10 +69,21 @@ func TestDoctor(t *testing.T) {
 func TestDoctorOnClusterNode(t *testing.T) {
 	t.Parallel()
 	node := servers.Redis(t, "cluster-enabled=yes", "cluster-allow-reads-when-down=yes", "maxmemory=100mb", "maxmemory-policy=allkeys-lfu")
-	out, errs, code := run(t, "doctor", "--redis", "redis://"+node.Addr)
-	for _, want := range []string{"it is a node of a cluster", "cluster-allow-reads-when-down yes"} {
-		if code != 1 || !strings.Contains(out, want) {
-			t.Errorf("got %d, %s%s, want %q", code, out, errs, want)
+	c := redis.NewClient(&redis.Options{Addr: node.Addr})
+	defer c.Close()
+	if err := c.ClusterAddSlotsRange(t.Context(), 0, 16383).Err(); err != nil {
+		t.Fatal(err)
+	}
+	const ok = `ok +cluster +cluster\n`
+	for url, lines := range map[string][]string{
+		"redis://":         {"it is a node of a cluster", "cluster-allow-reads-when-down yes"},
+		"redis+cluster://": {ok, "cluster-allow-reads-when-down yes"},
+	} {
+		out, errs, code := run(t, "doctor", "--redis", url+node.Addr)
+		for _, want := range lines {
+			if code != 1 || !regexp.MustCompile(want).MatchString(out) {
+				t.Errorf("%s: got %d, %s%s, want %q", url, code, out, errs, want)
+			}
 		}
 	}
 }

@@ -226,13 +226,18 @@ func (n *node) tick() {
 		n.watching.Store(false)
 		return
 	}
-	if before := n.reads.breaker.count(); before < maxFailures {
+	before := n.reads.breaker.count()
+	if before < maxFailures {
 		err := n.ask(context.Background(), n.reads)
 		if errors.Is(err, redis.ErrClosed) {
 			n.watching.Store(false) // by the caller, or because the cluster has lost the node
 			return
 		}
 		n.reads.judge(err, before)
+	}
+	if n.reads.breaker.count() > 0 {
+		// On a cluster another node may have its keys by now. Who does not answer does not say so.
+		n.store.reload(context.Background())
 	}
 	time.AfterFunc(watchPause, n.tick)
 }

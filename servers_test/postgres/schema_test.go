@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"database/sql"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -171,7 +172,6 @@ CREATE TABLE checked (id int CHECK (holds(id)));
 CREATE DOMAIN held AS int CHECK (holds(VALUE)); CREATE DOMAIN held2 AS held CHECK (VALUE > 0);
 CREATE TABLE checked2 (id held2 CHECK ('x' @@@ id));
 CREATE TABLE checked3 (id held2[]); CREATE TYPE inner_row AS (id held); CREATE TABLE checked4 (x inner_row);
-CREATE TABLE base (id int, twice int); CREATE TABLE heir (twice int GENERATED ALWAYS AS (id * 2) STORED) INHERITS (base);
 CREATE CONSTRAINT TRIGGER late AFTER INSERT ON truncated DEFERRABLE FOR EACH ROW EXECUTE FUNCTION note();
 `
 
@@ -411,8 +411,6 @@ func testTriggers(t *testing.T, catalog *moneyclip.Catalog) {
 		"public.checked2":  "1 3 public.log; 1 3 public.pairs; 2 3 public.log; 2 3 public.pairs",
 		"public.checked3":  "1 3 public.log; 2 3 public.log",
 		"public.checked4":  "1 3 public.log; 2 3 public.log",
-		"public.base":      "2 sets [twice] false",
-		"public.heir":      "",
 		"public.events":    "1 sets [id] false; 2 of [at] 3 public.events_a 1 public.events_a 3 public.events_b 1 public.events_b",
 		"public.events_b":  "1 sets [id] false; 2 of [id] 3 public.events_c 1 public.events_c",
 		"public.events_c":  "1 sets [id] false",
@@ -420,6 +418,24 @@ func testTriggers(t *testing.T, catalog *moneyclip.Catalog) {
 		if got := describe(name); got != want {
 			t.Errorf("triggers of %s:\n%q, want\n%q", name, got, want)
 		}
+	}
+}
+
+// An heir may compute a column that the table above does not. Since version 16 PostgreSQL has none of it.
+func TestHeirThatComputes(t *testing.T) {
+	conn := connect(t, open(t, drivers[0]))
+	exec(t, conn, "CREATE TABLE base (id int, twice int)")
+	_, err := conn.ExecContext(t.Context(), "CREATE TABLE heir (twice int GENERATED ALWAYS AS (id * 2) STORED) INHERITS (base)")
+	if err != nil {
+		t.Skip(err)
+	}
+	catalog := catalogOf(t, conn)
+	want := []moneyclip.Trigger{{Op: moneyclip.Update, Sets: []string{"twice"}}}
+	if got := catalog.Tables["public.base"].Triggers; !reflect.DeepEqual(got, want) {
+		t.Errorf("triggers of base = %+v, want %+v", got, want)
+	}
+	if got := catalog.Tables["public.heir"].Triggers; len(got) > 0 {
+		t.Errorf("triggers of heir = %+v, want none", got)
 	}
 }
 

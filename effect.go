@@ -157,8 +157,8 @@ type step struct {
 	via   string // for people: how the statement comes to write this table
 	depth int
 
-	// ofKin says that it stands for a step that writes a table of the same kin.
-	ofKin bool
+	// ofKin is the table that is written, where the step stands for what that does to one of the same kin; nil: its own.
+	ofKin *Table
 
 	// collides says that the step is what becomes of rows that are in an INSERT's way.
 	collides bool
@@ -302,14 +302,14 @@ func (e *effects) follow(s step) {
 
 // kin follows a write to the tables with which its own shares rows. What is read of the rows is the same.
 func (e *effects) kin(s step, table *Table) {
-	if s.ofKin {
+	if s.ofKin != nil {
 		return // those of its kin are its own
 	}
 	for _, name := range table.Kin {
 		w := *s.write
 		w.Table = name
 		next := s
-		next.write, next.ofKin = &w, true
+		next.write, next.ofKin = &w, table
 		next.via = fmt.Sprintf("%s%q shares rows with %q: ", s.via, table.Name, name)
 		e.follow(next)
 	}
@@ -322,7 +322,7 @@ func (s *step) signature() string {
 	if w.Conflict != nil {
 		conflict = *w.Conflict
 	}
-	return fmt.Sprintf("%t %d %q %#v %#v %t %q %#v %t %t %#v %t %s %s", s.ofKin, w.Op, w.Table, w.Pins, w.Set, w.SetAll, w.Columns, w.Rows, w.Replace,
+	return fmt.Sprintf("%p %d %q %#v %#v %t %q %#v %t %t %#v %t %s %s", s.ofKin, w.Op, w.Table, w.Pins, w.Set, w.SetAll, w.Columns, w.Rows, w.Replace,
 		w.Conflict != nil, conflict, s.replace, readingOf(s.unit), readingOf(s.rowOf))
 }
 

@@ -829,6 +829,18 @@ func TestEffectsOfOtherDialects(t *testing.T) {
 			write: writes(moneyclip.Write{Op: moneyclip.Delete, Table: "kin1", Pins: pin("id", one)}), want: "kin: exact kin:1; kin1: exact kin1:1",
 		},
 		{
+			name: "a default of one of two tables that share rows",
+			edit: func(c *moneyclip.Catalog) {
+				kindred(c)
+				for name, value := range map[string]moneyclip.Value{"kin": one, "kin1": two} {
+					c.Tables[name].Serial = ""
+					c.Tables[name].Column("id").Default = value
+				}
+			},
+			write: writes(moneyclip.Write{Op: moneyclip.Insert, Table: "kin1", Columns: []string{"k"}, Rows: [][]moneyclip.Value{{one}}}),
+			want:  "kin: exact kin:2; kin1: exact kin1:2",
+		},
+		{
 			name: "two writes that differ in what is not known of them",
 			reading: func(w *moneyclip.Write, _, _ []string) (moneyclip.Reading, bool) {
 				return moneyclip.Reading{Before: moneyclip.Query{Text: fmt.Sprint(w.Source)}}, true

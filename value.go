@@ -1,6 +1,9 @@
 package moneyclip
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // What a column holds in the rows that a step of a write touches: known from the statement, to be read, or neither.
 
@@ -121,7 +124,8 @@ func (e *effects) inserted(s step, table *Table, column string, row int) Value {
 	if i >= 0 && row < len(w.Rows) && i < len(w.Rows[row]) && known(w.Rows[row][i]) {
 		return s.given(table, column, w.Rows[row][i])
 	}
-	c := table.Column(column)
+	// A table that shares its rows may have another default. That of the one which is written counts.
+	c := cmp.Or(s.ofKin, table).Column(column)
 	if i < 0 && w.Columns != nil && c != nil && column != table.Serial && !c.Generated && known(c.Default) {
 		return c.Default
 	}

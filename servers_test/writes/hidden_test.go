@@ -108,7 +108,7 @@ func TestHiddenCalls(t *testing.T) {
 	const read = "SELECT name FROM users WHERE id = $1"
 	base, db, _ := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), read,
 		"CREATE TABLE users (id BIGINT PRIMARY KEY, name TEXT)", "INSERT INTO users VALUES (1, 'a')", "CREATE SEQUENCE n",
-		"CREATE FUNCTION fw(i INT) RETURNS int LANGUAGE plpgsql AS $$ BEGIN UPDATE users SET name = 'w' || nextval('n') WHERE id = i; RETURN 1; END $$",
+		"CREATE FUNCTION fw(i INT) RETURNS int LANGUAGE plpgsql AS $$ BEGIN UPDATE public.users SET name = 'w' || nextval('public.n') WHERE id = i; RETURN 1; END $$",
 		"CREATE FUNCTION noop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
 		"CREATE TABLE tw (id INT)", "CREATE TRIGGER tw BEFORE INSERT ON tw FOR EACH ROW WHEN (fw(NEW.id) > 0) EXECUTE FUNCTION noop()",
 		"CREATE FUNCTION fdef(i INT DEFAULT fw(1)) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1; END $$",

@@ -483,6 +483,11 @@ func TestWrites(t *testing.T) {
 			"MERGE INTO authors a USING books b ON a.id = b.author_id WHEN NOT MATCHED AND b.pages > (SELECT id FROM shop.authors) THEN INSERT (id, name) VALUES (b.id, b.title)",
 			"1 public.authors  [] [id name]",
 		},
+		{"MERGE INTO books b USING authors a ON b.id = $1 WHEN MATCHED THEN DELETE RETURNING writes_own()", "3 public.books id=$1 []; 0   []"},
+		{
+			"WITH x AS (MERGE INTO authors a USING books b ON a.id = 1 WHEN MATCHED THEN UPDATE SET name = 'x' RETURNING a.id) DELETE FROM books WHERE id = $1",
+			"3 public.books id=$1 []; 2 public.authors  [name=0.0]",
+		},
 		{"TRUNCATE authors", "3 public.authors  []"},
 		{"TRUNCATE nowhere CASCADE", "3 nowhere  []"},
 		{"TRUNCATE authors, books CASCADE", "3 public.authors  []; 3 public.books  []"},

@@ -191,6 +191,7 @@ func TestTriggerBodies(t *testing.T) {
 		{update | del, "plpgsql", "BEGIN INSERT INTO links (id) VALUES (OLD.id); RETURN NULL; END", "", "2 1 shop.links (old.id); 3 1 shop.links (old.id)"},
 		{truncate, "plpgsql", "BEGIN DELETE FROM links; RETURN NULL; END", "", "3 3 shop.links"},
 		{insert, "plpgsql", "DECLARE n int; BEGIN WITH x AS (DELETE FROM links WHERE id = NEW.id RETURNING id) SELECT id INTO n FROM x; RETURN NEW; END", "", "1 3 shop.links id=new.id"},
+		{insert, "plpgsql", "BEGIN MERGE INTO links l USING notes n ON l.id = n.id AND l.id = 5 WHEN MATCHED THEN DELETE; RETURN NEW; END", "", "1 3 shop.links id="},
 		{insert, "plpgsql", "BEGIN TRUNCATE links; RETURN NEW; END", "", "1 3 shop.links"},
 		{insert, "plpgsql", "BEGIN CREATE TABLE x (a int); RETURN NEW; END", "", "1 opaque"},
 		{insert, "plpgsql", "BEGIN PERFORM other(); RETURN NEW; END", "", "1 3 shop.links"},

@@ -126,6 +126,7 @@ func (c *converter) delete(s *pg.DeleteStmt) *query.Write {
 // merge converts each clause of a MERGE to a write of its own.
 func (c *converter) merge(s *pg.MergeStmt) ([]*query.Write, *query.With) {
 	with := c.with(s.WithClause)
+	c.results(s.ReturningClause.GetExprs()) // for the functions that they call
 	var writes []*query.Write
 	for _, node := range s.MergeWhenClauses {
 		clause := node.GetMergeWhenClause()
@@ -150,6 +151,14 @@ func (c *converter) merge(s *pg.MergeStmt) ([]*query.Write, *query.With) {
 		writes = append(writes, w)
 	}
 	return writes, with
+}
+
+// mergeInWith notes what a MERGE in WITH writes. Its source may be a name of that WITH, so nothing is said of its rows.
+func (c *converter) mergeInWith(s *pg.MergeStmt) {
+	writes, with := c.merge(s)
+	for _, w := range c.throughViews(meanings.Writes(writes, with, c.catalog).Writes) {
+		c.calls = append(c.calls, loose(&w))
+	}
 }
 
 // merged is an INSERT of a MERGE: its values come from rows of the source.

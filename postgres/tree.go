@@ -139,13 +139,21 @@ func (c *converter) with(clause *pg.WithClause) *query.With {
 		case *pg.Node_DeleteStmt:
 			cte.Write = c.delete(stmt.DeleteStmt)
 			c.inWith(cte.Write, &source{cte: def, delete: stmt.DeleteStmt})
+		case *pg.Node_MergeStmt:
+			c.mergeInWith(stmt.MergeStmt)
+			cte.Query = unclear()
 		default:
 			c.doubt("has a WITH query that is not understood")
-			cte.Query = &query.Query{Cores: []*query.Select{{Results: []query.Result{{Expr: query.Opaque{}}}}}}
+			cte.Query = unclear()
 		}
 		w.CTEs = append(w.CTEs, cte)
 	}
 	return w
+}
+
+// unclear is a query of which nothing is known.
+func unclear() *query.Query {
+	return &query.Query{Cores: []*query.Select{{Results: []query.Result{{Expr: query.Opaque{}}}}}}
 }
 
 // inWith makes the source of a write in WITH, if it can be read by what it returns.

@@ -246,6 +246,9 @@ func (r *reader) statement(text string) {
 		m = meanings.Body(c.update(n.UpdateStmt), r.of, r.catalog)
 	case *pg.Node_DeleteStmt:
 		m = meanings.Body(c.delete(n.DeleteStmt), r.of, r.catalog)
+	case *pg.Node_MergeStmt:
+		writes, with := c.merge(n.MergeStmt)
+		m = meanings.Writes(writes, with, r.catalog)
 	default:
 		var s moneyclip.Statement
 		c.utility(stmt, &s)

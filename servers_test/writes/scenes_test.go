@@ -26,6 +26,64 @@ const numbers = `CREATE TABLE kv (id int PRIMARY KEY, k int, v int); INSERT INTO
 
 var scenes = []scene{
 	{
+		about: "what a MERGE returns", since: 17,
+		schema: numbers + `CREATE FUNCTION bump(int) RETURNS int LANGUAGE sql AS 'UPDATE public.kv SET v = v + 1 WHERE id = $1; SELECT 1'`,
+		read:   "SELECT v FROM kv WHERE id = $1", args: []any{1, 2, 3, 5},
+		steps: []string{
+			"MERGE INTO log USING (VALUES (1)) AS n (id) ON log.id = n.id WHEN NOT MATCHED THEN INSERT VALUES (n.id) RETURNING bump(2)",
+			"MERGE INTO log USING (VALUES (1)) AS n (id) ON log.id = n.id WHEN MATCHED AND bump(2) = 1 THEN DO NOTHING",
+			"MERGE INTO kv USING (VALUES (1, 5), (5, 6)) AS n (id, v) ON kv.id = n.id WHEN MATCHED THEN UPDATE SET v = n.v " +
+				"WHEN NOT MATCHED THEN INSERT VALUES (n.id, n.id, n.v) RETURNING merge_action(), kv.*",
+			"MERGE INTO kv USING (VALUES (1)) AS n (id) ON kv.id = n.id WHEN NOT MATCHED BY SOURCE AND kv.id = 2 THEN UPDATE SET v = 9",
+			"WITH x AS (MERGE INTO kv USING (VALUES (1)) AS n (id) ON kv.id = n.id WHEN MATCHED THEN UPDATE SET v = 44 RETURNING kv.id) SELECT * FROM x",
+			"WITH x AS (SELECT 3 AS id), y AS (MERGE INTO kv USING x ON kv.id = x.id WHEN MATCHED THEN UPDATE SET v = 45 RETURNING kv.id) " +
+				"UPDATE kv SET v = 46 WHERE id = 2 RETURNING v",
+			"WITH x AS (MERGE INTO log USING (VALUES (7)) AS n (id) ON log.id = n.id WHEN NOT MATCHED THEN INSERT VALUES (n.id) RETURNING bump(1)) SELECT * FROM x",
+		},
+	},
+	{
+		about: "MERGE by a trigger and by functions", since: 17,
+		schema: numbers + `CREATE FUNCTION mt() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+				MERGE INTO kv USING (VALUES (NEW.id)) AS n (id) ON kv.id = n.id WHEN MATCHED THEN UPDATE SET v = v + 1; RETURN NEW; END $$;
+			CREATE TRIGGER mt AFTER INSERT ON log FOR EACH ROW EXECUTE FUNCTION mt();
+			CREATE FUNCTION m1() RETURNS SETOF int LANGUAGE sql AS
+				'MERGE INTO kv USING (VALUES (1)) AS n (id) ON kv.id = n.id WHEN MATCHED THEN UPDATE SET v = v + 1 RETURNING v';
+			CREATE FUNCTION m2() RETURNS int LANGUAGE plpgsql AS $$ DECLARE x int; BEGIN
+				MERGE INTO kv USING (VALUES (1)) AS n (id) ON kv.id = n.id WHEN MATCHED THEN UPDATE SET v = v + 1 RETURNING kv.v INTO x; RETURN x; END $$`,
+		read: "SELECT v FROM kv WHERE id = $1", args: []any{1, 2},
+		steps: []string{"INSERT INTO log VALUES (2)", "SELECT * FROM m1()", "SELECT m2()"},
+	},
+	{
+		about: "MERGE into views", since: 17,
+		schema: numbers + `CREATE VIEW plain AS SELECT id, v FROM kv; CREATE VIEW renamed WITH (security_invoker) AS SELECT id AS i, k, v AS w FROM kv WHERE v >= 0 WITH CHECK OPTION;
+			CREATE VIEW fired AS SELECT id, v + 1 AS v FROM kv;
+			CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE kv SET v = NEW.v + 7 WHERE id = OLD.id; RETURN NEW; END $$;
+			CREATE TRIGGER f INSTEAD OF UPDATE ON fired FOR EACH ROW EXECUTE FUNCTION f()`,
+		read: "SELECT v FROM kv WHERE id = $1", args: []any{1, 2, 5},
+		steps: []string{
+			"MERGE INTO plain USING (VALUES (1)) AS n (id) ON plain.id = n.id WHEN MATCHED THEN UPDATE SET v = 9 RETURNING merge_action(), plain.*",
+			"MERGE INTO renamed USING (VALUES (1), (5)) AS n (id) ON renamed.i = n.id WHEN MATCHED THEN UPDATE SET w = 10 " +
+				"WHEN NOT MATCHED THEN INSERT (i, k, w) VALUES (n.id, 0, 4) RETURNING merge_action(), renamed.*",
+			"MERGE INTO fired USING (VALUES (2)) AS n (id) ON fired.id = n.id WHEN MATCHED THEN UPDATE SET v = 10 RETURNING merge_action(), fired.*",
+		},
+	},
+	{
+		about: "RETURNING of old and new rows", since: 18, schema: numbers, read: "SELECT count(*), sum(v) FROM kv WHERE k = $1", args: []any{10, 11, 20, 30, 31},
+		steps: []string{
+			"UPDATE kv SET v = v + 1 WHERE id < 3 RETURNING old.v, new.v, old.*",
+			"UPDATE kv SET v = v + 1 WHERE id = 1 RETURNING WITH (OLD AS o, NEW AS n) o.v, n.v, *",
+			"UPDATE kv AS old SET k = 11 WHERE id = 1 RETURNING old.k",
+			"UPDATE kv AS new SET k = 10 WHERE id = 1 RETURNING WITH (NEW AS n) new.k, n.k",
+			"DELETE FROM kv WHERE v = 0 RETURNING WITH (OLD AS o, NEW AS n) o.v, n.v, *",
+			"INSERT INTO kv SELECT 3, 30, 5 RETURNING old.v, new.v, *",
+			"INSERT INTO kv VALUES (3, 31, 7) ON CONFLICT (id) DO UPDATE SET k = excluded.k RETURNING WITH (OLD AS o) o.k, k",
+			"WITH x AS (UPDATE kv SET v = 1 WHERE id = 3 RETURNING old.*) SELECT * FROM x",
+			"WITH x AS (UPDATE kv SET k = 30 WHERE id = 3 RETURNING old.k AS o, k AS n) SELECT * FROM x",
+			"WITH x AS (DELETE FROM kv WHERE id = 3 RETURNING old.k) INSERT INTO kv SELECT 3, 31, 1 FROM x RETURNING new.k",
+			"MERGE INTO kv USING (VALUES (3)) AS n (id) ON kv.id = n.id WHEN MATCHED THEN UPDATE SET k = 30 RETURNING old.k, new.k, merge_action()",
+		},
+	},
+	{
 		about: "defaults of a partition", since: 15,
 		schema: `CREATE TABLE p (id int, k int DEFAULT 7, v int) PARTITION BY LIST (id); CREATE TABLE p1 PARTITION OF p (k DEFAULT 5) FOR VALUES IN (1)`,
 		read:   "SELECT count(*), sum(v) FROM p WHERE k = $1", args: []any{5, 6, 7},

@@ -17,7 +17,8 @@ import (
 
 // catalogQuery reads the whole schema, as of one instant: for each thing a word for its kind, and a list of what there is
 // to say of it. What PostgreSQL spells as the session's path has it, and so differently in different sessions, is of a
-// kind that begins with "~".
+// kind that begins with "~"; so that a change of it is seen all the same, what matters of that is of the kind "made" too, as a
+// hash of the tree.
 const catalogQuery = `WITH
 	spaces AS (
 		SELECT oid, nspname::text AS name FROM pg_namespace
@@ -44,7 +45,7 @@ UNION ALL SELECT 'table', json_build_array(c.oid::text, c.space, c.relname, c.re
 UNION ALL SELECT 'column', json_build_array(a.attrelid::text, lpad(a.attnum::text, 6, '0'), a.attname, a.attnotnull,
 		a.attgenerated::text <> '', a.attidentity::text, CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace
 		THEN format_type(a.atttypid, a.atttypmod) END, a.atttypid::text, coalesce(l.collname::text, ''),
-		coalesce(l.collisdeterministic, true), a.atthasdef)::text
+		coalesce(l.collisdeterministic, true), a.atthasdef, a.attgenerated::text = 'v')::text
 	FROM relations c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
 	LEFT JOIN pg_collation l ON l.oid = a.attcollation AND l.collname <> 'default'
 	WHERE a.attnum > 0 AND NOT a.attisdropped
@@ -80,6 +81,11 @@ UNION ALL SELECT 'partition', json_build_array(p.partrelid::text, p.partexprs IS
 	FROM pg_partitioned_table p
 UNION ALL SELECT '~view', json_build_array(c.oid::text, pg_get_viewdef(c.oid))::text FROM relations c WHERE c.relkind = 'v'
 UNION ALL SELECT '~materialized', json_build_array(c.oid::text, pg_get_viewdef(c.oid))::text FROM relations c WHERE c.relkind = 'm'
+UNION ALL SELECT 'made', json_build_array(d.adrelid::text, d.adnum, md5(d.adbin::text))::text
+	FROM relations c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attgenerated <> ''
+	JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+UNION ALL SELECT 'made', json_build_array(r.ev_class::text, 0, md5(r.ev_action::text))::text
+	FROM relations c JOIN pg_rewrite r ON r.ev_class = c.oid AND r.rulename = '_RETURN' WHERE c.relkind = 'v'
 UNION ALL SELECT 'rule', json_build_array(r.ev_class::text, r.ev_type::text, r.is_instead, r.rulename)::text
 	FROM pg_rewrite r WHERE r.rulename <> '_RETURN' AND r.ev_enabled <> 'D'
 UNION ALL SELECT 'trigger', json_build_array(t.tgrelid::text, t.tgname, t.tgtype, (
@@ -99,7 +105,7 @@ UNION ALL SELECT 'function', json_build_array(f.nspname, f.volatility, json_agg(
 		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace LEFT JOIN aggregates a ON a.oid = p.oid
 		WHERE n.nspname = 'pg_catalog' OR n.nspname IN (SELECT name FROM spaces)) AS f
 	GROUP BY 1, f.nspname, f.volatility
-UNION ALL SELECT 'body', json_build_array(n.nspname, p.proname, p.oid::text, md5(p.prosrc))::text
+UNION ALL SELECT 'body', json_build_array(n.nspname, p.proname, p.oid::text, md5(p.prosrc || coalesce(to_jsonb(p)->>'prosqlbody', '')))::text
 	FROM pg_proc p JOIN spaces s ON s.oid = p.pronamespace JOIN pg_namespace n ON n.oid = p.pronamespace
 UNION ALL SELECT '~code', json_build_array(s.name, p.proname, l.lanname, p.prosrc, array_to_string(p.proconfig, E'\n'),
 		pg_get_functiondef(p.oid))::text
@@ -241,6 +247,7 @@ func (b *builder) build() {
 		b.foreignKey(t)
 	}
 	b.kin()
+	b.virtual()
 	b.partitions()
 	b.codes()
 	b.views()
@@ -455,6 +462,31 @@ func (b *builder) above() map[string][]string {
 		}
 	}
 	return above
+}
+
+// virtual marks columns that are computed when they are read, and not alike by all tables that share the rows: PostgreSQL
+// takes the expression of the table that the statement names.
+func (b *builder) virtual() {
+	texts := map[moneyclip.ColumnName]string{}
+	for _, t := range b.things["~default"] {
+		if def := b.tables[t.str(0)]; def != nil {
+			texts[moneyclip.ColumnName{Table: def.Name, Column: t.str(1)}] = t.str(2)
+		}
+	}
+	for _, t := range b.things["column"] {
+		def := b.tables[t.str(0)]
+		if def == nil || !t.is(11) {
+			continue
+		}
+		col := def.Column(t.str(2))
+		if slices.ContainsFunc(def.Kin, func(name string) bool {
+			return b.catalog.Tables[name].Column(col.Name) != nil &&
+				texts[moneyclip.ColumnName{Table: name, Column: col.Name}] != texts[moneyclip.ColumnName{Table: def.Name, Column: col.Name}]
+		}) {
+			col.Type += " that each of the tables which share the rows computes in its own way"
+			col.Class = classOf(col.Type)
+		}
+	}
 }
 
 // partitions says of each table that has partitions what an update does which assigns what parts it: it may take a row out

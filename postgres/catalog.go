@@ -98,6 +98,11 @@ UNION ALL SELECT 'trigger', json_build_array(t.tgrelid::text, t.tgname, t.tgtype
 	FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
 	JOIN pg_language l ON l.oid = p.prolang
 	WHERE NOT t.tgisinternal AND t.tgenabled NOT IN ('D', 'R')
+UNION ALL SELECT 'event', json_build_array(v.evtevent, n.nspname, p.proname, l.lanname, p.prosrc, array_to_string(p.proconfig, E'\n'), (
+		SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
+		WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'), pg_get_functiondef(p.oid))::text
+	FROM pg_event_trigger v JOIN pg_proc p ON p.oid = v.evtfoid JOIN pg_namespace n ON n.oid = p.pronamespace
+	JOIN pg_language l ON l.oid = p.prolang WHERE v.evtenabled NOT IN ('D', 'R')
 UNION ALL SELECT '~when', json_build_array(t.tgrelid::text, t.tgname, pg_get_triggerdef(t.oid))::text
 	FROM pg_trigger t WHERE NOT t.tgisinternal AND t.tgqual IS NOT NULL
 UNION ALL SELECT 'function', json_build_array(f.nspname, f.volatility, json_agg(DISTINCT f.proname))::text
@@ -250,6 +255,7 @@ func (b *builder) build() {
 	b.virtual()
 	b.partitions()
 	b.codes()
+	b.events()
 	b.views()
 	b.refreshes()
 	for _, t := range b.things["~default"] {
@@ -261,6 +267,7 @@ func (b *builder) build() {
 		b.rule(t)
 	}
 	b.triggers()
+	b.logins()
 	b.settle()
 }
 

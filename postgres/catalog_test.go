@@ -158,6 +158,40 @@ func TestFunctionsOfOneName(t *testing.T) {
 	}
 }
 
+// What an event trigger does, a statement does that fires it and would leave all tables as they are. What one of log-ins
+// writes is not cached.
+func TestEventTriggers(t *testing.T) {
+	for _, tt := range []struct{ event, language, extension, text, want, guarded string }{
+		{"ddl_command_start", "plpgsql", "", "BEGIN NOTIFY x; END", "session change", ""},
+		{"ddl_command_start", "plpgsql", "", "BEGIN IF tg_tag = 'x' THEN DELETE FROM shop.links; END IF; END", "write 3 shop.links  [] doubtful", ""},
+		{"ddl_command_end", "plpgsql", "", "BEGIN EXECUTE 'x'; END", "write 0   [] doubtful", ""},
+		{"sql_drop", "c", "", "x", "write 0   [] doubtful", ""},
+		{"sql_drop", "c", "pgaudit", "x", "session change", ""},
+		{"login", "plpgsql", "", "BEGIN DELETE FROM shop.links; END", "session change", "shop.links"},
+		{"login", "plpgsql", "", "BEGIN INSERT INTO events_a VALUES (1); END", "session change", "public.events public.events_a"},
+		{"login", "plpgsql", "", "BEGIN DELETE FROM shop.nobodys; END", "session change", "public.events public.events_a public.lengths public.log public.notes shop.links shop.log"},
+		{"login", "c", "", "x", "session change", "public.events public.events_a public.lengths public.log public.notes shop.links shop.log"},
+	} {
+		s := small()
+		s["event"] = [][]any{{tt.event, "public", "e", tt.language, tt.text, "", tt.extension,
+			"CREATE FUNCTION public.e() RETURNS event_trigger LANGUAGE " + tt.language + " AS $f$" + tt.text + "$f$"}}
+		catalog := s.read(t)
+		if got := describeCall(Dialect.Analyze("CREATE TEMP TABLE x (id int)", catalog)); got != tt.want {
+			t.Errorf("%s: %s: CREATE TEMP TABLE is %q, want %q", tt.event, tt.text, got, tt.want)
+		}
+		var guarded []string
+		for name, def := range catalog.Tables {
+			if def.Guarded != "" {
+				guarded = append(guarded, name)
+			}
+		}
+		slices.Sort(guarded)
+		if got := strings.Join(guarded, " "); got != tt.guarded {
+			t.Errorf("%s: %s: guarded are %q, want %q", tt.event, tt.text, got, tt.guarded)
+		}
+	}
+}
+
 // What a trigger does.
 func TestTriggerBodies(t *testing.T) {
 	const before, insert, update, del, truncate = triggerBefore, triggerInsert, triggerUpdate, triggerDelete, triggerTruncate

@@ -23,6 +23,7 @@ type effect struct {
 type code struct {
 	function
 	definition string // as CREATE FUNCTION
+	ofEvent    bool   // an event trigger calls it
 }
 
 // parameters are what the definition has between the function's name and its body.
@@ -103,7 +104,7 @@ func (r *codeReader) code(c *code, e *effect) {
 	case c.language == "sql" && strings.TrimSpace(c.text) != "":
 		statements = []string{c.text}
 	case c.language == "plpgsql":
-		p, ok := parseFunction(c.definition)
+		p, ok := parseFunction(c.definition, c.ofEvent)
 		if !ok || len(p.dynamic) > 0 {
 			e.opaque = "executes a text that it makes"
 			return
@@ -147,7 +148,11 @@ func (e *effect) statements(text string, catalog *moneyclip.Catalog, b *body) {
 		c.statement(stmt.Stmt, &s, "")
 		c.finish(&s)
 		switch s.Kind {
-		case moneyclip.KindRead, moneyclip.KindInert, moneyclip.KindWrite:
+		case moneyclip.KindRead, moneyclip.KindInert:
+		case moneyclip.KindWrite:
+			if slices.ContainsFunc(s.Writes, func(w moneyclip.Write) bool { return w.Op == moneyclip.AnyOp }) {
+				e.opaque = cmp.Or(e.opaque, s.Doubtful)
+			}
 		case moneyclip.KindSession:
 			e.session = s.Change
 		default:

@@ -18,6 +18,7 @@ type facts struct {
 	codes    map[string][]*code // :: "schema.function" → the functions of that name that may write
 	effects  map[string]*effect // :: the same → what they do
 	effectOf func(name string) *effect
+	events   effect // of what fires beside statements that change the schema
 }
 
 // A name is that of something in a schema.

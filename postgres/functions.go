@@ -53,6 +53,11 @@ var writesNothing = words(`
 var runsText = words(`
 	query_to_xml query_to_xmlschema query_to_xml_and_xmlschema cursor_to_xml cursor_to_xmlschema ts_stat ts_rewrite`)
 
+// readsNamed are PostgreSQL's own functions that read tables and views which they are given by name.
+var readsNamed = words(`
+	table_to_xml table_to_xml_and_xmlschema schema_to_xml schema_to_xml_and_xmlschema database_to_xml
+	database_to_xml_and_xmlschema`)
+
 func words(text string) map[string]bool {
 	m := map[string]bool{}
 	for _, word := range strings.Fields(text) {
@@ -67,6 +72,9 @@ func (c *converter) called(schema, name string) query.Other {
 	if own && runsText[name] {
 		c.doubt("calls %s(), which runs the text that it is given", name)
 		return query.Other{}
+	}
+	if own && readsNamed[name] && c.facts != nil && (len(c.facts.writers) > 0 || c.body != nil) { // of a body it is too early to say
+		c.doubt("calls %s(), which may read a view that writes", name)
 	}
 	if c.facts == nil {
 		switch {

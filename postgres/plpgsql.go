@@ -53,23 +53,23 @@ func parseBody(f *function) (p *program, ok bool) {
 // returnsOld finds what may be a trigger's return of OLD, with which the row is written.
 var returnsOld = regexp.MustCompile(`(?i)\breturn\b[^;]*\bold\b`)
 
-// parseFunction parses the definition of any function.
-func parseFunction(definition string) (p *program, ok bool) {
+// parseFunction parses the definition of any function but a trigger's.
+func parseFunction(definition string, ofEvent bool) (p *program, ok bool) {
 	defer func() {
 		// As in Analyze.
 		if recover() != nil {
 			p, ok = nil, false
 		}
 	}()
-	return parseProgram(definition, false)
+	return parseProgram(definition, ofEvent)
 }
 
-func parseProgram(definition string, isTrigger bool) (*program, bool) {
+func parseProgram(definition string, ofTrigger bool) (*program, bool) {
 	text, err := pg.ParsePlPgSqlToJSON(definition)
 	if err != nil {
 		return nil, false
 	}
-	if isTrigger {
+	if ofTrigger {
 		text = mend(text)
 	}
 	var functions []map[string]map[string]any
@@ -95,7 +95,7 @@ func parseProgram(definition string, isTrigger bool) (*program, bool) {
 }
 
 // mend takes out the braces that the parser closes once too often, after the variables for which it has no words: they come
-// right after NEW and OLD, before any text.
+// first, or right after NEW and OLD, before any text.
 func mend(text string) string {
 	place := superfluous.FindStringIndex(text)
 	if place == nil {
@@ -104,7 +104,7 @@ func mend(text string) string {
 	return text[:place[0]] + strings.ReplaceAll(text[place[0]:place[1]], "{}}", "{}") + text[place[1]:]
 }
 
-var superfluous = regexp.MustCompile(`(?:,\{\}\})+`)
+var superfluous = regexp.MustCompile(`(?:[\[,]\{\}\})+`)
 
 // variableOf reads one of the variables.
 func variableOf(datum any) variable {

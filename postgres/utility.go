@@ -30,6 +30,7 @@ func (c *converter) utility(node *pg.Node, s *moneyclip.Statement) {
 		if c.facts != nil && c.facts.refreshes[name] != "" {
 			s.Writes, s.Doubtful = []moneyclip.Write{{Op: moneyclip.AnyOp}}, c.facts.refreshes[name]
 		}
+		c.fires(s)
 	case *pg.Node_CallStmt, *pg.Node_DoStmt:
 		c.run(node, s)
 	case *pg.Node_ExecuteStmt:
@@ -64,6 +65,7 @@ func (c *converter) utility(node *pg.Node, s *moneyclip.Statement) {
 		s.Kind = moneyclip.KindSchema
 		if thing := temporary(node); thing != "" {
 			s.Kind, s.Change = moneyclip.KindSession, "creates a temporary "+thing
+			c.fires(s)
 		}
 	}
 }
@@ -75,6 +77,7 @@ func (c *converter) temporaryOf(query *pg.Node, s *moneyclip.Statement) {
 	const makes = "creates a temporary table"
 	if s.Kind == moneyclip.KindInert {
 		s.Kind, s.Change = moneyclip.KindSession, makes
+		c.fires(s)
 		return
 	}
 	*s = moneyclip.Statement{Text: s.Text, Params: s.Params, Kind: moneyclip.KindWrite, Doubtful: makes, Writes: []moneyclip.Write{{Op: moneyclip.AnyOp}}}

@@ -122,6 +122,41 @@ var scenes = []scene{
 		steps: []string{"UPDATE p1 SET b = 2 WHERE vk = 10", "INSERT INTO p1 VALUES (1, 1, 8)", "DELETE FROM p1 WHERE a = 1", "UPDATE p SET a = 3"},
 	},
 	{
+		about: "views that are read by their names", since: 15,
+		schema: numbers + `CREATE FUNCTION bump() RETURNS int LANGUAGE plpgsql AS $$ BEGIN UPDATE kv SET v = v + 1 WHERE id = 1; RETURN 1; END $$;
+			CREATE VIEW bumps AS SELECT bump() AS x; CREATE FUNCTION dump() RETURNS xml LANGUAGE sql AS $$ SELECT table_to_xml('bumps', false, false, '') $$`,
+		read: "SELECT v FROM kv WHERE id = $1", args: []any{1},
+		steps: []string{
+			"SELECT table_to_xml('bumps', false, false, '') IS NULL", "SELECT schema_to_xml('public', false, false, '') IS NULL", "SELECT database_to_xml(false, false, '') IS NULL",
+			"SELECT table_to_xml_and_xmlschema('bumps', false, false, '') IS NULL", "SELECT schema_to_xml_and_xmlschema('public', false, false, '') IS NULL", "SELECT dump() IS NULL",
+		},
+	},
+	{
+		about: "a trigger of what changes the schema", since: 15,
+		schema: numbers + `CREATE MATERIALIZED VIEW many AS SELECT 1;
+			CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN IF tg_tag <> '' THEN UPDATE public.kv SET v = v + 1 WHERE id = 1; END IF; END $$;
+			CREATE EVENT TRIGGER f ON ddl_command_end EXECUTE FUNCTION f()`,
+		read: "SELECT v FROM kv WHERE id = $1", args: []any{1},
+		steps: []string{
+			"REFRESH MATERIALIZED VIEW many", "CREATE TABLE a (id int)", "CREATE TEMP TABLE b (id int)", "SELECT 1 AS x INTO TEMP c", "CREATE TEMP TABLE d AS SELECT 1",
+			"CREATE TEMP VIEW e AS SELECT 1", "DROP TABLE b", "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+			"DO $$ BEGIN CREATE TEMP TABLE g (id int); END $$", "DISCARD TEMP", "REINDEX TABLE kv", "COMMENT ON TABLE kv IS 'x'",
+		},
+	},
+	{
+		about: "a trigger of log-ins that writes what is read", since: 17, never: true,
+		schema: numbers + `CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE kv SET v = v + 1; RETURN NULL; END $$;
+			CREATE TRIGGER note AFTER INSERT ON log FOR EACH ROW EXECUTE FUNCTION note();
+			CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES (1); END $$; CREATE EVENT TRIGGER f ON login EXECUTE FUNCTION f()`,
+		read: "SELECT k FROM kv WHERE id = $1", args: []any{1}, steps: []string{"SELECT 1"},
+	},
+	{
+		about: "a trigger of log-ins that writes something else", since: 17,
+		schema: numbers + `CREATE FUNCTION f() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN IF session_user <> '' THEN INSERT INTO log VALUES (1); END IF; END $$;
+			CREATE EVENT TRIGGER f ON login EXECUTE FUNCTION f()`,
+		read: "SELECT v FROM kv WHERE id = $1", args: []any{1}, steps: []string{"UPDATE kv SET v = 5 WHERE id = 1"},
+	},
+	{
 		about: "defaults of a partition", since: 15,
 		schema: `CREATE TABLE p (id int, k int DEFAULT 7, v int) PARTITION BY LIST (id); CREATE TABLE p1 PARTITION OF p (k DEFAULT 5) FOR VALUES IN (1)`,
 		read:   "SELECT count(*), sum(v) FROM p WHERE k = $1", args: []any{5, 6, 7},

@@ -152,7 +152,7 @@ func analyze(stmt *pg.RawStmt, text string, catalog *moneyclip.Catalog) moneycli
 
 // statement fills in what one statement means.
 func (c *converter) statement(node *pg.Node, s *moneyclip.Statement, text string) {
-	c.root = node
+	c.root, c.whole = node, node
 	switch n := node.GetNode().(type) {
 	case *pg.Node_SelectStmt:
 		if into := intoOf(n.SelectStmt); into != nil {

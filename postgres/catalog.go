@@ -110,6 +110,14 @@ UNION ALL SELECT 'function', json_build_array(f.nspname, f.volatility, json_agg(
 		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace LEFT JOIN aggregates a ON a.oid = p.oid
 		WHERE n.nspname = 'pg_catalog' OR n.nspname IN (SELECT name FROM spaces)) AS f
 	GROUP BY 1, f.nspname, f.volatility
+UNION ALL SELECT 'returns', json_build_array(f.how, json_agg(DISTINCT f.proname))::text
+	FROM (SELECT p.proname::text, CASE WHEN bool_or(t.typtype = 'c' OR t.typname = 'record') THEN 'rows'
+			WHEN bool_and(t.typcategory = 'S' OR coalesce(e.typcategory = 'S', false)) THEN 'text' ELSE 'perhaps' END AS how
+		FROM pg_proc p JOIN pg_type t ON t.oid = p.prorettype LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+		WHERE p.pronamespace = 'pg_catalog'::regnamespace OR p.pronamespace IN (SELECT oid FROM spaces)
+		GROUP BY p.pronamespace, p.proname
+		HAVING bool_or(t.typcategory = 'S' OR e.typcategory = 'S' OR t.typname LIKE 'any%' OR t.typname = 'record' OR t.typtype = 'c')) AS f
+	GROUP BY f.how
 UNION ALL SELECT 'body', json_build_array(n.nspname, p.proname, p.oid::text, md5(p.prosrc || coalesce(to_jsonb(p)->>'prosqlbody', '')))::text
 	FROM pg_proc p JOIN spaces s ON s.oid = p.pronamespace JOIN pg_namespace n ON n.oid = p.pronamespace
 UNION ALL SELECT '~code', json_build_array(s.name, p.proname, l.lanname, p.prosrc, array_to_string(p.proconfig, E'\n'),
@@ -275,6 +283,11 @@ func (b *builder) functions() {
 	for _, t := range b.things["function"] {
 		for _, name := range t.list(2) {
 			b.facts.add(t.str(0), name, volatilities[t.str(1)])
+		}
+	}
+	for _, t := range b.things["returns"] {
+		for _, name := range t.list(1) {
+			b.facts.returns[name] = max(b.facts.returns[name], returns[t.str(0)])
 		}
 	}
 	for _, t := range b.things["operator"] {

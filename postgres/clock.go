@@ -3,7 +3,6 @@ package postgres
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode"
 
@@ -100,11 +99,16 @@ func (c *converter) readsTimes(item any) {
 		case *pg.JsonTableColumn:
 			typ = m.TypeName
 		}
-		if typ != nil && isTemporal(c.typeName(typ)) {
-			c.taint("makes a %s of a text, which may be 'now'", c.typeName(typ))
-		}
+		c.makes(typ)
 		return typ == nil
 	})
+}
+
+// makes notes a type of what is made of a document. Nil: none is named.
+func (c *converter) makes(typ *pg.TypeName) {
+	if typ != nil && isTemporal(c.typeName(typ)) {
+		c.taint("makes a %s of a text, which may be 'now'", c.typeName(typ))
+	}
 }
 
 // conversions :: function → the type that it makes of its argument.
@@ -128,61 +132,4 @@ func isTimetz(typ string) bool {
 
 func isText(typ string) bool {
 	return strings.HasPrefix(typ, "text") || strings.HasPrefix(typ, "character") || strings.HasSuffix(typ, ".citext") || typ == "name"
-}
-
-// returnsText are well-known functions and operators that return a text.
-var returnsText = words(`
-	->> #>> || lower upper initcap trim btrim ltrim rtrim concat concat_ws substring substr replace translate left right lpad rpad
-	split_part format to_char regexp_replace regexp_substr regexp_match regexp_split_to_array string_to_array array_to_string normalize
-	quote_ident json_extract_path_text jsonb_extract_path_text convert_from repeat
-	string_agg quote_literal reverse overlay`)
-
-// mayBe reports whether an expression may be of a type, as far as that shows: the type of a column is that of any of its name.
-func (c *converter) mayBe(x *pg.Node, is func(typ string) bool) bool {
-	some := func(list []*pg.Node) bool {
-		return slices.ContainsFunc(list, func(one *pg.Node) bool { return c.mayBe(one, is) })
-	}
-	returns := func(name string) bool { return returnsText[name] && is("text") }
-	switch n := x.GetNode().(type) {
-	case *pg.Node_ColumnRef:
-		names := texts(n.ColumnRef.Fields)
-		if len(names) == 0 || c.catalog == nil {
-			return false
-		}
-		for _, t := range c.catalog.Tables {
-			if col := t.Column(names[len(names)-1]); col != nil && is(col.Type) {
-				return true
-			}
-		}
-	case *pg.Node_TypeCast:
-		return is(c.typeName(n.TypeCast.TypeName))
-	case *pg.Node_AExpr:
-		return returns(lastName(n.AExpr.Name))
-	case *pg.Node_FuncCall:
-		name := lastName(n.FuncCall.Funcname)
-		return returns(name) || sameType[name] && some(n.FuncCall.Args)
-	case *pg.Node_CoalesceExpr:
-		return some(n.CoalesceExpr.Args)
-	case *pg.Node_MinMaxExpr:
-		return some(n.MinMaxExpr.Args)
-	case *pg.Node_CaseExpr:
-		return some(n.CaseExpr.Args) || c.mayBe(n.CaseExpr.Defresult, is)
-	case *pg.Node_AArrayExpr:
-		return some(n.AArrayExpr.Elements)
-	case *pg.Node_AIndirection:
-		return c.mayBe(n.AIndirection.Arg, is)
-	case *pg.Node_CaseWhen:
-		return c.mayBe(n.CaseWhen.Result, is)
-	case *pg.Node_CollateClause:
-		return c.mayBe(n.CollateClause.Arg, is)
-	}
-	return false
-}
-
-// sameType are functions that return one of their arguments.
-var sameType = words("min max nullif first_value last_value lag lead")
-
-func lastName(names []*pg.Node) string {
-	_, name := lastOf(texts(names))
-	return name
 }

@@ -169,6 +169,7 @@ func (b *builder) views() {
 				continue
 			}
 			c := newConverter(b.catalog)
+			c.whole = s
 			m := meanings.Query(c.query(s), b.catalog)
 			if m.Pending {
 				continue

@@ -70,11 +70,14 @@ func (c *converter) expr(node *pg.Node) query.Expr {
 			}
 		}
 		return query.Other{Parts: parts}
+	case *pg.Node_JsonFuncExpr:
+		c.makes(n.JsonFuncExpr.Output.GetTypeName())
+		return query.Other{Parts: c.children(n.JsonFuncExpr)}
 	case *pg.Node_SetToDefault, *pg.Node_CaseExpr, *pg.Node_CaseWhen, *pg.Node_AArrayExpr,
 		*pg.Node_AIndices, *pg.Node_CoalesceExpr, *pg.Node_MinMaxExpr, *pg.Node_XmlExpr, *pg.Node_XmlSerialize,
 		*pg.Node_NullTest, *pg.Node_BooleanTest, *pg.Node_GroupingFunc, *pg.Node_GroupingSet, *pg.Node_SortBy,
 		*pg.Node_CollateClause, *pg.Node_NamedArgExpr, *pg.Node_ResTarget, *pg.Node_MergeSupportFunc, *pg.Node_JsonIsPredicate,
-		*pg.Node_JsonFuncExpr, *pg.Node_JsonObjectConstructor, *pg.Node_JsonArrayConstructor,
+		*pg.Node_JsonObjectConstructor, *pg.Node_JsonArrayConstructor,
 		*pg.Node_JsonArrayQueryConstructor, *pg.Node_JsonObjectAgg, *pg.Node_JsonArrayAgg, *pg.Node_JsonKeyValue,
 		*pg.Node_JsonParseExpr, *pg.Node_JsonScalarExpr, *pg.Node_JsonSerializeExpr, *pg.Node_JsonValueExpr:
 		return query.Other{Parts: c.children(inside(node))}

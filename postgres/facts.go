@@ -8,6 +8,7 @@ type facts struct {
 	schemas   map[string][]string   // :: function → the schemas that have one of that name
 	harmless  map[string]bool       // volatile functions of extensions that are known to write nothing
 	ofRows    map[string]bool       // functions whose only argument is a row
+	returns   map[string]int        // :: function → whether its result may be a text; empty: that is not known
 	operators map[string][]name     // :: operator → the functions of its namesakes that are not immutable
 	types     map[string]string     // :: "schema.type" → what a column of that type has as its Type
 	system    map[string]bool       // tables and views in pg_catalog
@@ -27,7 +28,7 @@ type name struct{ schema, name string }
 func newFacts() *facts {
 	return &facts{
 		functions: map[string]volatility{}, schemas: map[string][]string{}, harmless: map[string]bool{},
-		ofRows: map[string]bool{}, operators: map[string][]name{}, types: map[string]string{}, system: map[string]bool{}, writers: map[string]string{}, plain: map[string]string{}, refreshes: map[string]string{},
+		ofRows: map[string]bool{}, operators: map[string][]name{}, returns: map[string]int{}, types: map[string]string{}, system: map[string]bool{}, writers: map[string]string{}, plain: map[string]string{}, refreshes: map[string]string{},
 		codes: map[string][]*code{}, effects: map[string]*effect{},
 	}
 }

@@ -210,6 +210,7 @@ func (r *rows) before(src *source, ident []string) (moneyclip.Query, bool) {
 		return moneyclip.Query{}, false // keys are not kept across tables that inherit
 	}
 	c := newConverter(r.catalog)
+	c.whole = stmt
 	with := c.with(stmt.WithClause)
 	core := &query.Select{From: c.items(append([]*pg.Node{rangeVar(stmt.Relation)}, stmt.FromClause...)), Where: c.expr(stmt.WhereClause)}
 	m := meanings.Query(&query.Query{With: with, Cores: []*query.Select{core}}, r.catalog)

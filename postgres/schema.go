@@ -156,7 +156,7 @@ func (s *draft) run(n *pg.DoStmt) error {
 		}
 	}
 	const quote = "$moneyclip$"
-	p, ok := parseFunction("CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS " + quote + body + quote, false)
+	p, ok := parseFunction("CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS "+quote+body+quote, false)
 	if !ok || len(p.dynamic) > 0 || strings.Contains(body, quote) {
 		return errors.New("it runs code, of which it is not known what it does to the schema")
 	}

@@ -17,6 +17,7 @@ type converter struct {
 	facts   *facts   // nil: nothing is known of the database
 	body    *body    // of a trigger; nil: it is a statement of a client
 	root    *pg.Node // the statement, where its writes may be read; nil: they may not
+	whole   any      // the tree in which names are given that its parts use
 
 	impure  string            // the first reason why what it returns is no function of rows and arguments
 	writes  string            // the first reason why it may write anything

@@ -100,6 +100,7 @@ func TestKinds(t *testing.T) {
 		{query: "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", kind: moneyclip.KindSession, change: "transaction", reach: moneyclip.UntilEnd},
 		{query: "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", kind: moneyclip.KindSession, change: "transactions"},
 		{query: "SET statement_timeout TO 5", kind: moneyclip.KindInert},
+		{query: "SET io_combine_limit TO 5", kind: moneyclip.KindInert},
 		{query: "SET LOCAL enable_seqscan TO off", kind: moneyclip.KindInert},
 		{query: "SET app.user_id TO 5", kind: moneyclip.KindInert},
 		{query: "RESET ALL", kind: moneyclip.KindSession, change: "resets", reach: moneyclip.Reset},

@@ -1,7 +1,7 @@
 package postgres
 
 import (
-	_ "embed" // of the file
+	_ "embed" // of the files
 	"strings"
 	"sync"
 )
@@ -9,16 +9,14 @@ import (
 //go:embed builtin.txt
 var builtinText string
 
-// later are functions that PostgreSQL has got after the version of the file.
-const later = `
-v uuidv4 uuidv7 random_normal array_sample array_shuffle
-i uuid_extract_timestamp uuid_extract_version any_value erf erfc array_sort array_reverse crc32 crc32c casefold`
+//go:embed later.txt
+var laterText string
 
 // builtins are PostgreSQL's own functions, by volatility ("i", "s", "v"), "type" and "system" for the names of its own types
 // and tables, and the same of an extension behind its name and a slash. :: what → names
 var builtins = sync.OnceValue(func() map[string][]string {
 	m := map[string][]string{}
-	for _, line := range strings.Split(builtinText+later, "\n") {
+	for _, line := range strings.Split(builtinText+laterText, "\n") {
 		if words := strings.Fields(line); len(words) > 1 && words[0] != "#" {
 			m[words[0]] = append(m[words[0]], words[1:]...)
 		}

@@ -44,7 +44,7 @@ var pure = words(`
 
 // writesNothing are well-known functions that are not pure but leave all tables as they are.
 var writesNothing = words(`
-	now clock_timestamp statement_timestamp transaction_timestamp timeofday random gen_random_uuid uuid_generate_v4 nextval
+	now clock_timestamp statement_timestamp transaction_timestamp timeofday random random_normal gen_random_uuid uuidv4 uuidv7 uuid_generate_v4 nextval
 	currval lastval setval version current_database current_schema current_schemas current_setting set_config pg_sleep pg_notify
 	pg_backend_pid pg_advisory_lock pg_advisory_xact_lock pg_advisory_unlock pg_try_advisory_lock
 	pg_try_advisory_xact_lock pg_advisory_unlock_all txid_current pg_current_xact_id age`)

@@ -18,7 +18,9 @@ var harmlessSettings = words(`
 	recursive_worktable_factor jit jit_above_cost jit_inline_above_cost jit_optimize_above_cost
 	synchronous_commit commit_delay commit_siblings vacuum_cost_delay vacuum_cost_limit
 	track_activities track_counts track_io_timing track_functions wal_compression
-	default_transaction_deferrable default_toast_compression update_process_title`)
+	default_transaction_deferrable default_toast_compression update_process_title
+	io_combine_limit file_copy_method vacuum_buffer_usage_limit vacuum_truncate scram_iterations icu_validation_level
+	md5_password_warnings log_lock_failures track_cost_delay_timing createrole_self_grant`)
 
 // isHarmlessSetting reports whether a setting changes nothing that the cache has to know. One with a dot is an extension's
 // or the program's own: what reads it is impure by itself.

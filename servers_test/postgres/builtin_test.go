@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"database/sql"
 	"flag"
 	"fmt"
 	"os"
@@ -11,7 +12,10 @@ import (
 
 var update = flag.Bool("update", false, "write what the server says into the files of the package")
 
-const builtinFile = "../../postgres/builtin.txt"
+const (
+	builtinFile = "../../postgres/builtin.txt"
+	laterFile   = "../../postgres/later.txt"
+)
 
 // What is known without a server of PostgreSQL's own functions, types and tables, and of those of the usual extensions,
 // is what a server says.
@@ -68,15 +72,17 @@ func TestBuiltin(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	text, err := os.ReadFile(builtinFile)
-	if err != nil {
-		t.Fatal(err)
-	}
 	known := map[string]bool{}
-	for _, line := range strings.Split(string(text), "\n") {
-		if words := strings.Fields(line); len(words) > 1 {
-			for _, name := range words[1:] {
-				known[words[0]+" "+name] = true
+	for _, file := range []string{builtinFile, laterFile} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range strings.Split(string(text), "\n") {
+			if words := strings.Fields(line); len(words) > 1 {
+				for _, name := range words[1:] {
+					known[words[0]+" "+name] = true
+				}
 			}
 		}
 	}
@@ -93,4 +99,22 @@ func TestBuiltin(t *testing.T) {
 			}
 		}
 	}
+	for _, name := range callable(t, conn) {
+		if !known["i "+name] && !known["s "+name] && !known["v "+name] {
+			t.Errorf("%s() is not in %s", name, laterFile)
+		}
+	}
+}
+
+// callable are the server's own functions that a statement may call: not those for its own needs.
+func callable(t *testing.T, conn *sql.Conn) []string {
+	t.Helper()
+	rows, err := conn.QueryContext(t.Context(), `SELECT DISTINCT p.proname FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace
+		AND p.proname NOT LIKE 'binary\_upgrade\_%' AND p.prorettype <> 'internal'::regtype AND NOT 'internal'::regtype = ANY (p.proargtypes)
+		AND NOT EXISTS (SELECT 1 FROM pg_amproc a WHERE a.amproc = p.oid)
+		AND NOT EXISTS (SELECT 1 FROM pg_aggregate a WHERE p.oid IN (a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn))`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return scan(t, rows)
 }

@@ -55,7 +55,8 @@ UNION ALL SELECT '~default', json_build_array(d.adrelid::text, a.attname, pg_get
 UNION ALL SELECT '~preset', json_build_array(t.oid::text, pg_get_expr(t.typdefaultbin, 0))::text
 	FROM pg_type t JOIN spaces s ON s.oid = t.typnamespace WHERE t.typtype = 'd' AND t.typdefaultbin IS NOT NULL
 UNION ALL SELECT '~check', json_build_array(c.oid::text, k.conname, pg_get_expr(k.conbin, k.conrelid))::text
-	FROM relations c JOIN pg_constraint k ON k.conrelid = c.oid WHERE k.contype = 'c'
+	FROM relations c JOIN pg_constraint k ON k.conrelid = c.oid
+	WHERE k.contype = 'c' AND to_jsonb(k)->>'conenforced' IS DISTINCT FROM 'false'
 UNION ALL SELECT '~domain', json_build_array(k.contypid::text, k.conname, pg_get_expr(k.conbin, 0))::text
 	FROM pg_constraint k WHERE k.contype = 'c' AND k.contypid <> 0
 UNION ALL SELECT 'unique', json_build_array(i.indrelid::text, (
@@ -73,7 +74,7 @@ UNION ALL SELECT 'key', json_build_array(k.conrelid::text, k.confrelid::text, (
 		SELECT json_agg(a.attname ORDER BY u.at) FROM unnest(k.confkey) WITH ORDINALITY u (attribute, at)
 		JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attribute),
 		k.confdeltype::text, k.confupdtype::text, to_jsonb(k)->>'confdelsetcols')::text
-	FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0
+	FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0 AND to_jsonb(k)->>'conenforced' IS DISTINCT FROM 'false'
 UNION ALL SELECT 'kin', json_build_array(inhrelid::text, inhparent::text)::text FROM pg_inherits
 UNION ALL SELECT 'partition', json_build_array(p.partrelid::text, p.partexprs IS NOT NULL, (
 		SELECT json_agg(a.attname) FROM unnest(p.partattrs) u (attribute)

@@ -446,6 +446,24 @@ func TestDigest(t *testing.T) {
 	}
 }
 
+// What is not enforced does nothing: no action of a key, no call of a condition.
+func TestNotEnforced(t *testing.T) {
+	conn := connect(t, open(t, drivers[0]))
+	exec(t, conn, "CREATE TABLE log (id int)", "CREATE TABLE above (id int PRIMARY KEY)",
+		"CREATE FUNCTION holds(int) RETURNS boolean LANGUAGE sql AS 'DELETE FROM public.log; SELECT true'",
+		"CREATE TABLE below (id int REFERENCES above ON DELETE CASCADE, CHECK (holds(id)))")
+	if catalog := catalogOf(t, conn); len(catalog.Tables["public.above"].Keys) != 1 || len(catalog.Tables["public.below"].Triggers) != 2 {
+		t.Errorf("a key and a condition are not seen: %+v, %+v", catalog.Tables["public.above"].Keys, catalog.Tables["public.below"].Triggers)
+	}
+	_, err := conn.ExecContext(t.Context(), "ALTER TABLE below ALTER CONSTRAINT below_id_fkey NOT ENFORCED, DROP CONSTRAINT below_id_check, ADD CHECK (holds(id)) NOT ENFORCED")
+	if err != nil {
+		t.Skip(err)
+	}
+	if catalog := catalogOf(t, conn); len(catalog.Tables["public.above"].Keys) != 0 || len(catalog.Tables["public.below"].Triggers) != 0 {
+		t.Errorf("they count although they are not enforced: %+v, %+v", catalog.Tables["public.above"].Keys, catalog.Tables["public.below"].Triggers)
+	}
+}
+
 // An heir may compute a column that the table above does not. Since version 16 PostgreSQL has none of it.
 func TestHeirThatComputes(t *testing.T) {
 	conn := connect(t, open(t, drivers[0]))

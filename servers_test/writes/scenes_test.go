@@ -122,6 +122,59 @@ var scenes = []scene{
 		steps: []string{"UPDATE p1 SET b = 2 WHERE vk = 10", "INSERT INTO p1 VALUES (1, 1, 8)", "DELETE FROM p1 WHERE a = 1", "UPDATE p SET a = 3"},
 	},
 	{
+		about: "constraints that are not enforced", since: 18,
+		schema: `CREATE TABLE above (id int PRIMARY KEY, v int); CREATE TABLE below (id int PRIMARY KEY, a int, v int CHECK (v > 0) NOT ENFORCED);
+			ALTER TABLE below ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES above ON DELETE CASCADE ON UPDATE CASCADE NOT ENFORCED;
+			INSERT INTO above VALUES (1, 0), (2, 0), (3, 0); INSERT INTO below VALUES (1, 1, 0), (2, 2, 0), (3, 9, 0)`,
+		read: "SELECT v, a FROM below WHERE id = $1", args: []any{1, 2, 3},
+		steps: []string{
+			"DELETE FROM above WHERE id = 1", "UPDATE above SET id = 5 WHERE id = 2", "UPDATE below SET a = 3", "ALTER TABLE below ALTER CONSTRAINT f ENFORCED", "UPDATE above SET id = 6 WHERE id = 3",
+			"DELETE FROM above WHERE id = 6",
+		},
+	},
+	{
+		about: "keys of periods", since: 18,
+		schema: `CREATE EXTENSION btree_gist; CREATE TABLE room (id int, at daterange, price int, PRIMARY KEY (id, at WITHOUT OVERLAPS));
+			CREATE TABLE booking (id int PRIMARY KEY, room int, at daterange, FOREIGN KEY (room, PERIOD at) REFERENCES room (id, PERIOD at));
+			INSERT INTO room VALUES (1, '[2020-01-01,2021-01-01)', 5), (1, '[2021-01-01,2022-01-01)', 6), (2, '[2020-01-01,2021-01-01)', 7);
+			INSERT INTO booking VALUES (1, 1, '[2020-02-01,2020-03-01)')`,
+		read: "SELECT count(*), sum(price) FROM room WHERE id = $1", args: []any{1, 2, 3},
+		steps: []string{
+			"UPDATE room SET price = price + 1 WHERE id = 1 AND at = '[2021-01-01,2022-01-01)'", "UPDATE room SET price = price + 1 WHERE at @> '2020-05-01'::date",
+			"UPDATE room SET id = 3 WHERE at = '[2021-01-01,2022-01-01)'", "INSERT INTO room VALUES (1, '[2020-01-01,2021-01-01)', 9) ON CONFLICT DO NOTHING",
+			"INSERT INTO room VALUES (2, '[2020-01-01,2021-01-01)', 9)", "DELETE FROM room WHERE id = 1", "DELETE FROM room WHERE price = 8",
+		},
+	},
+	{
+		about: "identities of partitions, and partitions that come and go", since: 17,
+		schema: `CREATE TABLE p (id int GENERATED ALWAYS AS IDENTITY, k int, v int) PARTITION BY LIST (k); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+			CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2); INSERT INTO p (k, v) VALUES (1, 1), (2, 2)`,
+		read: "SELECT v FROM p WHERE id = $1", args: []any{1, 2, 3, 4, 5, 6},
+		steps: []string{
+			"INSERT INTO p (k, v) VALUES (1, 3)", "INSERT INTO p1 (k, v) VALUES (1, 3)", "INSERT INTO p (id, k, v) OVERRIDING SYSTEM VALUE VALUES (5, 2, 3)",
+			"INSERT INTO p (id, k, v) OVERRIDING USER VALUE VALUES (55, 2, 3)", "UPDATE p SET k = 1 WHERE id = 2", "UPDATE p SET id = DEFAULT WHERE id = 2",
+			"ALTER TABLE p DETACH PARTITION p2", "INSERT INTO p2 VALUES (1, 2, 8)", "UPDATE p2 SET v = 3", "ALTER TABLE p ATTACH PARTITION p2 FOR VALUES IN (2)", "UPDATE p2 SET v = 4",
+			"ALTER TABLE p DETACH PARTITION p2 CONCURRENTLY", "UPDATE p2 SET v = 5",
+		},
+	},
+	{
+		about: "rows that are copied in part", since: 18, schema: numbers, read: "SELECT count(*), sum(v) FROM kv WHERE k = $1", args: []any{10, 99},
+		steps: []string{
+			`COPY kv FROM PROGRAM 'printf "7\t99\t1\nx\ty\tz\n"' WITH (ON_ERROR ignore)`,
+			`COPY kv (id, k, v) FROM PROGRAM 'printf "8\t99\t1\nx\ty\tz\n"' WITH (ON_ERROR ignore, LOG_VERBOSITY silent, REJECT_LIMIT 5) WHERE k = 99`,
+		},
+	},
+	{
+		about: "collations that call different texts equal", since: 18,
+		schema: `CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+			CREATE TABLE c (id int PRIMARY KEY, a text COLLATE loose, b text COLLATE pg_unicode_fast, v int); INSERT INTO c VALUES (1, 'Ann', 'Straße', 0), (2, 'BOB', 'BOB', 0)`,
+		read: "SELECT count(*), sum(v), max(upper(b)), max(casefold(b)) FROM c WHERE b = $1", args: []any{"Straße", "STRASSE", "BOB", "bob"},
+		steps: []string{
+			"UPDATE c SET v = 1 WHERE b = 'Straße'", "UPDATE c SET v = 2 WHERE a LIKE 'an%'", "UPDATE c SET v = 3 WHERE a = 'bob'", "UPDATE c SET b = upper(b) WHERE id = 1",
+			"UPDATE c SET b = casefold(b) WHERE casefold(b) = 'bob'", "UPDATE c SET v = 4 WHERE b = 'bob' COLLATE loose",
+		},
+	},
+	{
 		about: "views that are read by their names", since: 15,
 		schema: numbers + `CREATE FUNCTION bump() RETURNS int LANGUAGE plpgsql AS $$ BEGIN UPDATE kv SET v = v + 1 WHERE id = 1; RETURN 1; END $$;
 			CREATE VIEW bumps AS SELECT bump() AS x; CREATE FUNCTION dump() RETURNS xml LANGUAGE sql AS $$ SELECT table_to_xml('bumps', false, false, '') $$`,

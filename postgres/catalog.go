@@ -57,6 +57,8 @@ UNION ALL SELECT '~preset', json_build_array(t.oid::text, pg_get_expr(t.typdefau
 UNION ALL SELECT '~check', json_build_array(c.oid::text, k.conname, pg_get_expr(k.conbin, k.conrelid))::text
 	FROM relations c JOIN pg_constraint k ON k.conrelid = c.oid
 	WHERE k.contype = 'c' AND to_jsonb(k)->>'conenforced' IS DISTINCT FROM 'false'
+UNION ALL SELECT '~policy', json_build_array(c.oid::text, y.polname, pg_get_expr(y.polqual, y.polrelid), pg_get_expr(y.polwithcheck, y.polrelid))::text
+	FROM relations c JOIN pg_policy y ON y.polrelid = c.oid WHERE c.relrowsecurity
 UNION ALL SELECT '~domain', json_build_array(k.contypid::text, k.conname, pg_get_expr(k.conbin, 0))::text
 	FROM pg_constraint k WHERE k.contype = 'c' AND k.contypid <> 0
 UNION ALL SELECT 'unique', json_build_array(i.indrelid::text, (
@@ -265,7 +267,9 @@ func (b *builder) build() {
 	b.partitions()
 	b.codes()
 	b.events()
+	b.policies()
 	b.views()
+	b.policies() // which may read views
 	b.refreshes()
 	for _, t := range b.things["~default"] {
 		b.defaultOf(t)

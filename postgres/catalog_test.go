@@ -158,6 +158,24 @@ func TestFunctionsOfOneName(t *testing.T) {
 	}
 }
 
+// What the conditions of a policy do, a statement does that reads or writes the table.
+func TestPolicies(t *testing.T) {
+	for _, tt := range []struct{ using, check, want string }{
+		{"(id = 1)", "", "read"},
+		{"(id IN (SELECT n FROM public.lengths))", "(now() IS NOT NULL)", "read"},
+		{"(f() > 0)", "", "write 0   [] doubtful"},
+		{"", "(f() > 0)", "write 0   [] doubtful"},
+		{"(nobody())", "", "write 0   [] doubtful"},
+	} {
+		s := small()
+		s.function("public", "f", "sql", "DELETE FROM links", "")
+		s["~policy"] = [][]any{{"7", "p", tt.using, tt.check}}
+		if got := describeCall(Dialect.Analyze("SELECT * FROM notes", s.read(t))); got != tt.want {
+			t.Errorf("USING %s CHECK %s: SELECT is %q, want %q", tt.using, tt.check, got, tt.want)
+		}
+	}
+}
+
 // What an event trigger does, a statement does that fires it and would leave all tables as they are. What one of log-ins
 // writes is not cached.
 func TestEventTriggers(t *testing.T) {

@@ -94,6 +94,21 @@ func (b *builder) check(def *moneyclip.Table, condition thing) {
 	}
 }
 
+// policies notes what the conditions write under which rows are seen and written: their functions may be any.
+func (b *builder) policies() {
+	for _, t := range b.things["~policy"] {
+		def := b.tables[t.str(0)]
+		for _, condition := range []string{t.str(2), t.str(3)} {
+			if def == nil || condition == "" {
+				continue
+			}
+			if does := does(b.catalog, func(c *converter) { c.expression(condition) }); does != "" {
+				b.facts.writers[def.Name] = fmt.Sprintf("has the policy %s, which %s", t.str(1), does)
+			}
+		}
+	}
+}
+
 // expression parses an expression by itself. Nil: it is not understood.
 func (c *converter) expression(text string) query.Expr {
 	s := selectOf("SELECT " + text)

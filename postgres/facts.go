@@ -12,7 +12,7 @@ type facts struct {
 	operators map[string][]name     // :: operator → the functions of its namesakes that are not immutable
 	types     map[string]string     // :: "schema.type" → what a column of that type has as its Type
 	system    map[string]bool       // tables and views in pg_catalog
-	writers   map[string]string     // :: view → why a SELECT from it may write anything
+	writers   map[string]string     // :: view, or table with policies → why a SELECT from it may write anything
 	refreshes map[string]string     // :: materialized view → why to refresh it may write anything
 	plain     map[string]string     // :: view that shows columns of one table by their names → that table
 

@@ -268,10 +268,10 @@ func (c *converter) table(r *pg.RangeVar) *query.Item {
 	if c.facts != nil {
 		def := c.catalog.Lookup(item.Schema, item.Table)
 		switch {
-		case def == nil || !def.View:
+		case def == nil:
 		case c.facts.writers[def.Name] != "":
 			c.doubt("reads %s, which %s", def.Name, c.facts.writers[def.Name])
-		case c.body != nil && def.Reads == nil:
+		case def.View && c.body != nil && def.Reads == nil:
 			c.doubt("reads %s, whose definition has not been read", def.Name)
 		}
 	}

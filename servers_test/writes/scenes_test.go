@@ -85,6 +85,24 @@ var scenes = []scene{
 		},
 	},
 	{
+		about: "RETURNING of whole rows, and by way of WITH", since: 18, schema: numbers, read: "SELECT v FROM kv WHERE id = $1", args: []any{1, 2},
+		steps: []string{
+			"UPDATE kv SET v = 5 WHERE k = 10 RETURNING (old).v", "UPDATE kv SET v = 6 WHERE k = 10 RETURNING to_jsonb(old) ->> 'v', to_jsonb(new) ->> 'v'",
+			"WITH x AS (UPDATE kv SET v = 7 WHERE k = 10 RETURNING WITH (NEW AS n) n.id) UPDATE kv SET v = 8 FROM x WHERE kv.k = 20 AND x.id = 1 RETURNING WITH (OLD AS o) o.v, kv.v",
+			"INSERT INTO kv VALUES (1, 10, 11) ON CONFLICT (id) DO UPDATE SET v = excluded.v WHERE kv.v <> excluded.v RETURNING old.v IS NULL AS fresh, new.v",
+			"UPDATE kv SET k = k RETURNING old.ctid IS NULL, new.tableoid::regclass::text",
+		},
+	},
+	{
+		about: "a table that is called old", since: 15,
+		schema: `CREATE TABLE old (id int PRIMARY KEY, k int, v int); INSERT INTO old VALUES (1, 10, 0), (2, 20, 0); CREATE TABLE new (id int PRIMARY KEY, k int)`,
+		read:   "SELECT count(*), sum(v) FROM old WHERE k = $1", args: []any{10, 11, 20},
+		steps: []string{
+			"UPDATE old SET k = 11 WHERE id = 1", "UPDATE old SET k = k - 1 WHERE v = 0 AND id = 1", "UPDATE old SET v = 1", "DELETE FROM old WHERE v = 1 AND id = 1", "INSERT INTO old SELECT 1, 10, 5",
+			"WITH x AS (UPDATE old SET v = 2 WHERE id = 1 RETURNING *) SELECT * FROM x", "WITH x AS (DELETE FROM old WHERE v = 2 RETURNING *) INSERT INTO new SELECT id, k FROM x",
+		},
+	},
+	{
 		about: "a virtual column as the key", since: 18,
 		schema: `CREATE TABLE g (id int PRIMARY KEY, a int, b int, vk int GENERATED ALWAYS AS (a * 10)); INSERT INTO g VALUES (1, 1, 0), (2, 2, 0), (3, 2, 0)`,
 		read:   "SELECT count(*), sum(b) FROM g WHERE vk = $1", args: []any{5, 10, 20, 30, 40},
@@ -120,6 +138,19 @@ var scenes = []scene{
 		about: "a virtual column that all partitions compute alike, as the key", since: 18, schema: parted + "ALTER TABLE p1 ALTER COLUMN vk SET EXPRESSION AS (a * 10)",
 		read: "SELECT count(*), sum(b) FROM p WHERE vk = $1", args: []any{10, 20, 30, 100, 300},
 		steps: []string{"UPDATE p1 SET b = 2 WHERE vk = 10", "INSERT INTO p1 VALUES (1, 1, 8)", "DELETE FROM p1 WHERE a = 1", "UPDATE p SET a = 3"},
+	},
+	{
+		about: "defaults of partitions by other ways", since: 15,
+		schema: `CREATE DOMAIN nine AS int DEFAULT 9; CREATE TABLE p (id int UNIQUE, k nine, v int DEFAULT 1) PARTITION BY LIST (id);
+			CREATE TABLE p1 PARTITION OF p (k DEFAULT 5) FOR VALUES IN (1); CREATE TABLE p2 (id int UNIQUE, k nine, v int); ALTER TABLE p ATTACH PARTITION p2 FOR VALUES IN (2);
+			CREATE VIEW w AS SELECT id, v FROM p1; CREATE TABLE x (id int);
+			CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO p1 (id) VALUES (NEW.id); RETURN NEW; END $$;
+			CREATE TRIGGER f BEFORE INSERT ON x FOR EACH ROW EXECUTE FUNCTION f()`,
+		read: "SELECT count(*), sum(v) FROM p WHERE k = $1", args: []any{5, 6, 7, 9},
+		steps: []string{
+			"INSERT INTO p1 (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET v = 2", "INSERT INTO p1 (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET k = excluded.k + 1",
+			"INSERT INTO p (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET k = excluded.k", "INSERT INTO p2 (id) VALUES (2)", "DELETE FROM p", "INSERT INTO w (id) VALUES (1)", "DELETE FROM p1", "INSERT INTO x VALUES (1)",
+		},
 	},
 	{
 		about: "constraints that are not enforced", since: 18,

@@ -158,6 +158,28 @@ func TestFunctionsOfOneName(t *testing.T) {
 	}
 }
 
+// The body of a function may be kept as trees.
+func TestFunctionTrees(t *testing.T) {
+	for body, want := range map[string]string{
+		"BEGIN ATOMIC DELETE FROM notes WHERE id = 1; UPDATE shop.links SET text = 'x'; SELECT 1; END": "write 3 public.notes  []; 2 shop.links  [text=0.0 twice=0.0]",
+		"BEGIN ATOMIC SELECT length('x'); END":                                                         "read",
+		"RETURN other()":                                                                               "write 3 shop.links  []",
+		"RETURN length('x')":                                                                           "read",
+		"RETURN nobody()":                                                                              "write 0   [] doubtful",
+		"BEGIN ATOMIC DELETE FROM log; END":                                                            "write 0   [] doubtful", // of which?
+		"BEGIN ATOMIC END":                                                                             "write 0   [] doubtful",
+		"AS 'x', 'y'":                                                                                  "write 0   [] doubtful",
+	} {
+		s := small()
+		s.function("public", "other", "sql", "DELETE FROM links", "")
+		s["function"] = append(s["function"], []any{"public", "v", []string{"f"}})
+		s["~code"] = append(s["~code"], []any{"public", "f", "sql", "", "", "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql " + body})
+		if got := describeCall(Dialect.Analyze("SELECT f()", s.read(t))); got != want {
+			t.Errorf("%s is %q, want %q", body, got, want)
+		}
+	}
+}
+
 // What the conditions of a policy do, a statement does that reads or writes the table.
 func TestPolicies(t *testing.T) {
 	for _, tt := range []struct{ using, check, want string }{

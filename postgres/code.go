@@ -36,6 +36,20 @@ func (c *code) parameters() string {
 	return parameters
 }
 
+// trees are the statements of a body that is kept as trees: BEGIN ATOMIC, or RETURN. Nil: it is not understood.
+func (c *code) trees() []*pg.Node {
+	body := oneStatement(c.definition).GetCreateFunctionStmt().GetSqlBody()
+	if result := body.GetReturnStmt(); result != nil {
+		target := &pg.Node{Node: &pg.Node_ResTarget{ResTarget: &pg.ResTarget{Val: result.Returnval}}}
+		return []*pg.Node{{Node: &pg.Node_SelectStmt{SelectStmt: &pg.SelectStmt{TargetList: []*pg.Node{target}}}}}
+	}
+	var trees []*pg.Node
+	for _, item := range body.GetList().GetItems() {
+		trees = append(trees, item.GetList().GetItems()...)
+	}
+	return trees
+}
+
 // codes reads the definitions of functions that may write.
 func (b *builder) codes() {
 	for _, t := range b.things["~code"] {
@@ -97,12 +111,18 @@ func (r *codeReader) overloads(name string, e *effect) {
 // code fills in what one function does.
 func (r *codeReader) code(c *code, e *effect) {
 	var statements []string
+	var trees []*pg.Node
 	switch {
 	case strings.Contains(c.text, "#variable_conflict"):
 		e.opaque = "has names that may be of variables or of columns"
 		return
 	case c.language == "sql" && strings.TrimSpace(c.text) != "":
 		statements = []string{c.text}
+	case c.language == "sql":
+		if trees = c.trees(); trees == nil {
+			e.opaque = "is not understood"
+			return
+		}
 	case c.language == "plpgsql":
 		p, ok := parseFunction(c.definition, c.ofEvent)
 		if !ok || len(p.dynamic) > 0 {
@@ -129,6 +149,9 @@ func (r *codeReader) code(c *code, e *effect) {
 	for _, text := range statements {
 		e.statements(text, &catalog, b)
 	}
+	for _, tree := range trees {
+		e.statement(tree, &catalog, b)
+	}
 	if b.unclear != "" {
 		e.opaque = cmp.Or(e.opaque, fmt.Sprintf("means by %s what the session's search path says", b.unclear))
 	}
@@ -142,27 +165,32 @@ func (e *effect) statements(text string, catalog *moneyclip.Catalog, b *body) {
 		return
 	}
 	for _, stmt := range tree.Stmts {
-		c := newConverter(catalog)
-		c.body = b
-		var s moneyclip.Statement
-		c.statement(stmt.Stmt, &s, "")
-		c.finish(&s)
-		switch s.Kind {
-		case moneyclip.KindRead, moneyclip.KindInert:
-		case moneyclip.KindWrite:
-			if slices.ContainsFunc(s.Writes, func(w moneyclip.Write) bool { return w.Op == moneyclip.AnyOp }) {
-				e.opaque = cmp.Or(e.opaque, s.Doubtful)
-			}
-		case moneyclip.KindSession:
-			e.session = s.Change
-		default:
-			e.opaque = cmp.Or(e.opaque, "holds more than SELECT, INSERT, UPDATE and DELETE")
+		e.statement(stmt.Stmt, catalog, b)
+	}
+}
+
+// statement adds what one statement of a body does.
+func (e *effect) statement(stmt *pg.Node, catalog *moneyclip.Catalog, b *body) {
+	c := newConverter(catalog)
+	c.body = b
+	var s moneyclip.Statement
+	c.statement(stmt, &s, "")
+	c.finish(&s)
+	switch s.Kind {
+	case moneyclip.KindRead, moneyclip.KindInert:
+	case moneyclip.KindWrite:
+		if slices.ContainsFunc(s.Writes, func(w moneyclip.Write) bool { return w.Op == moneyclip.AnyOp }) {
+			e.opaque = cmp.Or(e.opaque, s.Doubtful)
 		}
-		e.opaque = cmp.Or(e.opaque, c.writes)
-		e.session = cmp.Or(e.session, c.session)
-		for _, w := range s.Writes {
-			e.writes = append(e.writes, loose(&w))
-		}
+	case moneyclip.KindSession:
+		e.session = s.Change
+	default:
+		e.opaque = cmp.Or(e.opaque, "holds more than SELECT, INSERT, UPDATE and DELETE")
+	}
+	e.opaque = cmp.Or(e.opaque, c.writes)
+	e.session = cmp.Or(e.session, c.session)
+	for _, w := range s.Writes {
+		e.writes = append(e.writes, loose(&w))
 	}
 }
 

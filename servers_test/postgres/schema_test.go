@@ -236,7 +236,7 @@ CREATE FUNCTION mood_of(m shop.mood DEFAULT 'sad') RETURNS shop.mood LANGUAGE pl
 		"SELECT again(1)":                            "write 0 doubtful",
 		"SELECT makes()":                             "write 0 doubtful",
 		"SELECT any_text('x')":                       "write 0 doubtful",
-		"SELECT atomic()":                            "write 0 doubtful",
+		"SELECT atomic()":                            "write 3 public.log",
 		"SELECT unclear()":                           "write 0 doubtful",
 		"SELECT clear()":                             "write 3 shop.authors",
 		"SELECT role()":                              "session change",

@@ -206,6 +206,12 @@ var scenes = []scene{
 		},
 	},
 	{
+		about: "bodies of functions that are kept as trees", since: 15,
+		schema: numbers + `CREATE FUNCTION bump(i int) RETURNS int LANGUAGE sql BEGIN ATOMIC UPDATE kv SET v = v + 1 WHERE id = i; INSERT INTO log VALUES (i); SELECT 1; END;
+			CREATE FUNCTION bumps(i int) RETURNS int LANGUAGE sql RETURN bump(i) + 1`,
+		read: "SELECT v FROM kv WHERE id = $1", args: []any{1, 2}, steps: []string{"SELECT bump(1)", "SELECT bumps(2)"},
+	},
+	{
 		about: "views that are read by their names", since: 15,
 		schema: numbers + `CREATE FUNCTION bump() RETURNS int LANGUAGE plpgsql AS $$ BEGIN UPDATE kv SET v = v + 1 WHERE id = 1; RETURN 1; END $$;
 			CREATE VIEW bumps AS SELECT bump() AS x; CREATE FUNCTION dump() RETURNS xml LANGUAGE sql AS $$ SELECT table_to_xml('bumps', false, false, '') $$`,

@@ -266,6 +266,7 @@ func (b *builder) build() {
 	b.virtual()
 	b.partitions()
 	b.codes()
+	b.conditions()
 	b.events()
 	b.policies()
 	b.views()

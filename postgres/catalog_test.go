@@ -180,6 +180,25 @@ func TestFunctionTrees(t *testing.T) {
 	}
 }
 
+// What the conditions of a domain do, a statement does that names it.
+func TestConditionsOfDomains(t *testing.T) {
+	s := small()
+	s.function("public", "f", "sql", "DELETE FROM links", "")
+	for oid, name := range map[string]string{"90": "held", "91": "other"} {
+		s["type"] = append(s["type"], []any{oid, "public", name, "d", "23", false, false, "integer", ""})
+	}
+	s["~domain"] = [][]any{{"90", "c", "(f() > VALUE)"}, {"91", "c", "(VALUE > 0)"}}
+	catalog := s.read(t)
+	for query, want := range map[string]string{
+		"SELECT 5::held": "write 0   [] doubtful", "SELECT '{5}'::public.held[]": "write 0   [] doubtful", "SELECT 5::other": "read", "SELECT 5::shop.held": "read",
+		"SELECT 1 FROM json_to_record('{}') AS x (a held)": "write 0   [] doubtful",
+	} {
+		if got := describeCall(Dialect.Analyze(query, catalog)); got != want {
+			t.Errorf("%s is %q, want %q", query, got, want)
+		}
+	}
+}
+
 // What the conditions of a policy do, a statement does that reads or writes the table.
 func TestPolicies(t *testing.T) {
 	for _, tt := range []struct{ using, check, want string }{

@@ -61,6 +61,21 @@ func (b *builder) checks() {
 	}
 }
 
+// conditions notes what the conditions of domains write that a value has to meet wherever one is made.
+func (b *builder) conditions() {
+	for _, condition := range b.things["~domain"] {
+		does := does(b.catalog, func(c *converter) { c.expression(condition.str(2)) })
+		if does == "" {
+			continue
+		}
+		for oid, own := range b.types {
+			if b.holds(oid, condition.str(0)) {
+				b.facts.conditions[own.name] = fmt.Sprintf("has to meet the condition %s, which %s", condition.str(1), does)
+			}
+		}
+	}
+}
+
 // holds reports whether a type is a domain, an array of it, another domain over it, or may hold it as a row type does.
 func (b *builder) holds(oid, domain string) bool {
 	for own := b.types[oid]; own != nil; own = b.types[oid] {

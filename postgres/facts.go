@@ -4,17 +4,18 @@ import "slices"
 
 // facts are what the catalog knows besides tables. They are in its Own.
 type facts struct {
-	functions map[string]volatility // :: "schema.function" → the worst of those that share the name
-	schemas   map[string][]string   // :: function → the schemas that have one of that name
-	harmless  map[string]bool       // volatile functions of extensions that are known to write nothing
-	ofRows    map[string]bool       // functions whose only argument is a row
-	returns   map[string]int        // :: function → whether its result may be a text; empty: that is not known
-	operators map[string][]name     // :: operator → the functions of its namesakes that are not immutable
-	types     map[string]string     // :: "schema.type" → what a column of that type has as its Type
-	system    map[string]bool       // tables and views in pg_catalog
-	writers   map[string]string     // :: view, or table with policies → why a SELECT from it may write anything
-	refreshes map[string]string     // :: materialized view → why to refresh it may write anything
-	plain     map[string]string     // :: view that shows columns of one table by their names → that table
+	functions  map[string]volatility // :: "schema.function" → the worst of those that share the name
+	schemas    map[string][]string   // :: function → the schemas that have one of that name
+	harmless   map[string]bool       // volatile functions of extensions that are known to write nothing
+	ofRows     map[string]bool       // functions whose only argument is a row
+	returns    map[string]int        // :: function → whether its result may be a text; empty: that is not known
+	operators  map[string][]name     // :: operator → the functions of its namesakes that are not immutable
+	types      map[string]string     // :: "schema.type" → what a column of that type has as its Type
+	conditions map[string]string     // :: "schema.type" → why to make a value of that type may write anything
+	system     map[string]bool       // tables and views in pg_catalog
+	writers    map[string]string     // :: view, or table with policies → why a SELECT from it may write anything
+	refreshes  map[string]string     // :: materialized view → why to refresh it may write anything
+	plain      map[string]string     // :: view that shows columns of one table by their names → that table
 
 	codes    map[string][]*code // :: "schema.function" → the functions of that name that may write
 	effects  map[string]*effect // :: the same → what they do
@@ -28,7 +29,7 @@ type name struct{ schema, name string }
 func newFacts() *facts {
 	return &facts{
 		functions: map[string]volatility{}, schemas: map[string][]string{}, harmless: map[string]bool{},
-		ofRows: map[string]bool{}, operators: map[string][]name{}, returns: map[string]int{}, types: map[string]string{}, system: map[string]bool{}, writers: map[string]string{}, plain: map[string]string{}, refreshes: map[string]string{},
+		ofRows: map[string]bool{}, operators: map[string][]name{}, returns: map[string]int{}, types: map[string]string{}, conditions: map[string]string{}, system: map[string]bool{}, writers: map[string]string{}, plain: map[string]string{}, refreshes: map[string]string{},
 		codes: map[string][]*code{}, effects: map[string]*effect{},
 	}
 }

@@ -56,11 +56,15 @@ func (c *converter) ownType(schema, name string) string {
 	if c.facts == nil {
 		return ""
 	}
+	schemas := c.catalog.Path
 	if schema != "" {
-		return c.facts.types[schema+"."+name]
+		schemas = []string{schema}
 	}
-	for _, schema := range c.catalog.Path {
+	for _, schema := range schemas {
 		if t := c.facts.types[schema+"."+name]; t != "" {
+			if does := c.facts.conditions[schema+"."+name]; does != "" {
+				c.doubt("makes a value of the type %s, which %s", name, does)
+			}
 			return t
 		}
 	}

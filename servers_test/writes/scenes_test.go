@@ -206,6 +206,17 @@ var scenes = []scene{
 		},
 	},
 	{
+		about: "conditions of domains", since: 17,
+		schema: numbers + `CREATE FUNCTION holds(int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN UPDATE public.kv SET v = v + 1 WHERE id = 1; RETURN true; END $$;
+			CREATE DOMAIN held AS int CHECK (holds(VALUE)); CREATE DOMAIN over AS held; CREATE TYPE pair AS (a held, b int); CREATE DOMAIN other AS int CHECK (VALUE > 0)`,
+		read: "SELECT v FROM kv WHERE id = $1", args: []any{1},
+		steps: []string{
+			"SELECT 5::held", "SELECT CAST(5 AS over)", "SELECT (ARRAY[5]::held[])[1]", "SELECT (ROW(5, 6)::pair).b", "SELECT held '5'", "SELECT * FROM jsonb_to_record('{\"a\": 1}') AS x(a held)",
+			"SELECT (jsonb_populate_record(NULL::pair, '{\"a\": 1}')).a", "SELECT JSON_VALUE('5', '$' RETURNING held)", "SELECT * FROM JSON_TABLE('[5]', '$[*]' COLUMNS (a held PATH '$'))",
+			"SELECT * FROM XMLTABLE('/a' PASSING '<a>5</a>' COLUMNS n held PATH '.')",
+		},
+	},
+	{
 		about: "bodies of functions that are kept as trees", since: 15,
 		schema: numbers + `CREATE FUNCTION bump(i int) RETURNS int LANGUAGE sql BEGIN ATOMIC UPDATE kv SET v = v + 1 WHERE id = i; INSERT INTO log VALUES (i); SELECT 1; END;
 			CREATE FUNCTION bumps(i int) RETURNS int LANGUAGE sql RETURN bump(i) + 1`,

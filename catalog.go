@@ -28,6 +28,8 @@ type Table struct {
 
 	// Kin are the tables with which this one shares rows: partitions, and tables that inherit, in both directions.
 	Kin []string
+	// Heirs says that tables inherit from this one, so that it shows rows which are not under its unique keys.
+	Heirs bool
 	// Guarded, unless it is empty, says why what a SELECT finds in the table depends on who asks: row security. Selects
 	// from it are not cached.
 	Guarded string

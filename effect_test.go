@@ -880,6 +880,15 @@ func TestEffectsOfOtherDialects(t *testing.T) {
 			want:  "k: exact after reading 1 read; id: exact after reading 1 read; kc: exact after reading 1 read",
 		},
 		{
+			name: "a trigger comes back to its row, and to rows of heirs", reading: before,
+			edit: func(c *moneyclip.Catalog) {
+				c.Tables["t"].Heirs = true
+				on("t", trigger(moneyclip.Update, moneyclip.Write{Op: moneyclip.Update, Table: "t", Pins: pin("id", own("id")), Set: set("x", one)}))(c)
+			},
+			write: writes(moneyclip.Write{Op: moneyclip.Update, Table: "t", Set: set("x", two), Source: "one"}),
+			want:  "k: rule-wide; id: exact after reading 1 read; kc: rule-wide",
+		},
+		{
 			name: "a trigger comes to another row", reading: before,
 			edit: func(c *moneyclip.Catalog) {
 				c.Tables["t"].Unique = append(c.Tables["t"].Unique, moneyclip.UniqueKey{Columns: []string{"c"}})

@@ -82,7 +82,7 @@ func (e *effects) before(s step, table *Table, column string) []Value {
 // isOwnRow reports whether a step comes back to the row that has fired its trigger, by a unique key, as a trigger does that
 // keeps a time of the last change.
 func (s *step) isOwnRow(table *Table) bool {
-	if s.rowOf == nil || s.rowOf.Table != table.Name {
+	if s.rowOf == nil || s.rowOf.Table != table.Name || table.Heirs {
 		return false
 	}
 	own := func(column string) bool {

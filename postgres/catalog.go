@@ -466,6 +466,11 @@ func (b *builder) kin() {
 			below[parent] = append(below[parent], child)
 		}
 	}
+	for _, t := range b.things["kin"] {
+		if parent := b.tables[t.str(1)]; parent != nil && b.kinds[t.str(1)] != "p" { // partitions are under the keys of the whole
+			parent.Heirs = true
+		}
+	}
 	for _, def := range b.tables {
 		kin := map[string]bool{}
 		reach(above, def.Name, kin)

@@ -76,7 +76,7 @@ func isOneRow(w *moneyclip.Write, def *moneyclip.Table) bool {
 			return p.Column == name && len(p.Values) == 1 && p.Values[0].Kind != moneyclip.ValueElement
 		})
 	}
-	return slices.ContainsFunc(def.Unique, func(key moneyclip.UniqueKey) bool {
+	return !def.Heirs && slices.ContainsFunc(def.Unique, func(key moneyclip.UniqueKey) bool {
 		return !key.Odd && len(key.Columns) > 0 && !slices.ContainsFunc(key.Columns, func(name string) bool { return !single(name) })
 	})
 }

@@ -153,6 +153,14 @@ var scenes = []scene{
 		},
 	},
 	{
+		about: "a trigger that comes back to its row, of which an heir has another", since: 15,
+		schema: `CREATE TABLE i (id int PRIMARY KEY, k int, v int DEFAULT 0, w int); CREATE TABLE heir () INHERITS (i); INSERT INTO i VALUES (1, 5); INSERT INTO heir VALUES (1, 9);
+			CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE i SET v = v + 1 WHERE id = NEW.id; RETURN NULL; END $$;
+			CREATE TRIGGER f AFTER UPDATE OF w ON i FOR EACH ROW EXECUTE FUNCTION f()`,
+		read: "SELECT count(*), sum(v) FROM i WHERE k = $1", args: []any{5, 9},
+		steps: []string{"UPDATE i SET w = 1 WHERE k = 5", "UPDATE ONLY i SET w = 2 WHERE id = 1", "INSERT INTO i VALUES (1, 10) ON CONFLICT (id) DO UPDATE SET k = 5, w = 3"},
+	},
+	{
 		about: "constraints that are not enforced", since: 18,
 		schema: `CREATE TABLE above (id int PRIMARY KEY, v int); CREATE TABLE below (id int PRIMARY KEY, a int, v int CHECK (v > 0) NOT ENFORCED);
 			ALTER TABLE below ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES above ON DELETE CASCADE ON UPDATE CASCADE NOT ENFORCED;

@@ -139,7 +139,10 @@ func (g *guess) column(ref *pg.ColumnRef) bool {
 	if len(names) < len(ref.Fields) {
 		return g.text() // all columns
 	}
-	name := names[len(names)-1]
+	name, of := names[len(names)-1], ""
+	if len(names) > 1 {
+		of = names[len(names)-2]
+	}
 	if g.catalog == nil || g.seen[name] {
 		return false
 	}
@@ -151,15 +154,16 @@ func (g *guess) column(ref *pg.ColumnRef) bool {
 			note(g.is(col.Type))
 		}
 	}
-	g.named(name, note)
+	g.named(of, name, note)
 	if !found {
 		return g.text()
 	}
 	return is
 }
 
-// named notes a guess for each thing in the statement that may have a name.
-func (g *guess) named(name string, note func(may bool)) {
+// named notes a guess for each thing in the statement that may have a name, as a column of one that is called of, unless
+// that is empty.
+func (g *guess) named(of, name string, note func(may bool)) {
 	ofFunctions := map[*pg.Alias]bool{}
 	walk(g.whole, func(message any) bool {
 		switch m := message.(type) {
@@ -169,7 +173,9 @@ func (g *guess) named(name string, note func(may bool)) {
 			}
 		case *pg.RangeFunction:
 			ofFunctions[m.Alias] = true
-			g.function(m, name, note)
+			if alias := m.Alias.GetAliasname(); of == "" || alias == "" || alias == of {
+				g.function(m, name, note)
+			}
 		case *pg.Alias:
 			if slices.Contains(texts(m.Colnames), name) && !ofFunctions[m] {
 				note(g.text())
@@ -196,19 +202,23 @@ func (g *guess) defined(isNamed bool, typ *pg.TypeName, note func(may bool)) {
 	}
 }
 
-// function notes what functions in FROM return, if the name may be that of a column of theirs.
+// function notes what functions in FROM return, if the name may be that of a column of theirs. Where columns are defined,
+// these say more.
 func (g *guess) function(f *pg.RangeFunction, name string, note func(may bool)) {
-	isNamed := f.Alias.GetAliasname() == name || slices.Contains(texts(f.Alias.GetColnames()), name)
+	columns := texts(f.Alias.GetColnames())
+	isNamed := f.Alias.GetAliasname() == name || slices.Contains(columns, name)
 	for _, node := range f.Functions {
-		for _, item := range node.GetList().GetItems() {
-			call := item.GetFuncCall()
-			switch {
-			case call == nil:
-			case g.resultOf(lastName(call.Funcname)) == returnsRows:
+		items := node.GetList().GetItems()
+		call := items[0].GetFuncCall()
+		defined := len(f.Coldeflist) > 0 || len(items) > 1 && items[1].GetList() != nil
+		switch {
+		case call == nil || defined:
+		case g.resultOf(lastName(call.Funcname)) == returnsRows:
+			if len(columns) == 0 || isNamed {
 				note(g.text())
-			case isNamed || columnName(item) == name:
-				note(g.call(call))
 			}
+		case isNamed || columnName(items[0]) == name:
+			note(g.call(call))
 		}
 	}
 }

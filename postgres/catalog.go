@@ -266,11 +266,10 @@ func (b *builder) build() {
 	b.virtual()
 	b.partitions()
 	b.codes()
+	b.views()
 	b.conditions()
 	b.events()
 	b.policies()
-	b.views()
-	b.policies() // which may read views
 	b.refreshes()
 	for _, t := range b.things["~default"] {
 		b.defaultOf(t)

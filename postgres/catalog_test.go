@@ -204,6 +204,7 @@ func TestPolicies(t *testing.T) {
 	for _, tt := range []struct{ using, check, want string }{
 		{"(id = 1)", "", "read"},
 		{"(id IN (SELECT n FROM public.lengths))", "(now() IS NOT NULL)", "read"},
+		{"(looks() = 1)", "", "read"},
 		{"(f() > 0)", "", "write 0   [] doubtful"},
 		{"", "(f() > 0)", "write 0   [] doubtful"},
 		{"(nobody())", "", "write 0   [] doubtful"},
@@ -211,8 +212,12 @@ func TestPolicies(t *testing.T) {
 		s := small()
 		s.function("public", "f", "sql", "DELETE FROM links", "")
 		s["~policy"] = [][]any{{"7", "p", tt.using, tt.check}}
-		if got := describeCall(Dialect.Analyze("SELECT * FROM notes", s.read(t))); got != tt.want {
-			t.Errorf("USING %s CHECK %s: SELECT is %q, want %q", tt.using, tt.check, got, tt.want)
+		s.function("public", "looks", "plpgsql", "BEGIN PERFORM n FROM public.lengths; RETURN 1; END", "")
+		catalog := s.read(t)
+		for _, query := range []string{"SELECT * FROM notes", "SELECT * FROM lengths"} {
+			if got := describeCall(Dialect.Analyze(query, catalog)); got != tt.want {
+				t.Errorf("USING %s CHECK %s: %s is %q, want %q", tt.using, tt.check, query, got, tt.want)
+			}
 		}
 	}
 }

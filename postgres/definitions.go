@@ -122,6 +122,13 @@ func (b *builder) policies() {
 			}
 		}
 	}
+	for _, def := range b.catalog.Tables {
+		for _, read := range def.Reads { // of a view all that is below it
+			if does := b.facts.writers[read.Table]; does != "" && b.facts.writers[def.Name] == "" {
+				b.facts.writers[def.Name] = fmt.Sprintf("reads %s, which %s", read.Table, does)
+			}
+		}
+	}
 }
 
 // expression parses an expression by itself. Nil: it is not understood.

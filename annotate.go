@@ -35,7 +35,7 @@ func beside(query string, s *Statement) (a *annotation.Annotation, wrong error) 
 	switch {
 	case err != nil, a == nil:
 		return nil, err
-	case a.Ignore != "" && s.Kind != KindWrite:
+	case a.Ignore != "" && s.Kind != KindWrite && (s.Kind != KindUnknown || s.isRiddle()):
 		return nil, a.Wrong(query, "only a write can be annotated with ignore")
 	case a.Ignore == "" && s.Kind != KindRead:
 		return nil, a.Wrong(query, "only a SELECT can be annotated with cache")

@@ -445,17 +445,20 @@ func (c *conn) readSchema(ctx context.Context) {
 // changesSchema reports whether a statement of the work changes the schema; done says that none of them has failed.
 func (w *work) changesSchema(done bool) bool {
 	for _, it := range w.items {
-		if s := it.plan.statement; changesSchema(s) && (done || ends(s)) {
+		if it.plan.changesSchema() && (done || ends(it.plan.statement)) {
 			return true
 		}
 	}
 	for p := range w.texts {
-		if changesSchema(p.statement) {
+		if p.changesSchema() {
 			return true
 		}
 	}
 	return false
 }
+
+// changesSchema reports whether a text may change the schema.
+func (p *plan) changesSchema() bool { return !p.ignored && changesSchema(p.statement) }
 
 func changesSchema(s *Statement) bool {
 	switch s.Kind {

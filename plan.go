@@ -21,6 +21,7 @@ type plan struct {
 	reads     []*readPlan // at most one for each cache on the store
 	write     *writePlan  // nil, or touchesNothing: touches no key of any rule
 	quiet     bool        // a SELECT that is of no rule, and plain
+	ignored   bool        // a write that matters to no rule, as the program says
 	collected bool        // a write of which a transaction needs to know nothing but its arguments
 	doubtful  string      // why it may have changed the session besides what else it does, by itself or by a trigger; empty: it has not
 
@@ -58,7 +59,7 @@ func makePlan(m *meaning, query string, s *Statement) (p *plan, learnt bool) {
 		p.write = planWrite(m, s)
 		p.doubtful = cmp.Or(p.doubtful, p.write.doubtful)
 		if silent := m.ignored(p.write, query, s); silent != nil {
-			p.write = silent
+			p.write, p.ignored = silent, true
 		}
 		p.logWide()
 		p.collected = s.Kind == KindWrite && p.doubtful == "" && !s.Commits && !s.MayCommit && !p.write.reads()

@@ -21,6 +21,8 @@ const (
 		'sql_select_limit', 'default_week_format', 'max_sort_length', 'block_encryption_mode', 'default_regex_flags',
 		'max_recursive_iterations', 'cte_max_recursion_depth', 'standard_compliant_cte', 'sql_big_selects', 'max_join_size',
 		'character_set_collations', 'default_collation_for_utf8mb4', 'system_versioning_asof', 'show_old_temporals', 'windowing_use_high_precision', 'max_allowed_packet')`
+	// How many tables the session has made, as a function may do unseen. MySQL does not count temporary ones by themselves.
+	madeQuery = "SHOW SESSION STATUS WHERE Variable_name IN ('Com_create_table', 'Com_create_temporary_table')"
 )
 
 // profiled are the variables that change what a SELECT returns.
@@ -43,8 +45,12 @@ func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (m
 	if len(rows) != 1 || len(rows[0]) != 3 {
 		return moneyclip.Identity{}, errors.New("mysql: the server does not say which database is the default one")
 	}
+	made, err := ask(ctx, madeQuery)
+	if err != nil {
+		return moneyclip.Identity{}, err
+	}
 	vars := map[string]string{}
-	for _, row := range variables {
+	for _, row := range slices.Concat(variables, made) {
 		if len(row) == 2 {
 			vars[strings.ToLower(asText(row[0]))] = asText(row[1])
 		}
@@ -97,6 +103,8 @@ func taint(vars map[string]string) string {
 		return "foreign_key_checks is off"
 	case isOn(vars["read_only"]), isOn(vars["super_read_only"]):
 		return "a replica, or a server that is read-only"
+	case !slices.Contains([]string{"", "0"}, cmp.Or(vars["com_create_temporary_table"], vars["com_create_table"])):
+		return "it may have made a temporary table"
 	case chains(vars["completion_type"]):
 		return "completion_type is set: the end of a transaction begins another"
 	case isOn(vars["sql_auto_is_null"]):

@@ -9,7 +9,7 @@ import (
 
 func session(t *testing.T, dsn, home string, variables ...string) moneyclip.Identity {
 	t.Helper()
-	a := answers{sessionQuery: table(home), variablesQuery: table(append([]string{
+	a := answers{sessionQuery: table(home), madeQuery: nil, variablesQuery: table(append([]string{
 		"server_uid|abc", "lower_case_table_names|0", "autocommit|ON", "foreign_key_checks|ON", "tx_isolation|REPEATABLE-READ",
 		"read_only|OFF", "sql_mode|STRICT_TRANS_TABLES", "character_set_client|utf8mb4", "character_set_connection|utf8mb4",
 	}, variables...)...)}
@@ -55,6 +55,7 @@ func TestIdentify(t *testing.T) {
 		{"a replica", session(t, "", home, "read_only|ON"), true, true, true, false, true},
 		{"a mode", session(t, "", home, "sql_mode|STRICT_TRANS_TABLES,ANSI_QUOTES"), true, false, true, false, true},
 		{"a charset", session(t, "", home, "character_set_client|latin1"), true, false, true, false, true},
+		{"a table", session(t, "", home, "Com_create_temporary_table|1", "Com_create_table|0"), true, true, true, false, true},
 		{"the past", session(t, "", home, "system_versioning_asof|2020-01-01"), true, true, true, false, true},
 		{"no database", session(t, "", "-|app@localhost|8.4.0"), false, false, true, false, true},
 		{"no identity", session(t, "", home, "server_uid|"), false, true, true, false, true},

@@ -181,6 +181,8 @@ func (e *effect) statement(stmt *pg.Node, catalog *moneyclip.Catalog, b *body) {
 	case moneyclip.KindWrite:
 		if slices.ContainsFunc(s.Writes, func(w moneyclip.Write) bool { return w.Op == moneyclip.AnyOp }) {
 			e.opaque = cmp.Or(e.opaque, s.Doubtful)
+		} else {
+			e.session = cmp.Or(e.session, s.Doubtful)
 		}
 	case moneyclip.KindSession:
 		e.session = s.Change

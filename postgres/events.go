@@ -96,6 +96,7 @@ func (c *converter) fires(s *moneyclip.Statement) {
 		s.Writes = append(s.Writes, moneyclip.Write{Op: moneyclip.AnyOp})
 		s.Doubtful = cmp.Or(s.Doubtful, "fires an event trigger, whose function "+e.opaque)
 	}
+	s.Doubtful = cmp.Or(s.Doubtful, e.session)
 	if s.Kind == moneyclip.KindSession && len(s.Writes) > 0 {
 		s.Kind, s.Doubtful = moneyclip.KindWrite, cmp.Or(s.Doubtful, s.Change)
 	}

@@ -125,7 +125,7 @@ func (g *guess) resultOf(function string) int {
 
 // returnsText are well-known functions and operators that return a text.
 var returnsText = words(`
-	->> #>> || lower upper initcap trim btrim ltrim rtrim concat concat_ws substring substr replace translate left right lpad rpad
+	-> ->> #>> || lower upper initcap trim btrim ltrim rtrim concat concat_ws substring substr replace translate left right lpad rpad
 	split_part format to_char regexp_replace regexp_substr regexp_match regexp_split_to_array string_to_array array_to_string normalize
 	quote_ident json_extract_path_text jsonb_extract_path_text convert_from repeat casefold
 	string_agg quote_literal reverse overlay`)
@@ -143,10 +143,11 @@ func (g *guess) column(ref *pg.ColumnRef) bool {
 	if len(names) > 1 {
 		of = names[len(names)-2]
 	}
-	if g.catalog == nil || g.seen[name] {
+	full := of + "." + name
+	if g.catalog == nil || g.seen[full] {
 		return false
 	}
-	g.seen[name] = true
+	g.seen[full] = true
 	found, is := false, false
 	note := func(may bool) { found, is = true, is || may }
 	for _, t := range g.catalog.Tables {
@@ -154,16 +155,16 @@ func (g *guess) column(ref *pg.ColumnRef) bool {
 			note(g.is(col.Type))
 		}
 	}
-	g.named(of, name, note)
+	g.named(name, note)
 	if !found {
 		return g.text()
 	}
 	return is
 }
 
-// named notes a guess for each thing in the statement that may have a name, as a column of one that is called of, unless
-// that is empty.
-func (g *guess) named(of, name string, note func(may bool)) {
+// named notes a guess for each thing in the statement that may have a name, as a column of whatever has it: what a name
+// before it stands for is not followed.
+func (g *guess) named(name string, note func(may bool)) {
 	ofFunctions := map[*pg.Alias]bool{}
 	walk(g.whole, func(message any) bool {
 		switch m := message.(type) {
@@ -173,9 +174,7 @@ func (g *guess) named(of, name string, note func(may bool)) {
 			}
 		case *pg.RangeFunction:
 			ofFunctions[m.Alias] = true
-			if alias := m.Alias.GetAliasname(); of == "" || alias == "" || alias == of {
-				g.function(m, name, note)
-			}
+			g.function(m, name, note) // whatever it is called: a join may have another name
 		case *pg.Alias:
 			if slices.Contains(texts(m.Colnames), name) && !ofFunctions[m] {
 				note(g.text())

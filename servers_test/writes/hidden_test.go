@@ -3,6 +3,7 @@ package writes
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"net/url"
 	"strings"
@@ -205,6 +206,49 @@ func TestNotUnderstood(t *testing.T) {
 			t.Errorf("after %s the connection is not served", text)
 		}
 		execAll(t, db, "UPDATE users SET name = 'back' WHERE id = 1")
+	}
+}
+
+// A function may make a temporary table, which hides the one that has its name from all that the connection reads.
+func TestTemporaryByTheWay(t *testing.T) {
+	for _, tt := range []struct {
+		name, dsn, read string
+		dialect         moneyclip.Dialect
+		schema, texts   []string
+	}{
+		{"mysql", servers.MariaDB(t), "SELECT name FROM users WHERE id = ?", my.Dialect,
+			[]string{"CREATE FUNCTION f() RETURNS INT BEGIN CREATE TEMPORARY TABLE users (id INT, name VARCHAR(9)); INSERT INTO users VALUES (1, 'hidden'); RETURN 1; END"},
+			[]string{"SELECT f()"}},
+		{"pgx", servers.Postgres(t), "SELECT name FROM users WHERE id = $1", pg.Dialect,
+			[]string{
+				"CREATE TABLE audit (what TEXT)",
+				"CREATE FUNCTION noted() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit VALUES (tg_tag); END $$",
+				"CREATE EVENT TRIGGER noted ON ddl_command_end EXECUTE FUNCTION noted()",
+				"CREATE FUNCTION f() RETURNS INT LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE users AS SELECT 1 AS id, 'hidden' AS name; RETURN 1; END $$",
+				"CREATE FUNCTION g() RETURNS INT LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE users (id INT, name TEXT); INSERT INTO users VALUES (1, 'hidden'); RETURN 1; END $$",
+			},
+			[]string{"SELECT f()", "SELECT g()", "DO $$ BEGIN CREATE TEMP TABLE users AS SELECT 1 AS id, 'hidden' AS name; END $$"}},
+	} {
+		base, db, _ := withRule(t, tt.dialect, tt.name, tt.dsn, tt.read, append([]string{
+			"CREATE TABLE users (id INT PRIMARY KEY, name TEXT)", "INSERT INTO users VALUES (1, 'a')",
+		}, tt.schema...)...)
+		for _, text := range tt.texts {
+			answer(db, tt.read, 1)
+			c, err := db.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			do(t, c, text)
+			for range 2 {
+				var name string
+				if err := c.QueryRowContext(t.Context(), tt.read, 1).Scan(&name); err != nil || name != "hidden" {
+					t.Errorf("%s: the connection reads %q (%v), and not the table that it has made", text, name, err)
+				}
+			}
+			wantSame(t, base, db, text+", another connection", tt.read, 1)
+			c.Raw(func(any) error { return driver.ErrBadConn }) // it is not put back
+			c.Close()
+		}
 	}
 }
 

@@ -97,7 +97,10 @@ func (l *lane) send(ctx *patience, commands ...redis.Cmder) error {
 func (l *lane) judge(err error, before int32) {
 	var refused *refusal
 	switch {
-	case err == nil, errors.Is(err, errNotMaster), errors.Is(err, redis.ErrClosed), errors.As(err, &refused):
+	case err == nil:
+		l.breaker.succeeded()
+		return
+	case errors.Is(err, errNotMaster), errors.Is(err, redis.ErrClosed), errors.As(err, &refused):
 		return
 	case isTimeout(err):
 		l.breaker.open()
@@ -115,6 +118,9 @@ func (l *lane) probe() {
 	if err != nil && !errors.Is(err, redis.ErrClosed) {
 		time.AfterFunc(probePause, l.probe)
 		return
+	}
+	if err != nil {
+		l.node.closed.Store(true)
 	}
 	l.probing.Store(false) // first: who opens the breaker again needs another probe
 	if err == nil {

@@ -20,6 +20,7 @@ type node struct {
 
 	dials *dials
 	known atomic.Pointer[mastership] // nil: it was never asked
+	idle  atomic.Pointer[idleness]   // nil: it takes writes, or was not asked
 
 	mu     sync.Mutex // protects what follows, and changes of known
 	asking *inquiry   // under way
@@ -28,6 +29,7 @@ type node struct {
 
 	used     atomic.Int64 // the time of the last use, in nanoseconds since start
 	watching atomic.Bool
+	closed   atomic.Bool // its client is: by the caller, or because the cluster has lost the node
 }
 
 // A mastership is what a node has said of itself.
@@ -35,6 +37,12 @@ type mastership struct {
 	epoch string    // master_replid: another one after every promotion and every restart
 	turns uint64    // when it was asked
 	at    time.Time // when it was asked
+}
+
+// An idleness is that a node takes no writes.
+type idleness struct {
+	at  time.Time // when it was asked
+	err error     // what it said
 }
 
 // An inquiry is one question, for all who wait for its answer.
@@ -87,6 +95,9 @@ func (n *node) confirm(ctx context.Context, now, deadline time.Time) (*mastershi
 	}
 	if n.reads.breaker.isOpen() {
 		return nil, errOpen
+	}
+	if i := n.idle.Load(); i != nil && now.Sub(i.at) < watchPause {
+		return nil, i.err // it is watched, and not asked by each reader
 	}
 	n.mu.Lock()
 	asked := n.asking
@@ -159,8 +170,11 @@ func (n *node) ask(ctx context.Context, l *lane) error {
 	}
 	if err := writes.Err(); err != nil {
 		n.doubt()
-		return failed("ask whether it takes writes", err)
+		err = failed("ask whether it takes writes", err)
+		n.idle.Store(&idleness{m.at, err})
+		return err
 	}
+	n.idle.Store(nil)
 	m.epoch = epoch
 	n.mu.Lock()
 	old := n.known.Load()
@@ -222,7 +236,7 @@ func (n *node) watch(now time.Time) {
 }
 
 func (n *node) tick() {
-	if time.Since(n.lastUse()) > confirmed && !n.store.held.any() {
+	if n.closed.Load() || time.Since(n.lastUse()) > confirmed && !n.store.held.any() {
 		n.watching.Store(false)
 		return
 	}
@@ -230,7 +244,8 @@ func (n *node) tick() {
 	if before < maxFailures {
 		err := n.ask(context.Background(), n.reads)
 		if errors.Is(err, redis.ErrClosed) {
-			n.watching.Store(false) // by the caller, or because the cluster has lost the node
+			n.closed.Store(true)
+			n.watching.Store(false)
 			return
 		}
 		n.reads.judge(err, before)

@@ -2,6 +2,8 @@ package redis_test
 
 import (
 	"errors"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +11,18 @@ import (
 
 	"github.com/moneyclip/moneyclip/servers_test/servers"
 )
+
+// infos counts how often clients have been told about a master's replication.
+func infos(t *testing.T, master *redis.Client) int {
+	t.Helper()
+	for line := range strings.Lines(must1(master.Info(t.Context(), "commandstats").Result())) {
+		if calls, ok := strings.CutPrefix(line, "cmdstat_info:calls="); ok {
+			calls, _, _ = strings.Cut(calls, ",")
+			return must1(strconv.Atoi(calls))
+		}
+	}
+	return 0
+}
 
 // A master that takes no writes is not read from either: those who write may be at another one, or have to go on without one. It
 // is found out within a second.
@@ -45,6 +59,13 @@ func TestRefusesWrites(t *testing.T) {
 			})
 			if took := time.Since(began); took > 3*time.Second {
 				t.Errorf("it was read from for %v", took)
+			}
+			asked := infos(t, master)
+			for range 500 {
+				s.Get(t.Context(), one)
+			}
+			if n := infos(t, master) - asked; n > 50 {
+				t.Errorf("500 reads have asked %d times whether it takes writes by now", n)
 			}
 			if err := s.Healthy(t.Context()); err == nil {
 				t.Error("Healthy: got no error")

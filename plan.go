@@ -103,7 +103,7 @@ func makePlan(m *meaning, query string, s *Statement) (p *plan, learnt bool) {
 
 // logWide logs, once for each text, that it drops every key of a rule.
 func (p *plan) logWide() {
-	if p.write == nil || p.statement.Kind != KindWrite {
+	if k := p.statement.Kind; p.write == nil || k != KindWrite && k != KindUnknown {
 		return
 	}
 	for _, t := range p.write.touches {

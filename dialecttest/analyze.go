@@ -58,9 +58,12 @@ func (s suite) garbage(t *testing.T) {
 		"SELECT (1", "SELECT 'a",
 		"INSERT authors SET VALUES (", ")",
 	} {
-		got := s.d.Analyze(query, nil)
-		if want := (moneyclip.Statement{Doubtful: got.Doubtful}); !reflect.DeepEqual(got, want) {
-			t.Errorf("Analyze(%q) = %+v, want the zero Statement, but for Doubtful", query, got)
+		got, want := s.d.Analyze(query, nil), moneyclip.Statement{}
+		if !slices.Contains([]string{"hello", "SELEC 1", ")"}, query) {
+			want.Doubtful = got.Doubtful
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("Analyze(%q) = %+v, want the zero Statement; only what begins as of rows may be Doubtful", query, got)
 		}
 	}
 }

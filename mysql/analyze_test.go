@@ -488,7 +488,6 @@ func TestSources(t *testing.T) {
 	}
 }
 
-// Before there is a catalog a statement is understood as far as its text goes.
 // Of a text that the parser does not know its first word tells whether it can be more than one that reads or writes rows.
 func TestNotUnderstood(t *testing.T) {
 	for query, want := range map[string]string{
@@ -509,6 +508,7 @@ func TestNotUnderstood(t *testing.T) {
 	}
 }
 
+// Before there is a catalog a statement is understood as far as its text goes.
 func TestWithoutCatalog(t *testing.T) {
 	for query, want := range map[string]string{
 		"WITH x AS (SELECT 1 AS a) SELECT a FROM x": "read", "SELECT upper(a) FROM x": "read x(a)[]",

@@ -84,11 +84,13 @@ UNION ALL SELECT 'partition', json_build_array(p.partrelid::text, p.partexprs IS
 	FROM pg_partitioned_table p
 UNION ALL SELECT '~view', json_build_array(c.oid::text, pg_get_viewdef(c.oid))::text FROM relations c WHERE c.relkind = 'v'
 UNION ALL SELECT '~materialized', json_build_array(c.oid::text, pg_get_viewdef(c.oid))::text FROM relations c WHERE c.relkind = 'm'
-UNION ALL SELECT 'made', json_build_array(d.adrelid::text, d.adnum, md5(d.adbin::text))::text
+UNION ALL SELECT 'made', json_build_array(d.adrelid::text, d.adnum, hashtextextended(d.adbin::text, 0)::text)::text
 	FROM relations c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attgenerated <> ''
 	JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-UNION ALL SELECT 'made', json_build_array(r.ev_class::text, 0, md5(r.ev_action::text))::text
+UNION ALL SELECT 'made', json_build_array(r.ev_class::text, 0, hashtextextended(r.ev_action::text, 0)::text)::text
 	FROM relations c JOIN pg_rewrite r ON r.ev_class = c.oid AND r.rulename = '_RETURN' WHERE c.relkind = 'v'
+UNION ALL SELECT 'made', json_build_array(k.oid::text, 0, hashtextextended(k.conbin::text, 0)::text)::text
+	FROM pg_constraint k JOIN spaces s ON s.oid = k.connamespace WHERE k.contype = 'c'
 UNION ALL SELECT 'rule', json_build_array(r.ev_class::text, r.ev_type::text, r.is_instead, r.rulename)::text
 	FROM pg_rewrite r WHERE r.rulename <> '_RETURN' AND r.ev_enabled <> 'D'
 UNION ALL SELECT 'trigger', json_build_array(t.tgrelid::text, t.tgname, t.tgtype, (
@@ -121,7 +123,7 @@ UNION ALL SELECT 'returns', json_build_array(f.how, json_agg(DISTINCT f.proname)
 		GROUP BY p.pronamespace, p.proname
 		HAVING bool_or(t.typcategory = 'S' OR e.typcategory = 'S' OR t.typname LIKE 'any%' OR t.typname = 'record' OR t.typtype = 'c')) AS f
 	GROUP BY f.how
-UNION ALL SELECT 'body', json_build_array(n.nspname, p.proname, p.oid::text, md5(p.prosrc || coalesce(to_jsonb(p)->>'prosqlbody', '')))::text
+UNION ALL SELECT 'body', json_build_array(n.nspname, p.proname, p.oid::text, hashtextextended(CASE WHEN p.prosrc = '' THEN coalesce(to_jsonb(p)->>'prosqlbody', '') ELSE p.prosrc END, 0)::text)::text
 	FROM pg_proc p JOIN spaces s ON s.oid = p.pronamespace JOIN pg_namespace n ON n.oid = p.pronamespace
 UNION ALL SELECT '~code', json_build_array(s.name, p.proname, l.lanname, p.prosrc, array_to_string(p.proconfig, E'\n'),
 		pg_get_functiondef(p.oid))::text

@@ -31,6 +31,9 @@
 // or because too few replicas are there, is not read from either, for writers could not drop what it has. That is found out within a
 // second. A server that has had its first replica attached, or has lost its last one an hour ago, counts as one that was promoted.
 //
+// The store asks the server that it speaks to, with INFO and with a script without keys. A proxy that sends scripts by their keys to
+// one of several servers does not do.
+//
 // A server that does not answer within Store.ReadTimeout is left alone by reads until it does, which is found out five
 // times a second; writes have the longer Store.WriteTimeout. What becomes of a write then is up to moneyclip.Config.Outage.
 //

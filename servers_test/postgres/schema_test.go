@@ -425,17 +425,20 @@ func testTriggers(t *testing.T, catalog *moneyclip.Catalog) {
 func TestDigest(t *testing.T) {
 	conn := connect(t, open(t, drivers[0]))
 	exec(t, conn, "CREATE TABLE t (id int, a int, twice int GENERATED ALWAYS AS (a * 2) STORED)", "CREATE VIEW v AS SELECT id, a + 1 AS a FROM t",
-		"CREATE FUNCTION f(int) RETURNS int IMMUTABLE RETURN $1 + 1")
+		"CREATE FUNCTION f(int) RETURNS int IMMUTABLE RETURN $1 + 1", "CREATE DOMAIN d AS int")
 	before := catalogOf(t, conn).Digest
 	if again := catalogOf(t, conn).Digest; again != before {
 		t.Error("the digest of one schema differs from time to time")
 	}
 	for _, query := range []string{
 		"CREATE OR REPLACE VIEW v AS SELECT id, a + 2 AS a FROM t", "CREATE OR REPLACE FUNCTION f(int) RETURNS int IMMUTABLE RETURN $1 + 2",
+		"ALTER DOMAIN d ADD CHECK (VALUE > 0)",
 		"ALTER TABLE t ALTER COLUMN twice SET EXPRESSION AS (a * 3)", // since version 17
 	} {
 		if _, err := conn.ExecContext(t.Context(), query); err != nil {
-			t.Log(err)
+			if !strings.Contains(query, "SET EXPRESSION") {
+				t.Fatal(err)
+			}
 			continue
 		}
 		digest := catalogOf(t, conn).Digest

@@ -38,6 +38,13 @@ func (r *round) do(node int, args ...any) error {
 	return c.Do(context.Background(), args...).Err()
 }
 
+// setting is one of a node.
+func (r *round) setting(node int, name string) string {
+	c := redis.NewClient(&redis.Options{Addr: r.nodes[node].Addr})
+	defer c.Close()
+	return c.ConfigGet(context.Background(), name).Val()[name]
+}
+
 // restarts kills the server and starts it again, with what it has on disk: nothing, unless its settings say so.
 func restarts(ctx context.Context, r *round) error {
 	return every(ctx, 1500*time.Millisecond, func() error {
@@ -107,14 +114,15 @@ func scriptFlushes(ctx context.Context, r *round) error {
 // memoryShrinks gives the server less memory than it has taken, and back: it evicts what it can, or refuses what takes more.
 func memoryShrinks(ctx context.Context, r *round) error {
 	policies := []string{"allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-ttl", "volatile-random", "noeviction"}
-	defer r.do(0, "CONFIG", "SET", "maxmemory", 0)
+	had := r.setting(0, "maxmemory") // another fault may have its own
+	defer r.do(0, "CONFIG", "SET", "maxmemory", had)
 	return every(ctx, 200*time.Millisecond, func() error {
 		if r.do(0, "CONFIG", "SET", "maxmemory-policy", policies[rand.IntN(len(policies))], "maxmemory", "1mb") != nil {
 			return nil // it may be down
 		}
 		r.harm("shrunk")
 		wait(ctx, time.Duration(rand.IntN(150))*time.Millisecond)
-		r.do(0, "CONFIG", "SET", "maxmemory", 0)
+		r.do(0, "CONFIG", "SET", "maxmemory", had)
 		return nil
 	})
 }

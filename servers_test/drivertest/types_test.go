@@ -109,7 +109,8 @@ pair[]: ARRAY[ROW(1, 'x')::pair]
 int4range[]: '{"[1,5)"}'
 `)
 
-var mariadbKinds = kinds(`
+// mysqlKinds are those of MariaDB and of MySQL.
+var mysqlKinds = kinds(`
 tinyint: 0 | 127 | -128
 tinyint(1): 1 | 0
 tinyint unsigned: 255
@@ -159,17 +160,19 @@ geometry: ST_GeomFromText('POINT(1 2)')
 point: ST_GeomFromText('POINT(1 2)')
 linestring: ST_GeomFromText('LINESTRING(0 0,1 1)')
 polygon: ST_GeomFromText('POLYGON((0 0,0 1,1 1,0 0))')
+`)
+
+// What only one of the servers has.
+var (
+	mariadbAlone = kinds(`
 inet6: '::1'
 inet4: '10.1.2.3'
 uuid: 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'
 `)
-
-const ofMariaDB = 3 // the last ones, which MySQL does not have
-
-// mysqlKinds are those that MariaDB does not have.
-var mysqlKinds = kinds(`
+	mysqlAlone = kinds(`
 vector(3): STRING_TO_VECTOR('[1,2,3]')
 `)
+)
 
 // sqliteKinds are declared types; each gets values of every storage class.
 var sqliteKinds = func() (list []kind) {
@@ -190,9 +193,9 @@ func (s *server) kinds() []kind {
 		return postgresKinds
 	case maria:
 		if servers.MySQL() {
-			return append(mariadbKinds[:len(mariadbKinds)-ofMariaDB:len(mariadbKinds)-ofMariaDB], mysqlKinds...)
+			return slices.Concat(mysqlKinds, mysqlAlone)
 		}
-		return mariadbKinds
+		return slices.Concat(mysqlKinds, mariadbAlone)
 	}
 	return sqliteKinds
 }

@@ -34,6 +34,7 @@ func TestClock(t *testing.T) {
 		"'tomorrow America/Argentina/Buenos_Aires'::timestamptz": false, "'TODAY'::date": false, "CAST('now' AS time)": false,
 		"starts::timetz": false, "starts AT TIME ZONE 'UTC'": false, "date(said)": false, "timestamptz(said)": false, "timetz(starts)": false, "date(begun)": true,
 		"(ARRAY[said])::date[]": false, "(string_to_array(said, ','))[1]::date": false, "'04:00today'::timestamptz": false, "'today04:00'::timestamptz": false,
+		"(SELECT coalesce(x.w, y.w)::date FROM unnest(ARRAY[begun]) AS x(w), unnest(ARRAY[said]) AS y(w))": false, "(h -> 'at')::timestamptz": false,
 		"NULLIF(said, '')::date": false, "NULLIF(begun, '2024-01-01')::date": true, "(SELECT said)::date": false, "(SELECT begun)::date": true, "(ARRAY(SELECT said))::date[]": false,
 		"(VALUES (said))::date": false, "(SELECT said UNION SELECT 'x')::date": false, "((r).at)::date": false, "JSON_VALUE(data, '$.at')::date": false,
 		"JSON_VALUE(data, '$.at' RETURNING date)": false, "JSON_QUERY(data, '$.at' RETURNING date[])": false, "JSON_VALUE(data, '$.at' RETURNING int)": true,

@@ -272,6 +272,7 @@ func (b *builder) build() {
 	b.conditions()
 	b.events()
 	b.policies()
+	clear(b.facts.effects) // of functions that views call, which were read before conditions and policies
 	b.refreshes()
 	for _, t := range b.things["~default"] {
 		b.defaultOf(t)

@@ -449,6 +449,18 @@ func TestDigest(t *testing.T) {
 	}
 }
 
+// A function may be read because a view calls it, before it is known what policies do to the table that it reads.
+func TestReadForAView(t *testing.T) {
+	conn := connect(t, open(t, drivers[0]))
+	exec(t, conn, "CREATE TABLE log (id int)", "CREATE TABLE guarded (id int)",
+		"CREATE FUNCTION writes() RETURNS boolean LANGUAGE sql AS 'DELETE FROM public.log; SELECT true'",
+		"CREATE POLICY p ON guarded USING (writes())", "ALTER TABLE guarded ENABLE ROW LEVEL SECURITY",
+		"CREATE FUNCTION reads() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM public.guarded'", "CREATE VIEW v AS SELECT reads() AS n")
+	if s := postgres.Dialect.Analyze("SELECT reads()", catalogOf(t, conn)); s.Kind != moneyclip.KindWrite {
+		t.Errorf("a function that reads under a policy which writes is of kind %v", s.Kind)
+	}
+}
+
 // What is not enforced does nothing: no action of a key, no call of a condition.
 func TestNotEnforced(t *testing.T) {
 	conn := connect(t, open(t, drivers[0]))

@@ -90,34 +90,50 @@ func (r *round) ask(node int, args ...any) (string, error) {
 
 // moveSlots moves one slot after the other that holds rows to another master, with what is in it.
 func moveSlots(ctx context.Context, r *round) error {
-	var ids [masters]string
-	for i := range ids {
+	return r.eachSlot(ctx, func(m move) (moved bool, err error) {
+		if err := r.moveSlot(m.slot, m.from, m.to, m.ids); err != nil {
+			return false, fmt.Errorf("move slot %d: %w", m.slot, err)
+		}
+		return true, nil
+	})
+}
+
+// A move is of a slot from one master to another.
+type move struct {
+	bucket, slot, from, to int
+	ids                    [masters]string
+}
+
+// eachSlot has one slot after the other that holds rows moved.
+func (r *round) eachSlot(ctx context.Context, run func(m move) (moved bool, err error)) error {
+	m := move{}
+	for i := range m.ids {
 		var err error
-		if ids[i], err = r.ask(i, "CLUSTER", "MYID"); err != nil {
+		if m.ids[i], err = r.ask(i, "CLUSTER", "MYID"); err != nil {
 			return err
 		}
 	}
 	owner := map[int]int{} // :: slot → node
 	return every(ctx, 30*time.Millisecond, func() error {
-		bucket := rand.IntN(64)
+		m.bucket = rand.IntN(64)
 		c := redis.NewClient(&redis.Options{Addr: r.nodes[0].Addr, MaxRetries: -1})
-		slot64, err := c.ClusterKeySlot(ctx, fmt.Sprintf("{%d}", bucket)).Result()
+		slot, err := c.ClusterKeySlot(ctx, fmt.Sprintf("{%d}", m.bucket)).Result()
 		c.Close()
 		if err != nil {
 			return nil
 		}
-		slot := int(slot64)
-		from, known := owner[slot]
-		if !known {
-			from = slot * masters / 16384
+		m.slot = int(slot)
+		var known bool
+		if m.from, known = owner[m.slot]; !known {
+			m.from = m.slot * masters / 16384
 		}
-		to := (from + 1 + rand.IntN(masters-1)) % masters
-		if err := r.moveSlot(slot, from, to, ids); err != nil {
-			return fmt.Errorf("move slot %d: %w", slot, err)
+		m.to = (m.from + 1 + rand.IntN(masters-1)) % masters
+		moved, err := run(m)
+		if moved {
+			owner[m.slot] = m.to
+			r.harm("moved")
 		}
-		owner[slot] = to
-		r.harm("moved")
-		return nil
+		return err
 	})
 }
 
@@ -224,39 +240,16 @@ func moveSlotsAtOnce(ctx context.Context, r *round) error {
 	if _, err := r.ask(0, "CLUSTER", "GETSLOTMIGRATIONS"); err != nil && !strings.Contains(err.Error(), "unexpected type") {
 		return nil // Redis cannot
 	}
-	var ids [masters]string
-	for i := range ids {
-		var err error
-		if ids[i], err = r.ask(i, "CLUSTER", "MYID"); err != nil {
-			return err
+	return r.eachSlot(ctx, func(m move) (moved bool, err error) {
+		if err := r.do(m.from, "CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", m.slot, m.slot, "NODE", m.ids[m.to]); err != nil {
+			return false, nil // it is being moved still
 		}
-	}
-	owner := map[int]int{} // :: slot → node
-	return every(ctx, 30*time.Millisecond, func() error {
-		bucket := rand.IntN(64)
-		c := redis.NewClient(&redis.Options{Addr: r.nodes[0].Addr, MaxRetries: -1})
-		slot64, err := c.ClusterKeySlot(ctx, fmt.Sprintf("{%d}", bucket)).Result()
-		c.Close()
-		if err != nil {
-			return nil
-		}
-		slot := int(slot64)
-		from, known := owner[slot]
-		if !known {
-			from = slot * masters / 16384
-		}
-		to := (from + 1 + rand.IntN(masters-1)) % masters
-		if err := r.do(from, "CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", ids[to]); err != nil {
-			return nil // it is being moved still
-		}
-		owner[slot] = to
-		r.harm("moved")
-		return eventually(func() error {
-			c := redis.NewClient(&redis.Options{Addr: r.nodes[from].Addr, MaxRetries: -1})
+		return true, eventually(func() error {
+			c := redis.NewClient(&redis.Options{Addr: r.nodes[m.from].Addr, MaxRetries: -1})
 			defer c.Close()
-			err := c.Exists(context.Background(), fmt.Sprintf("{%d}", bucket)).Err()
+			err := c.Exists(context.Background(), fmt.Sprintf("{%d}", m.bucket)).Err()
 			if err == nil || !strings.HasPrefix(err.Error(), "MOVED") {
-				return fmt.Errorf("slot %d has not moved: %w", slot, err)
+				return fmt.Errorf("slot %d has not moved: %w", m.slot, err)
 			}
 			return nil
 		})

@@ -155,16 +155,19 @@ func (g *guess) column(ref *pg.ColumnRef) bool {
 			note(g.is(col.Type))
 		}
 	}
-	g.named(name, note)
+	g.named(of, name, note)
 	if !found {
 		return g.text()
 	}
 	return is
 }
 
-// named notes a guess for each thing in the statement that may have a name, as a column of whatever has it: what a name
-// before it stands for is not followed.
-func (g *guess) named(name string, note func(may bool)) {
+// named notes a guess for each thing in the statement that may have a name, as a column of one that is called of, unless
+// that is empty, or a join, which hides the names of what it joins.
+func (g *guess) named(of, name string, note func(may bool)) {
+	if g.isJoin(of) {
+		of = ""
+	}
 	ofFunctions := map[*pg.Alias]bool{}
 	walk(g.whole, func(message any) bool {
 		switch m := message.(type) {
@@ -174,7 +177,9 @@ func (g *guess) named(name string, note func(may bool)) {
 			}
 		case *pg.RangeFunction:
 			ofFunctions[m.Alias] = true
-			g.function(m, name, note) // whatever it is called: a join may have another name
+			if alias := m.Alias.GetAliasname(); of == "" || alias == "" || alias == of {
+				g.function(m, name, note)
+			}
 		case *pg.Alias:
 			if slices.Contains(texts(m.Colnames), name) && !ofFunctions[m] {
 				note(g.text())
@@ -192,6 +197,18 @@ func (g *guess) named(name string, note func(may bool)) {
 		}
 		return true
 	})
+}
+
+// isJoin reports whether a name is that of a join somewhere in the statement.
+func (g *guess) isJoin(name string) bool {
+	found := false
+	walk(g.whole, func(message any) bool {
+		if join, ok := message.(*pg.JoinExpr); ok && name != "" && join.Alias.GetAliasname() == name {
+			found = true
+		}
+		return true
+	})
+	return found
 }
 
 // defined notes the type that a definition gives to what it names.

@@ -328,6 +328,7 @@ func TestTimesOfTexts(t *testing.T) {
 		{"(SELECT d.begun::date FROM jsonb_each_text(data) AS x LIMIT 1)", 15, true},
 		{"(SELECT begun::date FROM jsonb_to_record(data) AS x(n int))", 15, true},
 		{"(SELECT w::timestamptz FROM jsonb_each_text(data) AS x(v, w) WHERE v = 'at')", 15, false},
+		{"(SELECT j.value::timestamptz FROM (jsonb_each_text(data) AS x CROSS JOIN (SELECT 1) AS y) AS j WHERE j.key = 'at')", 15, false},
 		{"(SELECT at::timestamptz FROM jsonb_to_record(data) AS x(at text))", 15, false},
 		{"make_date(2020, 1, 1)::timestamptz", 15, true},
 		{"to_timestamp(said, 'YYYY')::date IS NULL", 15, true},

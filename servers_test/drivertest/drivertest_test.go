@@ -307,11 +307,11 @@ func TestDrivers(t *testing.T) {
 			b := &bases[i]
 			t.Run(b.name, func(t *testing.T) {
 				t.Parallel()
-				if raceDetector && !b.isMain() {
+				if servers.RaceDetector && !b.isMain() {
 					t.Skip("the race detector sees one configuration of each driver")
 				}
 				for _, f := range families {
-					if raceDetector && f.alone {
+					if servers.RaceDetector && f.alone {
 						continue // there is no race to be seen, and it would take minutes
 					}
 					t.Run(f.name, func(t *testing.T) {

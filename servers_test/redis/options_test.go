@@ -108,7 +108,7 @@ func TestClusterReadsFromMasters(t *testing.T) {
 		"the nearest": {RouteByLatency: true},
 		"any of them": {RouteRandomly: true},
 	} {
-		if raceDetector && options.RouteByLatency {
+		if servers.RaceDetector && options.RouteByLatency {
 			continue // go-redis measures a node while it still sets it up
 		}
 		options.Addrs = []string{c.nodes[1].Addr}

@@ -34,7 +34,7 @@ func TestForms(t *testing.T) {
 		e := &engines[i]
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
-			if raceDetector && !e.isMain() {
+			if servers.RaceDetector && !e.isMain() {
 				t.Skip("the race detector sees one driver of each database")
 			}
 			bare, wrapped := e.open(t), e.open(t)

@@ -1,6 +1,0 @@
-//go:build race
-
-package writes
-
-// raceDetector reports whether the race detector is on.
-const raceDetector = true

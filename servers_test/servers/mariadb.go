@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"syscall"
 
@@ -22,14 +23,13 @@ type kin struct {
 
 // kinHere is MariaDB, or MySQL where that is installed and MariaDB is not.
 func kinHere() (kin, error) {
-	mariadbd, err := lookup("mariadbd", "mariadb-server")
-	if err != nil {
-		mysqld, none := lookup("mysqld", "mysql-server")
-		if none != nil {
-			return kin{}, err
-		}
+	server, err := lookupEither("mariadbd", "mariadb-server", "mysqld")
+	switch {
+	case err != nil:
+		return kin{}, err
+	case filepath.Base(server) == "mysqld":
 		return kin{
-			server: mysqld, installer: mysqld,
+			server: server, installer: server,
 			options:    []string{"--innodb-redo-log-capacity=16M"},
 			installing: []string{"--initialize-insecure"},
 			serving:    []string{"--mysqlx=OFF", "--disable-log-bin"}, // the former has a port of its own
@@ -37,7 +37,7 @@ func kinHere() (kin, error) {
 	}
 	installer, err := lookup("mariadb-install-db", "mariadb-server")
 	return kin{
-		server: mariadbd, installer: installer,
+		server: server, installer: installer,
 		options:    []string{"--innodb-log-file-size=8M"},
 		installing: []string{"--skip-test-db", "--skip-name-resolve"},
 	}, err

@@ -224,3 +224,14 @@ func lookup(program, apt string) (string, error) {
 	}
 	return "", fmt.Errorf("%s is missing: apt-get install %s, or run servers_test/setup", program, apt)
 }
+
+// lookupEither is lookup for a program in place of which another one will do.
+func lookupEither(program, apt, other string) (string, error) {
+	path, err := lookup(program, apt)
+	if err != nil {
+		if path, none := lookup(other, ""); none == nil {
+			return path, nil
+		}
+	}
+	return path, err
+}

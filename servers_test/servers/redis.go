@@ -61,7 +61,7 @@ type RedisServer struct {
 }
 
 func (s *RedisServer) start(settings []string) error {
-	program, err := redisProgram()
+	program, err := lookupEither("redis-server", "redis-server", "valkey-server") // they are started in the same way
 	if err != nil {
 		return err
 	}
@@ -87,17 +87,6 @@ func (s *RedisServer) start(settings []string) error {
 		}
 		return errors.Join(i.logged(fmt.Errorf("%s: %w", program, err)), s.process.stop())
 	}
-}
-
-// redisProgram is a Redis, or where there is none a Valkey, which is started in the same way.
-func redisProgram() (string, error) {
-	program, err := lookup("redis-server", "redis-server")
-	if err != nil {
-		if valkey, none := lookup("valkey-server", "valkey-server"); none == nil {
-			return valkey, nil
-		}
-	}
-	return program, err
 }
 
 // configure gives the server its ports, and makes its command line.

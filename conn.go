@@ -24,7 +24,7 @@ type conn struct {
 	asked    time.Time   // when it, or its catalog, was last asked for
 	tainted  string      // why the cache is not used on this connection until it is reset or dialed again
 	doubtful string      // why the session may be another than it was; it is asked before the cache is used again
-	next     string      // what was changed for the next transaction
+	next     string      // what was changed for the next transaction, which is the next statement unless one is begun
 	stuck    bool        // in a transaction of our own that could not be rolled back: the connection is good for nothing
 
 	// autocommit is what the session was last told of it; nil: nothing.
@@ -221,7 +221,7 @@ func (c *conn) recall(known knowledge, query string) *plan {
 
 // mayServe reports whether the cache may be used on the connection as it is now.
 func (c *conn) mayServe(s *session) bool {
-	return c.tx == nil && len(c.open) == 0 && c.tainted == "" && c.doubtful == "" && s.tainted == "" && !c.implicit(s) &&
+	return c.tx == nil && c.next == "" && len(c.open) == 0 && c.tainted == "" && c.doubtful == "" && s.tainted == "" && !c.implicit(s) &&
 		!c.cache.disabled && c.cache.hub.trusted()
 }
 
@@ -318,6 +318,8 @@ func (c *conn) taint() string {
 		return c.doubtful
 	case c.tx != nil && c.tx.tainted != "":
 		return c.tx.tainted
+	case c.tx == nil && c.next != "":
+		return c.next
 	case c.session != nil:
 		return c.session.tainted
 	}
@@ -363,8 +365,8 @@ func (c *conn) ready(ctx context.Context) error {
 			c.tx = nil
 		}
 	}
-	if c.tx == nil && (c.session == nil || c.doubtful != "" || c.session.database.stale()) {
-		c.identify(ctx)
+	if c.tx == nil && c.next == "" && (c.session == nil || c.doubtful != "" || c.session.database.stale()) {
+		c.identify(ctx) // but not as the next transaction
 	}
 	return nil
 }

@@ -304,6 +304,9 @@ func (w *writing) end(ctx context.Context, err error) error {
 		}
 		return err
 	}
+	if err == nil {
+		c.next = "" // it was this statement's
+	}
 	c.settleSchema(ctx, w.work, err)
 	w.work.release(ctx, err)
 	if ends(w.plan.statement) && !w.guessed {

@@ -56,10 +56,11 @@ func (i *interceptor) ConnPrepareContext(ctx context.Context, base driver.ConnPr
 }
 
 func (i *interceptor) ConnBeginTx(ctx context.Context, base driver.ConnBeginTx, opts driver.TxOptions) (context.Context, driver.Tx, error) {
-	tx, err := base.BeginTx(ctx, opts)
-	if err == nil {
-		i.conn.began(opts)
-	}
+	var tx driver.Tx
+	err := i.conn.begin(ctx, opts, func() (err error) {
+		tx, err = base.BeginTx(ctx, opts)
+		return err
+	})
 	return ctx, tx, err
 }
 

@@ -42,10 +42,30 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	return c.watched.(driver.ConnBeginTx).BeginTx(ctx, opts)
 }
 
+// begin begins a transaction by the base's own method. That may commit one that is open: begun by a text, or by the first statement
+// where each begins one.
+func (c *conn) begin(ctx context.Context, opts driver.TxOptions, run func() error) error {
+	if c.tx != nil {
+		if p := c.plan("BEGIN"); c.commits(p.statement) {
+			c.collectFirst(p, nil)
+			begin := run
+			run = func() error { return c.commit(ctx, begin, nil) }
+		}
+	}
+	err := run()
+	if err == nil {
+		c.began(opts)
+	}
+	c.doubt(err)
+	return err
+}
+
 // began notes that a transaction was started.
 func (c *conn) began(opts driver.TxOptions) {
-	if c.tx != nil && c.tx.doubt {
-		return // what it has collected may still be open
+	if c.tx != nil {
+		// One that was begun before, if it is still open, is this one, as in Postgres. What it has collected stays collected.
+		c.tx.doubt = true
+		return
 	}
 	c.tx = &transaction{work: newWork(c.cache, c.session, c.known), tainted: c.next}
 	c.next = ""
@@ -73,11 +93,7 @@ func (c *conn) commits(s *Statement) bool {
 // commitFirst runs a statement that commits an open transaction before anything else.
 func (c *conn) commitFirst(ctx context.Context, p *plan, args []driver.NamedValue, run func() error) error {
 	c.leaveOwn()
-	t := c.tx
-	t.work.add(p, args, nil)
-	if c.taint() != "" {
-		t.work.drops.widen(c.watching())
-	}
+	c.collectFirst(p, args)
 	err := c.commit(ctx, run, nil)
 	switch s := p.statement; {
 	case err != nil:
@@ -87,6 +103,14 @@ func (c *conn) commitFirst(ctx context.Context, p *plan, args []driver.NamedValu
 		return c.change(s, func() error { return nil })
 	}
 	return err
+}
+
+// collectFirst notes in the open transaction what commits it.
+func (c *conn) collectFirst(p *plan, args []driver.NamedValue) {
+	c.tx.work.add(p, args, nil)
+	if c.taint() != "" {
+		c.tx.work.drops.widen(c.watching())
+	}
 }
 
 // watching are the rules that a write on this connection has to obey.
@@ -100,10 +124,11 @@ func (c *conn) watching() []*bound {
 // change runs a statement that changes the session.
 func (c *conn) change(s *Statement, run func() error) error {
 	switch s.Reach {
-	case UntilEnd:
+	case UntilEnd, ForNext:
 		if c.tx != nil {
 			c.tx.tainted = s.Change
-		} else {
+		}
+		if s.Reach == ForNext {
 			c.next = s.Change
 		}
 	case Reset:
@@ -277,6 +302,7 @@ func (c *conn) queried(rows driver.Rows, err error) (driver.Rows, error) {
 		c.doubt(err)
 		return rows, err
 	}
+	c.next = "" // it was this one's
 	if c.tx == nil || c.cache.dialect.Aborts() {
 		return rows, nil // or else an error leaves it open
 	}

@@ -25,7 +25,7 @@ func (a *analysis) set(n *ast.SetStmt) moneyclip.Statement {
 	s := moneyclip.Statement{Kind: moneyclip.KindInert}
 	change := func(what string, reach moneyclip.Reach) {
 		// Of several changes the one that lasts longest counts.
-		if s.Kind != moneyclip.KindSession || s.Reach == moneyclip.UntilEnd {
+		if s.Kind != moneyclip.KindSession || s.Reach == moneyclip.ForNext {
 			s.Kind, s.Change, s.Reach = moneyclip.KindSession, "sets "+what, reach
 		}
 	}
@@ -40,7 +40,7 @@ func (a *analysis) set(n *ast.SetStmt) moneyclip.Statement {
 		case v.Name == ast.SetNames, v.Name == ast.SetCharset:
 			change("the character set", moneyclip.UntilReset)
 		case name == "tx_isolation_one_shot":
-			change("the isolation level of the next transaction", moneyclip.UntilEnd)
+			change("the isolation level of the next transaction", moneyclip.ForNext)
 		case name == "tx_read_only" && !v.IsGlobal:
 			// Also that of the next transaction alone: a read-only transaction writes nothing.
 		case name == "autocommit" && !v.IsGlobal:

@@ -543,33 +543,88 @@ func TestTransactionsByTheWay(t *testing.T) {
 			s := open(t, "mysql", servers.MariaDB(t)+"?multiStatements=true", users, "INSERT INTO users VALUES (1, 'Ann', 'Rome'), (2, 'Bob', 'Oslo')",
 				"CREATE PROCEDURE chains() SET SESSION completion_type = 1", "CREATE PROCEDURE switches_off() SET SESSION autocommit = 0",
 				"CREATE PROCEDURE begins() START TRANSACTION", "CREATE PROCEDURE commits() COMMIT")
-			other := s.conn(s.DB)
-			s.warm(other, "Ann")
-			c := s.conn(s.DB)
-			for i, step := range steps {
-				if text, ok := strings.CutPrefix(step, "Raw "); ok {
-					err := moneyclip.Raw(c, func(base any) error {
-						_, err := base.(driver.ExecerContext).ExecContext(t.Context(), text, nil)
-						return err
-					})
-					if err != nil {
-						t.Fatal(err)
-					}
-				} else {
-					s.exec(c, step)
-				}
-				if strings.HasPrefix(steps[0], "LOCK") && i < len(steps)-1 {
-					continue // others wait
-				}
-				for range 2 {
-					want, _ := s.name(s.bare)
-					if got, _ := s.name(other); got != want {
-						t.Errorf("after %q: got %q, committed is %q", steps[:i+1], got, want)
-					}
-				}
-			}
+			s.follow(s.DB, steps)
 		})
 	}
+}
+
+// follow takes steps on one connection, and reads after each on another.
+func (s *site) follow(db *sql.DB, steps []string) {
+	s.t.Helper()
+	other := s.conn(s.DB)
+	s.warm(other, "Ann")
+	c := s.conn(db)
+	var tx *sql.Tx
+	for i, step := range steps {
+		var err error
+		switch text, raw := strings.CutPrefix(step, "Raw "); {
+		case raw:
+			err = moneyclip.Raw(c, func(base any) error {
+				_, err := base.(driver.ExecerContext).ExecContext(context.Background(), text, nil)
+				return err
+			})
+		case step == "BeginTx":
+			tx, err = c.BeginTx(context.Background(), nil)
+		case step == "Commit":
+			err = tx.Commit()
+		case step == "Rollback":
+			err = tx.Rollback()
+		default:
+			_, err = c.ExecContext(context.Background(), step)
+		}
+		if err != nil {
+			s.t.Fatalf("%s: %v", step, err)
+		}
+		if strings.HasPrefix(steps[0], "LOCK") && i < len(steps)-1 {
+			continue // others wait
+		}
+		for range 2 {
+			want, _ := s.name(s.bare)
+			if got, _ := s.name(other); got != want {
+				s.t.Errorf("after %q: got %q, committed is %q", steps[:i+1], got, want)
+			}
+		}
+	}
+}
+
+// A transaction that is begun in another one is the same, or its beginning commits the other.
+func TestBeginWithinTransaction(t *testing.T) {
+	const amy, bo = "UPDATE users SET name = 'Amy' WHERE id = 1", "UPDATE users SET name = 'Bo' WHERE id = 2"
+	for what, steps := range map[string][]string{
+		"by texts":         {"BEGIN", amy, "BEGIN", bo, "COMMIT"},
+		"by texts, in two": {"BEGIN", amy, "SELECT 1; BEGIN", bo, "COMMIT"},
+		"by BeginTx":       {"BEGIN", amy, "BeginTx", bo, "Commit"},
+		"rolled back":      {"BEGIN", amy, "BeginTx", bo, "Rollback"},
+		"and another text": {"BEGIN", amy, "BeginTx", bo, "BEGIN", amy, "COMMIT", "Commit"},
+	} {
+		t.Run("postgres, "+what, func(t *testing.T) { s := postgresSite(t); s.follow(s.DB, steps) })
+		t.Run("mysql, "+what, func(t *testing.T) { s := mysqlSite(t); s.follow(s.through(s.dsn+"?multiStatements=true"), steps) })
+	}
+	t.Run("mysql, begun by a statement", func(t *testing.T) {
+		s := mysqlSite(t)
+		s.follow(s.through(s.dsn+"?autocommit=0"), []string{amy, "BeginTx", bo, "Commit"})
+	})
+}
+
+// What is changed for the next transaction is so for the next statement: what it reads may never be committed.
+func TestReadUncommitted(t *testing.T) {
+	s := mysqlSite(t)
+	s.warm(s.DB, "Ann")
+	s.exec(s.DB, "UPDATE users SET name = 'Amy' WHERE id = 1")
+	elsewhere, err := s.bare.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer elsewhere.Rollback()
+	s.exec(elsewhere, "UPDATE users SET name = 'Abe' WHERE id = 1")
+	c := s.conn(s.DB)
+	s.exec(c, "SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED")
+	s.want(c, "Abe", false)
+	if err := elsewhere.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	s.want(c, "Amy", false)
+	s.want(c, "Amy", true)
 }
 
 // Another database of the server is not this one.

@@ -22,6 +22,8 @@ type database struct {
 	meaning atomic.Pointer[meaning]        // nil only before the first rebind
 	reading atomic.Pointer[catalogReading] // the last one of the catalog; nil: there was none
 	reader  chan struct{}                  // holds one while a connection reads the catalog for all
+	asked   atomic.Uint64                  // how often the catalog was asked for, or has changed
+	void    atomic.Uint64                  // what was asked for no later than this is not believed any more
 
 	mu sync.Mutex // serialises changes of meaning
 }
@@ -132,6 +134,7 @@ func (d *database) refreshCatalog(ctx context.Context, ask Asker, changed bool) 
 }
 
 func (d *database) readCatalog(ctx context.Context, ask Asker) error {
+	n := d.asked.Add(1)
 	catalog, err := d.dialect.Catalog(ctx, ask)
 	if err != nil {
 		return err
@@ -139,12 +142,33 @@ func (d *database) readCatalog(ctx context.Context, ask Asker) error {
 	if d.path != nil {
 		catalog.Path = d.path
 	}
-	d.reading.Store(newCatalogReading())
-	if old := d.meaning.Load().catalog; old != nil && old.Digest == catalog.Digest {
-		return nil
+	defer d.hub.speak()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if n <= d.void.Load() {
+		return nil // it may be from before a change that another connection has made, and read the catalog after
 	}
-	d.rebind(catalog)
+	d.invalidate(n - 1)
+	d.reading.Store(newCatalogReading())
+	if old := d.meaning.Load().catalog; old == nil || old.Digest != catalog.Digest {
+		d.bindAll(catalog)
+	}
+	if n <= d.void.Load() {
+		d.reading.Store(nil) // in between
+	}
 	return nil
+}
+
+// changed notes that the catalog may have changed: it is to be read again, by a question that has not been asked yet.
+func (d *database) changed() {
+	d.invalidate(d.asked.Add(1))
+	d.reading.Store(nil)
+}
+
+// invalidate makes void what was asked for no later than the question of that number.
+func (d *database) invalidate(n uint64) {
+	for old := d.void.Load(); old < n && !d.void.CompareAndSwap(old, n); old = d.void.Load() {
+	}
 }
 
 // dropAll drops every key of every rule of a meaning.
@@ -165,7 +189,7 @@ func (d *database) forget() {
 	defer d.hub.speak()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.reading.Store(nil)
+	d.changed()
 	d.bindAll(nil)
 }
 
@@ -201,7 +225,7 @@ func (d *database) bindAll(catalog *Catalog) {
 	m.foreign.Store(m.bindForeign())
 	d.meaning.Store(m)
 	d.site.mu.Unlock()
-	d.site.tell(d, old != nil)
+	d.site.tell(d, old != nil && old.catalog != nil) // a path that is new tells nothing of what others see
 	if old != nil && old.catalog != nil {
 		// What queries have taught the rules is forgotten, so what is stored of them must go, and every lease.
 		d.dropAll(old)
@@ -219,7 +243,7 @@ func (s *site) tell(d *database, changed bool) {
 		}
 		m.unplan()
 		if changed {
-			other.reading.Store(nil) // its catalog may have changed as well
+			other.changed()
 		}
 	}
 }

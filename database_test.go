@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -139,6 +140,59 @@ func TestCatalogIsBound(t *testing.T) {
 		all.Wait()
 		if got := cache.Stats(); got.RuleWide != 0 || got.Invalidations != 2 {
 			t.Errorf("two writes of a row each have dropped %d keys, and all keys %d times", got.Invalidations, got.RuleWide)
+		}
+	})
+}
+
+// A slowReader is SQLite whose catalog is what a hook says.
+type slowReader struct {
+	moneyclip.Dialect
+	catalog func(*moneyclip.Catalog) *moneyclip.Catalog
+}
+
+func (d slowReader) Catalog(ctx context.Context, ask moneyclip.Asker) (*moneyclip.Catalog, error) {
+	c, err := d.Dialect.Catalog(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	return d.catalog(c), nil
+}
+
+// A catalog that was asked for before a change of the schema, and arrives after the one that was asked for because of that, is not
+// taken for the later one.
+func TestCatalogOfBefore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int32
+		slow := make(chan struct{})
+		dialect := slowReader{sqlite.Dialect, func(c *moneyclip.Catalog) *moneyclip.Catalog {
+			switch calls.Add(1) {
+			case 1: // of the first connection: from before, and late
+				<-slow
+			case 3: // after the change
+				return &moneyclip.Catalog{Digest: "changed"}
+			}
+			return c
+		}}
+		cache, err := moneyclip.New(dialect, moneyclip.Config{Scope: "fake", Rules: []moneyclip.Rule{userRule}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		state := newFakeState()
+		f := &fakeDB{DB: sql.OpenDB(cache.Connector(fakeConnector{state})), cache: cache, state: state}
+		defer f.DB.Close()
+		var first sync.WaitGroup
+		first.Go(func() { f.wantRow(t, selectUser, 1) })
+		synctest.Wait()
+		exec(t, f, "CREATE TABLE more (id INTEGER)")
+		if got := calls.Load(); got != 3 {
+			t.Fatalf("the catalog was read %d times, want 3: late, by who has changed it, and after that", got)
+		}
+		close(slow)
+		first.Wait()
+		f.wantRow(t, selectUser, 2)
+		if got := cache.Stats().Fills; got != 0 {
+			t.Errorf("%d rows of a table that is gone were stored", got)
 		}
 	})
 }

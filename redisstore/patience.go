@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/moneyclip/moneyclip/internal/times"
 )
 
 // A patience is the context of one step: the caller's, and for how long the step may take. A context of the standard library
@@ -14,7 +16,7 @@ import (
 type patience struct {
 	context.Context // the caller's, for its values
 	deadline        time.Time
-	theirs          bool // the deadline is the caller's, and well before that of the step
+	theirs          bool // the deadline is the caller's: well before that of the step, and sooner than a node must answer
 	alarm           *alarm
 }
 
@@ -23,7 +25,7 @@ func (a *alarm) wait(ctx context.Context, until time.Time) *patience {
 	p := &patience{Context: ctx, deadline: until, alarm: a}
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(until) {
 		// A writer gives a step about as long as the store does by default: then it is the node that is late, and not he who leaves.
-		p.deadline, p.theirs = deadline, until.Sub(deadline) > time.Until(until)/10
+		p.deadline, p.theirs = deadline, until.Sub(deadline) > time.Until(until)/10 && time.Until(deadline) < times.Store*9/10
 	}
 	return p
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/moneyclip/moneyclip/internal/times"
 )
 
 // A step ends by the earlier deadline, and it is told whose that was.
@@ -19,12 +21,14 @@ func TestPatience(t *testing.T) {
 		{"ours", time.Hour, 30 * time.Millisecond, false},
 		{"the caller's", 30 * time.Millisecond, time.Hour, true},
 		{"nearly the same", 30 * time.Millisecond, 31 * time.Millisecond, false},
+		{"a writer's, where the store has more time", times.Store - 50*time.Millisecond, time.Hour, false},
 	} {
 		now := time.Now()
 		caller, cancel := context.WithDeadline(t.Context(), now.Add(test.theirs))
 		defer cancel()
 		p := a.wait(caller, now.Add(test.ours))
-		if deadline, ok := p.Deadline(); !ok || !deadline.Equal(now.Add(30*time.Millisecond)) {
+		end := now.Add(min(test.theirs, test.ours))
+		if deadline, ok := p.Deadline(); !ok || !deadline.Equal(end) {
 			t.Errorf("%s: got deadline %v after %v", test.name, deadline, now)
 		}
 		select {
@@ -32,7 +36,7 @@ func TestPatience(t *testing.T) {
 		case <-time.After(10 * time.Second):
 			t.Fatalf("%s: it does not end", test.name)
 		}
-		if time.Now().Before(now.Add(30*time.Millisecond)) || !errors.Is(p.Err(), context.DeadlineExceeded) || p.left() != test.left {
+		if time.Now().Before(end) || !errors.Is(p.Err(), context.DeadlineExceeded) || p.left() != test.left {
 			t.Errorf("%s: got error %v, left %v after %v", test.name, p.Err(), p.left(), time.Since(now))
 		}
 	}

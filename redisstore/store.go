@@ -21,7 +21,8 @@ type Store struct {
 	// as long again. A read that fails asks the database. New sets 50 ms.
 	ReadTimeout time.Duration
 
-	// WriteTimeout bounds a step of a write, which waits for it: a quarantine, a release. New sets 2 s.
+	// WriteTimeout bounds a step of a write, which waits for it: a quarantine, a release. New sets 2 s, and a cache waits no longer
+	// than that.
 	WriteTimeout time.Duration
 
 	// Grace is for how long nothing is stored on a server that has become the master: writers that were at work before

@@ -145,9 +145,10 @@ func (b *board) post(ctx context.Context, r *readPlan) *posting {
 	}
 	p := &posting{until: time.Now().Add(boardPatience), done: make(chan struct{})}
 	if !r.rule.owner.spawn(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), times.Store)
+		ctx := context.WithoutCancel(ctx)
+		short, cancel := context.WithTimeout(ctx, times.Store)
 		defer cancel()
-		if p.err = b.look(ctx); p.err != nil {
+		if p.err = b.look(short); p.err != nil {
 			r.storeFailed(ctx, p.err)
 		}
 		b.mu.Lock()

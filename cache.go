@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A Cache holds the rules for databases of one dialect, and what wraps their drivers. It is safe for concurrent use.
@@ -27,6 +28,8 @@ type Cache struct {
 
 	once sync.Map     // :: message → struct{}; what was logged already
 	logs atomic.Int64 // how many messages once holds
+
+	outages sync.Map // :: message → *atomic.Int64; when it was logged last, in nanoseconds
 
 	wides wides
 
@@ -221,13 +224,27 @@ func (c *Cache) logOnce(message string, args ...any) {
 	}
 	id := []any{message}
 	for i := 0; i+1 < len(args); i += 2 {
-		if args[i] != "error" { // it may name a port, and so be another each time
+		if args[i] != "error" { // it may be another each time
 			id = append(id, args[i+1])
 		}
 	}
 	if _, done := c.once.LoadOrStore(fmt.Sprintf("%q", id), struct{}{}); !done {
 		c.logs.Add(1)
 		c.logger.Warn("moneyclip: "+message, args...)
+	}
+}
+
+// outagePause is how often it is said that the store fails, which it does with every statement.
+const outagePause = time.Minute
+
+// logOutage logs that the store has failed.
+func (c *Cache) logOutage(message string, err error) {
+	first := new(atomic.Int64)
+	known, _ := c.outages.LoadOrStore(message, first)
+	last := known.(*atomic.Int64)
+	now := time.Now().UnixNano()
+	if at := last.Load(); (at == 0 || now-at >= int64(outagePause)) && last.CompareAndSwap(at, now) {
+		c.logger.Warn("moneyclip: "+message, "error", err.Error())
 	}
 }
 

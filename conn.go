@@ -45,8 +45,10 @@ type conn struct {
 	// A hit allocates nothing: it finds its slot in room, and its row is read from replay, unless that is still at
 	// work for rows before.
 	room     lookup
-	doubted  *Row // a hit that is to be verified; nil: none
-	failed   bool // the store has failed the read that is under way: it adds one time-out to it, and not two
+	looked   bool   // the read that is under way was looked up
+	failed   bool   // and the store has failed: it adds one time-out to the read, and not two
+	doubted  *Row   // a hit that is to be verified; nil: none
+	skipped  string // the text of a read that was looked up and that database/sql is to prepare now
 	replay   replay
 	scanning scanning
 	recent   [8]remembered // by length of text
@@ -86,7 +88,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 		}
 		if !c.base.canQuery() {
 			c.connector.queries.ran(args, driver.ErrSkip)
-			return nil, driver.ErrSkip // database/sql prepares the query then
+			return nil, c.skip(query)
 		}
 		p = c.planAgain(p, query)
 		r := p.read(c.cache)
@@ -109,7 +111,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 // what may be a write.
 func (c *conn) queryWatched(ctx context.Context, p *plan, r *readPlan, query string, args []driver.NamedValue) (driver.Rows, error) {
 	if c.connector.queries.prepares(args) && (r != nil || !c.passes(p)) {
-		return nil, driver.ErrSkip
+		return nil, c.skip(query)
 	}
 	converted, err := c.base.arguments.convert(args, r == nil)
 	if err != nil {
@@ -127,6 +129,14 @@ func (c *conn) queryWatched(ctx context.Context, p *plan, r *readPlan, query str
 	rows, err := run(ctx)
 	c.connector.queries.ran(args, err)
 	return rows, err
+}
+
+// skip has database/sql prepare a query. What was found out about it is kept for the statement.
+func (c *conn) skip(query string) error {
+	if c.looked {
+		c.skipped = query
+	}
+	return driver.ErrSkip
 }
 
 // ExecContext passes a statement on, and drops the keys that it touches.
@@ -159,7 +169,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 // it is known by then. The statement is nil for a query that was not prepared.
 func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, st *stmt) (driver.Rows, *plan) {
 	s := c.session
-	c.failed, c.doubted = false, nil
+	c.looked, c.failed, c.doubted, c.skipped = false, false, nil, ""
 	if c.base == nil {
 		s = c.connector.home.Load()
 	}
@@ -178,15 +188,17 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 	if c.base != nil && r.inVain(c.cache.hub) {
 		return nil, p
 	}
+	verified := c.cache.verifies()
+	if verified && c.looksBack() {
+		return nil, p // it could not be
+	}
 	row, failed := r.hit(ctx, c.cache.hub, &c.room)
-	c.failed = failed
+	c.looked, c.failed = true, failed
 	if row == nil {
 		return nil, p
 	}
-	if c.cache.verifies() {
-		if !c.looksBack() {
-			c.doubted = row
-		}
+	if verified {
+		c.doubted = row
 		return nil, p
 	}
 	out := &c.replay

@@ -333,8 +333,7 @@ func (w *writing) undone(err error) bool {
 // outside of a transaction: what the statement has undone is undone, and what it has left behind stays.
 func (w *writing) commitOwn(ctx context.Context, err error) error {
 	c := w.conn
-	cleanCtx := context.WithoutCancel(ctx)
-	if w.undone(err) && c.base.run(cleanCtx, "ROLLBACK") == nil {
+	if w.undone(err) && c.base.run(context.WithoutCancel(ctx), "ROLLBACK") == nil {
 		return err
 	}
 	w.collect()
@@ -342,7 +341,7 @@ func (w *writing) commitOwn(ctx context.Context, err error) error {
 		return err
 	}
 	if errors.Is(err, driver.ErrSkip) {
-		c.base.run(cleanCtx, "ROLLBACK") // the statement comes again, prepared
+		c.rollBackOwn(ctx) // the statement comes again, prepared
 		return err
 	}
 	if open, known := c.base.open(); known && !open {
@@ -350,12 +349,12 @@ func (w *writing) commitOwn(ctx context.Context, err error) error {
 		return err
 	}
 	if quarantineErr := w.work.quarantine(ctx); quarantineErr != nil {
-		c.base.run(cleanCtx, "ROLLBACK")
+		c.rollBackOwn(ctx)
 		return errors.Join(err, quarantineErr)
 	}
-	commitErr := c.base.run(cleanCtx, "COMMIT")
+	commitErr := c.base.run(context.WithoutCancel(ctx), "COMMIT")
 	if commitErr != nil {
-		c.base.run(cleanCtx, "ROLLBACK") // fails if the statement has rolled back by itself
+		c.rollBackOwn(ctx)
 	}
 	w.work.lookAgain(ctx, c, commitErr)
 	w.work.release(ctx, commitErr) // the COMMIT has settled what the statement's own error may have left open
@@ -371,6 +370,17 @@ func (w *writing) commitOwn(ctx context.Context, err error) error {
 	}
 	c.reload(ctx, w.work)
 	return nil
+}
+
+// rollBackOwn ends a transaction of our own by a ROLLBACK. If that fails, and the transaction is not known to be over, what came next
+// would be done in it, and lost with it: then the connection is of no use any more, and rollBackOwn reports false.
+func (c *conn) rollBackOwn(ctx context.Context) bool {
+	if c.base.run(context.WithoutCancel(ctx), "ROLLBACK") == nil {
+		return true
+	}
+	open, known := c.base.open()
+	c.stuck = open || !known
+	return !c.stuck
 }
 
 // guess notes what a text of several statements, or one that is not understood, may have done to the connection.

@@ -23,13 +23,10 @@ func (i *interceptor) ConnExecContext(ctx context.Context, base driver.ExecerCon
 	})
 }
 
-func (i *interceptor) StmtExecContext(ctx context.Context, base driver.StmtExecContext, query string, args []driver.NamedValue) (driver.Result, error) {
+func (i *interceptor) StmtExecContext(ctx context.Context, _ driver.StmtExecContext, query string, args []driver.NamedValue) (driver.Result, error) {
+	s := i.conn.running
 	return i.conn.exec(ctx, query, args, func(ctx context.Context) (driver.Result, error) {
-		result, err := base.ExecContext(ctx, args)
-		if s := i.conn.running; s != nil {
-			s.settle(i.conn.plan(query))
-		}
-		return result, err
+		return s.run(ctx, i.conn.plan(query), args)
 	})
 }
 

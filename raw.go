@@ -148,6 +148,7 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 		if err := c.ready(ctx); err != nil {
 			return err
 		}
+		c.leaveOwn()
 		stranger := c.tainted != ""
 		const why = "its base connection was used directly"
 		c.tainted = why
@@ -196,6 +197,9 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 			}
 			c.tx.work.join(w)
 			w.release(ctx, nil)
+			for _, open := range c.open {
+				open.join(w) // what f has written becomes visible with what was written before
+			}
 		}()
 		return f(c.base.Conn)
 	})

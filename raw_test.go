@@ -268,3 +268,41 @@ func TestNested(t *testing.T) {
 		}
 	}
 }
+
+// What Raw writes while rows of a write are open becomes visible with that write, when they are closed.
+func TestRawBesideOpenRows(t *testing.T) {
+	t.Parallel()
+	for name, write := range map[string]string{"by the key": "id = 1", "after reading": "email = 'a@x'"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := open(t, tables["users"]+"; INSERT INTO users VALUES (1, 'ada', 'a@x'), (2, 'bob', 'b@x')", moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+			f.warm(t, selectUser, 2)
+			c, err := f.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			rows, err := c.QueryContext(t.Context(), "UPDATE users SET name = 'x' WHERE "+write+" RETURNING id")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer rows.Close()
+			err = moneyclip.Raw(c, func(base any) error {
+				_, err := base.(driver.ExecerContext).ExecContext(t.Context(), "UPDATE users SET name = 'eve' WHERE id = 2", nil)
+				return err
+			}, "users")
+			if err != nil {
+				t.Fatal(err)
+			}
+			readRow(t, f.DB, selectUser, 2)
+			if err := rows.Close(); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if got := readRow(t, f.DB, selectUser, 2); !strings.Contains(got, "eve") {
+					t.Errorf("got %s after the rows were closed", got)
+				}
+			}
+		})
+	}
+}

@@ -79,10 +79,14 @@ func (r *readPlan) bypass(ctx context.Context, run runner) (driver.Rows, error) 
 	return rows, err
 }
 
-// storeFailed reports an error of the store. It never makes a read fail: the database is asked instead.
+// storeFailed reports an error of the store, unless it is the caller's who gave up. It never makes a read fail: the database is
+// asked instead.
 func (r *readPlan) storeFailed(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
 	r.rule.owner.observe(ctx, Event{Kind: EventStoreError, Err: err})
-	r.rule.owner.logOnce("the store failed; reads go to the database", "error", err.Error())
+	r.rule.owner.logOutage("the store failed; reads go to the database", err)
 }
 
 // foreignWait is how long a reader waits for another process to fill a slot.
@@ -347,9 +351,14 @@ func (fs *flights) end(f *flight) {
 	close(f.done)
 }
 
-// wait waits for the end of the flight, for as long as its lease can live. The result may be looked at if it landed.
+// wait waits for the end of the flight, for as long as its lease can live, but leaves the caller half of his time to ask the database
+// himself. The result may be looked at if it landed.
 func (f *flight) wait(ctx context.Context) (landed bool, err error) {
-	t := time.NewTimer(times.Lease)
+	patience := times.Lease
+	if deadline, ok := ctx.Deadline(); ok {
+		patience = min(patience, time.Until(deadline)/2)
+	}
+	t := time.NewTimer(patience)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -875,15 +876,34 @@ func (c preparingConn) QueryContext(ctx context.Context, query string, args []dr
 	return c.fakeConn.QueryContext(ctx, query, args)
 }
 
-// A read counts once, also if its text comes a second time.
+// A lookedStore counts look-ups.
+type lookedStore struct {
+	moneyclip.Store
+	gets atomic.Int64
+}
+
+func (s *lookedStore) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, error) {
+	s.gets.Add(1)
+	return s.Store.Get(ctx, slot)
+}
+
+// A read counts once and is looked up once, also if its text comes a second time.
 func TestReadsThatArePreparedCountOnce(t *testing.T) {
 	t.Parallel()
-	f := &fakeDB{state: newFakeState(), cache: newCache(t, moneyclip.Config{Scope: "fake", Rules: []moneyclip.Rule{userRule}})}
-	f.DB = sql.OpenDB(f.cache.Connector(connectorOf{fakeConnector{f.state}, func(c *fakeConn) driver.Conn { return preparingConn{c} }}))
-	defer f.Close()
-	f.wantQueries(t, 1, selectUser, 1)
-	f.wantQueries(t, 0, selectUser, 1)
-	if s := f.cache.Stats(); s.Misses != 1 || s.Hits != 1 || s.Bypasses != 0 {
-		t.Errorf("two reads: got %d misses, %d hits, %d bypasses", s.Misses, s.Hits, s.Bypasses)
+	for _, verify := range []float64{0, 1} {
+		store := &lookedStore{Store: moneyclip.NewMemStore(1 << 20)}
+		cache := newCache(t, moneyclip.Config{Scope: "fake", Rules: []moneyclip.Rule{userRule}, Store: store, Verify: verify})
+		f := &fakeDB{state: newFakeState(), cache: cache}
+		f.DB = sql.OpenDB(cache.Connector(connectorOf{fakeConnector{f.state}, func(c *fakeConn) driver.Conn { return preparingConn{c} }}))
+		defer f.Close()
+		f.wantQueries(t, 1, selectUser, 1)
+		f.wantQueries(t, int(verify), selectUser, 1)
+		f.wantQueries(t, 1, selectUser, 2)
+		if s := cache.Stats(); s.Misses != 2 || s.Hits != 1 || s.Bypasses != 0 || s.Verified != uint64(verify) {
+			t.Errorf("verify %v, three reads: got %d misses, %d hits, %d bypasses, %d verified", verify, s.Misses, s.Hits, s.Bypasses, s.Verified)
+		}
+		if got := store.gets.Load(); got > 3 {
+			t.Errorf("verify %v: three reads were looked up %d times", verify, got)
+		}
 	}
 }

@@ -213,8 +213,7 @@ func (w *writing) undo(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
 	base := w.conn.base
 	if w.own {
-		w.own = base.run(ctx, "ROLLBACK") != nil
-		w.conn.stuck = w.own // what came next would be done in the transaction, and lost with it
+		w.own = !w.conn.rollBackOwn(ctx)
 	}
 	if w.saved && base.runAll(ctx, []string{"ROLLBACK TO SAVEPOINT " + savepoint, "RELEASE SAVEPOINT " + savepoint}) == nil {
 		w.saved = false

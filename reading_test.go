@@ -111,7 +111,7 @@ func (c scriptedConn) Close() error              { return nil }
 func (c scriptedConn) Begin() (driver.Tx, error) { return nil, errors.New("it wants a context") }
 
 func (c scriptedConn) Prepare(query string) (driver.Stmt, error) {
-	return scriptedStmt{c, query}, nil
+	return &scriptedStmt{conn: c, query: query}, nil
 }
 
 func (c scriptedConn) BeginTx(ctx context.Context, _ driver.TxOptions) (driver.Tx, error) {
@@ -193,16 +193,24 @@ func (t scriptedTx) Rollback() error {
 }
 
 type scriptedStmt struct {
-	conn  scriptedConn
-	query string
+	conn   scriptedConn
+	query  string
+	closed bool
 }
 
-func (s scriptedStmt) Close() error                               { return nil }
-func (s scriptedStmt) NumInput() int                              { return -1 }
-func (s scriptedStmt) Exec([]driver.Value) (driver.Result, error) { return nil, driver.ErrSkip }
-func (s scriptedStmt) Query([]driver.Value) (driver.Rows, error)  { return nil, driver.ErrSkip }
+func (s *scriptedStmt) Close() error {
+	s.closed = true
+	return nil
+}
 
-func (s scriptedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+func (s *scriptedStmt) NumInput() int                              { return -1 }
+func (s *scriptedStmt) Exec([]driver.Value) (driver.Result, error) { return nil, driver.ErrSkip }
+func (s *scriptedStmt) Query([]driver.Value) (driver.Rows, error)  { return nil, driver.ErrSkip }
+
+func (s *scriptedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	if s.closed {
+		return nil, errors.New("the statement is closed")
+	}
 	r, err := s.conn.say(ctx, "run "+s.query, args)
 	return driver.RowsAffected(r.affected), err
 }
@@ -288,6 +296,7 @@ type readingTest struct {
 	arg      any    // 7, unless it is set
 	returned []string
 	close    bool // its rows are closed at once
+	prepared bool // it is prepared
 	inTx     bool // in the caller's transaction
 	level    sql.IsolationLevel
 	first    string // a write before it in the transaction, which may fail
@@ -399,6 +408,7 @@ func (test *readingTest) run(t *testing.T) {
 type writer interface {
 	queryer
 	execer
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 }
 
 // perform runs the write.
@@ -409,7 +419,16 @@ func (test *readingTest) perform(t *testing.T, ctx context.Context, on writer) e
 		arg = 7
 	}
 	if test.returned == nil {
-		result, err := on.ExecContext(ctx, write, arg)
+		exec := func() (sql.Result, error) { return on.ExecContext(ctx, write, arg) }
+		if test.prepared {
+			st, err := on.PrepareContext(ctx, write)
+			if err != nil {
+				return err
+			}
+			defer st.Close()
+			exec = func() (sql.Result, error) { return st.ExecContext(ctx, arg) }
+		}
+		result, err := exec()
 		if err != nil {
 			return err
 		}
@@ -865,6 +884,12 @@ var readingsThatFail = []readingTest{
 	{
 		name: "the statement, for what was added", reading: before, replies: with(users12, changeUsers, reply{err: errAdded}),
 		sent: []string{immediate, "BEFORE 7", changeUsers + " 7", "ROLLBACK", changeUsers + " 7"}, touched: touchesAll, err: errAdded, logged: true,
+	},
+	{
+		name: "the prepared statement, for what was added", reading: before, write: getUsers, prepared: true,
+		replies: with(users12, "run "+getUsers, reply{err: errAdded}),
+		sent:    []string{immediate, "BEFORE 7", "run " + getUsers + " 7", "ROLLBACK", "run " + getUsers + " 7"},
+		touched: touchesAll, err: errAdded, logged: true,
 	},
 	{
 		name: "the statement, which is to be prepared", reading: before, replies: with(users12, changeUsers, reply{err: driver.ErrSkip}),

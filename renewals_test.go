@@ -2,6 +2,7 @@ package moneyclip_test
 
 import (
 	"context"
+	"database/sql"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -75,6 +76,40 @@ func TestRenewals(t *testing.T) {
 			if n := len(store.quarantines()); n > 0 {
 				t.Errorf("%d quarantines were set after the write", n)
 			}
+		}
+	})
+}
+
+// Where the driver has panicked at a COMMIT, the quarantine of the next one is renewed as well.
+func TestRenewalsAfterPanic(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &countedStore{Store: moneyclip.NewMemStore(1 << 20)}
+		commits := 0
+		script := &scripted{fakeState: newFakeState(), replies: map[string]reply{"COMMIT": {do: func() {
+			if commits++; commits == 1 {
+				panic("out of memory")
+			}
+			store.clear()
+			time.Sleep(10 * time.Minute)
+		}}}}
+		cache := newCache(t, moneyclip.Config{Scope: "scripted", Rules: []moneyclip.Rule{userRule}, Store: store})
+		db := sql.OpenDB(cache.Connector(scriptedConnector{script}))
+		defer db.Close()
+		c, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		exec(t, c, "BEGIN")
+		exec(t, c, renameUser, "renamed", 1)
+		func() {
+			defer func() { recover() }()
+			c.ExecContext(t.Context(), "COMMIT")
+		}()
+		exec(t, c, "COMMIT")
+		if n := len(store.quarantines()); commits != 2 || n < 29 {
+			t.Errorf("in the 10 minutes of COMMIT %d the quarantine was renewed %d times", commits, n)
 		}
 	})
 }

@@ -51,20 +51,29 @@ func (s *stmt) ready(ctx context.Context) error {
 	return nil
 }
 
-// settle closes a base statement that may return rows and was run by Exec, and leaves it to be prepared again. Some
-// drivers leave such a statement at its first row: on SQLite what it writes is not committed then, and what it reads
-// keeps the connection at an old snapshot.
-func (s *stmt) settle(p *plan) {
+// run runs the base statement by Exec. One that may return rows it then closes, to be prepared again. Some drivers leave such a
+// statement at its first row: on SQLite what it writes is not committed then, and what it reads keeps the connection at an old
+// snapshot.
+func (s *stmt) run(ctx context.Context, p *plan, args []driver.NamedValue) (driver.Result, error) {
+	if s.base == nil { // it was run, and undone with what was added to it
+		if err := s.ready(ctx); err != nil {
+			return nil, err
+		}
+	}
+	result, err := execStmt(ctx, s.base, args)
 	if p.statement.Kind != KindWrite || p.statement.Returns {
 		s.base.Close()
 		s.base, s.watched = nil, nil
 	}
+	return result, err
 }
 
 // QueryContext answers a SELECT from the cache, or passes the query on.
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	c := s.conn
-	if s.inputs == -1 || s.inputs == len(args) {
+	if c.skipped == s.query {
+		c.skipped = "" // it was looked up as a text
+	} else if s.inputs == -1 || s.inputs == len(args) {
 		if rows, _ := c.hit(ctx, s.query, args, s); rows != nil {
 			return rows, nil
 		}
@@ -105,11 +114,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 		return nil, err
 	}
 	if p := c.plan(s.query); c.passes(p) || c.collects(p) {
-		return c.pass(ctx, p, converted, func() (driver.Result, error) {
-			result, err := execStmt(ctx, s.base, converted)
-			s.settle(p)
-			return result, err
-		})
+		return c.pass(ctx, p, converted, func() (driver.Result, error) { return s.run(ctx, p, converted) })
 	}
 	c.running = s
 	defer func() { c.running = nil }()

@@ -160,13 +160,19 @@ func (c *conn) commit(ctx context.Context, run, undo func() error) error {
 	}
 	if err := t.work.quarantine(ctx); err != nil {
 		if undo != nil {
-			undo()
-			c.over()
+			c.left(undo())
 		}
 		return err
 	}
+	sent := false
+	defer func() {
+		if !sent && c.tx == t { // the base has panicked: its keys stay in quarantine, and who commits again needs another one
+			t.work, t.doubt = t.work.rest(), true
+		}
+	}()
 	err := t.work.guard(run)
-	if err == nil || undo != nil {
+	sent = true
+	if open, known := c.base.open(); err == nil || undo != nil && !(known && open) {
 		c.over()
 	}
 	t.work.lookAgain(ctx, c, err)
@@ -194,9 +200,18 @@ func (c *conn) over() {
 func (c *conn) rollback(final bool, run func() error) error {
 	err := run()
 	if err == nil || final {
-		c.over()
+		c.left(err)
 	}
 	return err
+}
+
+// left notes a ROLLBACK after which database/sql takes the transaction for over. If that has failed, it may be open still.
+func (c *conn) left(err error) {
+	if open, known := c.base.open(); err != nil && c.tx != nil && (open || !known) {
+		c.tx.doubt = true
+		return
+	}
+	c.over()
 }
 
 // control runs a statement that starts or ends a transaction, sent as text.

@@ -452,3 +452,39 @@ func TestTxStatementSkipped(t *testing.T) {
 	}
 	f.wantQueries(t, 0, selectUser, 1)
 }
+
+// A transaction whose ROLLBACK has failed may still be open: what is read in it is not stored, though database/sql goes on.
+func TestRollbackFails(t *testing.T) {
+	t.Parallel()
+	f := open(t, tables["users"]+"; INSERT INTO users VALUES (1, 'ada', 'a@x')", moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+	c, err := f.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	tx, err := c.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, tx, renameUser, "eve", 1)
+	f.wire.failWith(func(text string) error {
+		if text == "rollback" {
+			return errors.New("no")
+		}
+		return nil
+	})
+	if err := tx.Rollback(); err == nil {
+		t.Fatal("it was rolled back")
+	}
+	f.wire.failWith(nil)
+	for range 2 {
+		if got := readRow(t, c, selectUser, 1); !strings.Contains(got, "eve") {
+			t.Errorf("got %s in the transaction", got)
+		}
+	}
+	exec(t, c, "ROLLBACK")
+	f.wantMiss(t, selectUser, 1)
+	if got := readRow(t, f.DB, selectUser, 1); !strings.Contains(got, "ada") {
+		t.Errorf("got %s, which was rolled back", got)
+	}
+}

@@ -49,9 +49,10 @@ func (r *readPlan) verify(ctx context.Context, h *hub, l *lookup, served *Row, r
 
 // drop drops what is stored under a key that is known to be wrong.
 func (r *readPlan) drop(ctx context.Context, h *hub, l *lookup) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), times.Store)
+	ctx = context.WithoutCancel(ctx)
+	short, cancel := context.WithTimeout(ctx, times.Store)
 	defer cancel()
-	if _, err := h.store.Release(ctx, &Marks{Writer: newToken(), Keys: []string{string(l.slot.Key)}}); err != nil {
+	if _, err := h.store.Release(short, &Marks{Writer: newToken(), Keys: []string{string(l.slot.Key)}}); err != nil {
 		r.storeFailed(ctx, err)
 	}
 }

@@ -333,7 +333,7 @@ func (w *work) quarantine(ctx context.Context) error {
 	if _, err := w.mark(ctx, times.Quarantine, patience); err != nil {
 		h := w.cache.hub
 		w.failed(ctx, err)
-		w.cache.logOnce("the store did not take a quarantine", "error", err.Error())
+		w.cache.logOutage("the store did not take a quarantine", err)
 		if w.cache.outage == FailWrites {
 			// It may have arrived all the same. The write is not done, so it is no matter what others want of it.
 			w.marks.Board = ""

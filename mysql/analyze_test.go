@@ -20,7 +20,7 @@ func describe(s moneyclip.Statement) string {
 		}
 	}
 	add(s.Control != 0, "%s %s", []string{"", "begin", "commit", "rollback", "savepoint", "rollback-to", "release"}[s.Control], s.Savepoint)
-	add(s.Kind == moneyclip.KindSession, "%s", []string{"until-reset", "until-end", "reset", "autocommit-off", "autocommit-on"}[s.Reach])
+	add(s.Kind == moneyclip.KindSession, "%s", []string{"until-reset", "until-end", "for-next", "reset", "autocommit-off", "autocommit-on", "chaining"}[s.Reach])
 	add(s.Commits, "commits")
 	add(s.Returns, "returns")
 	add(s.Uncacheable != "", "impure")
@@ -256,8 +256,8 @@ func TestAnalyze(t *testing.T) {
 		"SELECT `a":     "unknown",
 		"SELECT 1 /* a": "unknown",
 		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED":    "session until-reset",
-		"SET TRANSACTION ISOLATION LEVEL READ COMMITTED":            "session until-end",
-		"SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY": "session until-end",
+		"SET TRANSACTION ISOLATION LEVEL READ COMMITTED":            "session for-next",
+		"SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY": "session for-next",
 		"SET NAMES utf8mb4":                        "session until-reset",
 		"SET time_zone = '+00:00'":                 "session until-reset",
 		"SET foreign_key_checks = 0":               "session until-reset",

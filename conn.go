@@ -201,6 +201,9 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 		c.doubted = row
 		return nil, p
 	}
+	if s.database.stale() {
+		c.connector.readCatalog(s)
+	}
 	out := &c.replay
 	if out.row != nil {
 		out = new(replay) // there are rows that are still open

@@ -24,6 +24,7 @@ type database struct {
 	reader  chan struct{}                  // holds one while a connection reads the catalog for all
 	asked   atomic.Uint64                  // how often the catalog was asked for, or has changed
 	void    atomic.Uint64                  // what was asked for no later than this is not believed any more
+	aside   atomic.Bool                    // it is asked for beside the pool, or was just now
 
 	mu sync.Mutex // serialises changes of meaning
 }
@@ -132,6 +133,29 @@ func (d *database) refreshCatalog(ctx context.Context, ask Asker, changed bool) 
 	}
 	return d.readCatalog(ctx, ask)
 }
+
+// readCatalog has the catalog of a session's database read again, for reads that are all hits: none of them would do that. It is done in
+// the background, on a connection beside the pool, so that what takes long there, or fails, is no affair of theirs.
+func (n *connector) readCatalog(s *session) {
+	d := s.database
+	if s.private || !d.aside.CompareAndSwap(false, true) {
+		return
+	}
+	again := func() { d.aside.Store(false) }
+	if !n.cache.spawn(func() {
+		defer time.AfterFunc(asidePause, again)
+		ctx, cancel := context.WithTimeout(backgroundContext, times.Lease)
+		defer cancel()
+		c := &conn{connector: n, cache: n.cache}
+		defer c.Close()
+		c.ready(ctx)
+	}) {
+		again()
+	}
+}
+
+// asidePause is between two attempts to read a catalog beside the pool: the database may be out of reach.
+const asidePause = 10 * time.Second
 
 func (d *database) readCatalog(ctx context.Context, ask Asker) error {
 	n := d.asked.Add(1)

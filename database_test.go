@@ -3,6 +3,7 @@ package moneyclip_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -193,6 +194,37 @@ func TestCatalogOfBefore(t *testing.T) {
 		f.wantRow(t, selectUser, 2)
 		if got := cache.Stats().Fills; got != 0 {
 			t.Errorf("%d rows of a table that is gone were stored", got)
+		}
+	})
+}
+
+// Where all reads are hits, the catalog is read again all the same: in the background, and seldom if that fails.
+func TestCatalogBesideHits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+		hit := func() { f.wantQueries(t, 0, selectUser, 1) }
+		f.wantQueries(t, 1, selectUser, 1)
+		for n := 1; n <= 3; n++ {
+			if got := f.schemas(); got != n {
+				t.Errorf("after %d minutes the catalog was read %d times, want %d", n-1, got, n)
+			}
+			time.Sleep(time.Minute + time.Second)
+			for range 5 {
+				hit()
+			}
+			synctest.Wait()
+		}
+		f.state.failWith(errors.New("connection refused"), nil)
+		time.Sleep(time.Minute)
+		for range 120 {
+			hit()
+			time.Sleep(time.Second)
+		}
+		f.state.mu.Lock()
+		defer f.state.mu.Unlock()
+		if n := f.state.refused; n < 10 || n > 13 {
+			t.Errorf("while the database was out of reach for two minutes it was dialed %d times, want 12", n)
 		}
 	})
 }

@@ -26,6 +26,7 @@ type fakeState struct {
 	mu      sync.Mutex               // protects what follows
 	asked   int                      // queries, the catalog's not counted
 	schemas int                      // times that the catalog was read
+	refused int                      // dials that have failed
 	calls   []string                 // dials, closes, pings, prepares, begins, resets
 	name    string                   // of all users
 	gates   map[string]chan struct{} // :: query → closed when its rows may go back
@@ -133,6 +134,7 @@ func (c fakeConnector) Connect(context.Context) (driver.Conn, error) {
 	c.state.mu.Lock()
 	defer c.state.mu.Unlock()
 	if c.state.connect != nil {
+		c.state.refused++
 		return nil, c.state.connect
 	}
 	c.state.calls = append(c.state.calls, "dial")

@@ -40,6 +40,8 @@ type board struct {
 
 	asking chan struct{} // holds one while the store is asked
 
+	full atomic.Bool // there was a notice too many
+
 	mu      sync.RWMutex // protects what follows, and changes of version
 	own     map[string]*posted
 	posting *posting // under way; nil: none
@@ -93,6 +95,9 @@ func (b *board) announce(ctx context.Context, r *readPlan) (version string, ok b
 		}
 		p := b.post(ctx, r)
 		if p == nil {
+			if b.full.Load() {
+				r.rule.owner.logOnce("there are too many different rules and queries on the store: what is read by more of them is not cached", "most", maxNotices)
+			}
 			return "", false
 		}
 		patience := time.NewTimer(time.Until(p.until))
@@ -133,6 +138,7 @@ func (b *board) post(ctx context.Context, r *readPlan) *posting {
 	mine := b.own[r.notice]
 	if mine == nil {
 		if len(b.own) >= maxNotices {
+			b.full.Store(true)
 			return nil
 		}
 		mine = &posted{}

@@ -208,6 +208,13 @@ func (n *named) open() (*Cache, error) {
 	defaults.opened = true // from here on no rule can be added, even if this fails
 	cfg := defaults.config
 	cfg.Rules = defaults.rules
+	switch off := os.Getenv("MONEYCLIP_DISABLE"); off {
+	case "", "0":
+	case "1":
+		cfg.Disabled = true
+	default:
+		return nil, fmt.Errorf("moneyclip: MONEYCLIP_DISABLE is %q: it is 1, 0 or not set", off)
+	}
 	if url := os.Getenv("MONEYCLIP_REDIS_URL"); url != "" && cfg.Store == nil && defaults.hub == nil {
 		if defaults.openStore == nil {
 			return nil, errors.New("moneyclip: MONEYCLIP_REDIS_URL is set: import _ \"github.com/moneyclip/moneyclip/redisstore\"")
@@ -220,13 +227,6 @@ func (n *named) open() (*Cache, error) {
 	}
 	if cfg.Namespace == "" {
 		cfg.Namespace = os.Getenv("MONEYCLIP_NAMESPACE")
-	}
-	switch off := os.Getenv("MONEYCLIP_DISABLE"); off {
-	case "", "0":
-	case "1":
-		cfg.Disabled = true
-	default:
-		return nil, fmt.Errorf("moneyclip: MONEYCLIP_DISABLE is %q: it is 1, 0 or not set", off)
 	}
 	if defaults.hub == nil {
 		defaults.hub = hubOf(cfg.Store)

@@ -16,6 +16,11 @@ SEED ?= $(shell date +%s)
 # of their own: what they need is nobody else's dependency.
 MODULES = . promstats otelstats servers_test bench cmd/moneyclip
 
+# What one goroutine at a time does to a database, thousands of times: with the race detector it takes three times as long.
+ALONE = ./writes ./property ./drivertest ./mysql ./postgres
+# The drivers, but none of their settings.
+DRIVERS = TestDrivers/bases/(mattn|modernc|pgx|pq|mysql)$$
+
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -28,16 +33,16 @@ tools: # what the tests need and a fresh machine may lack
 servers: # what the tests in servers_test start
 	@servers_test/setup
 
-test: tools servers ## run every test, with the race detector, also on real servers
-	@# Two packages run at a time. Those that take longest come first: the last one would run alone.
+test: tools servers ## run every test, also on real servers; with the race detector where goroutines meet
 	@for m in $(MODULES); do \
-		longest=$$(test $$m != servers_test || echo ./writes ./property ./mysql); \
-		go -C $$m test -race -timeout 35m $$longest ./... || exit 1; done
-	@# What one goroutine sees of the drivers, which takes minutes with the race detector; and with the next Go. All of it mostly waits.
-	{ go -C servers_test test -timeout 35m ./drivertest && \
-		go -C servers_test test -timeout 35m -run 'TestForms/(pq|mysql_interpolated)' ./writes; } & now=$$!; \
-		GOTOOLCHAIN=$(NEXT) go -C servers_test test -timeout 35m ./drivertest; next=$$?; wait $$now && exit $$next
-	GOTOOLCHAIN=$(NEXT) go test -run TestScan . # what is there only since that Go: scan_go127.go
+		test $$m = servers_test || go -C $$m test -race -timeout 35m ./... || exit 1; done
+	@# Two packages run at a time. Those that take longest come first: the last one would run alone.
+	go -C servers_test test -timeout 35m -skip TestConcurrent $(ALONE)
+	go -C servers_test test -race -timeout 35m ./consistency $$(go -C servers_test list ./... | grep -v $(ALONE:./%=-e /%$$))
+	go -C servers_test test -race -timeout 35m -run TestConcurrent ./writes
+	@# With the next Go, and what is there only since that: scan_go127.go.
+	GOTOOLCHAIN=$(NEXT) go -C servers_test test -timeout 35m -run '$(DRIVERS)' ./drivertest
+	GOTOOLCHAIN=$(NEXT) go test -run TestScan .
 
 later: tools ## the tests on servers, with MySQL, a later PostgreSQL and Valkey: what Debian's unstable release has; as root
 	servers_test/later

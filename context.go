@@ -23,7 +23,8 @@ const (
 // Bypass returns a context under which a call neither reads nor fills the cache. Its writes still invalidate.
 func Bypass(ctx context.Context) context.Context { return context.WithValue(ctx, modeKey{}, bypass) }
 
-// Refresh returns a context under which a call reads the database and fills the cache anew.
+// Refresh returns a context under which a call reads the database and fills the cache anew. Where nothing can be stored, as in a
+// transaction, beside a writer of the same row, or while another reader is about to store it, the call only reads.
 func Refresh(ctx context.Context) context.Context { return context.WithValue(ctx, modeKey{}, renewal) }
 
 func modeOf(ctx context.Context) mode {

@@ -224,7 +224,7 @@ func (m *memStore) Fill(_ context.Context, slot *Slot, lease Lease, row *Row, ag
 	for m.bytes > m.maxBytes-size {
 		m.evict()
 	}
-	e.terms, e.row, e.granted = termsOf(e.terms.generations, age), row, granted
+	e.terms, e.row, e.granted = termsOf(e.terms.generations, age), row, granted // N12: the generations of the lease
 	m.bytes += size
 	e.unlink()
 	m.filled.pushFront(e)
@@ -287,7 +287,7 @@ func (m *memStore) Release(_ context.Context, marks *Marks) (string, error) {
 		}
 	}
 	for _, key := range marks.Keys {
-		// N14: the quarantine may have run out, and a reader may have filled the key since.
+		// N14, M11: the quarantine may have run out, and a reader may have leased or filled the key since.
 		if q := m.dropKey(key); q != nil {
 			q.hold.quarantines = q.hold.quarantines.live(now).without(marks.Writer)
 			m.settle(q)
@@ -320,7 +320,7 @@ func (m *memStore) find(slot *Slot) *memEntry {
 	return nil
 }
 
-// leaseholder returns what was leased with the token, or nil.
+// leaseholder returns what was leased with the token, or nil. M3: each lease has a token of its own.
 func (m *memStore) leaseholder(slot *Slot, token Token) *memEntry {
 	e := m.find(slot)
 	if e == nil || e.hold == nil || e.hold.token != token {

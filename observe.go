@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Stats are counts since the cache was made: totals, and the same for each rule by name.
+// Stats are counts since the cache was made: totals, and the same for each rule by name. They are read one after the other while reads
+// and writes go on, so what was counted in between may show in one and not in another. A read counts also if it ended in an error.
 type Stats struct {
 	RuleStats
 	Rules map[string]RuleStats

@@ -48,7 +48,7 @@ type Rule struct {
 	// cache. Zero: off. It must be less than TTL.
 	Soft time.Duration
 
-	// NotFound is how old a cached "no rows" may get, and at most TTL. Zero: it is not cached.
+	// NotFound is how old a cached "no rows" may get; one that is longer than TTL counts as TTL. Zero: it is not cached.
 	NotFound time.Duration
 
 	// Refresh makes the writer load the key again after its write, so that later reads are hits: with the selects that this

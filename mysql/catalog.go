@@ -2,9 +2,7 @@ package mysql
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql/driver"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
@@ -13,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/internal/digest"
 )
 
 // The queries of the catalog. MySQL 8 gives columns of information_schema names in upper case, MariaDB and 5.7 as they are
@@ -73,7 +72,7 @@ func (dialect) Catalog(ctx context.Context, ask moneyclip.Asker) (*moneyclip.Cat
 	if b.err != nil {
 		return nil, b.err
 	}
-	b.catalog.Digest = digest(b.seen...)
+	b.catalog.Digest = digest.Of(b.seen...)
 	return b.catalog, nil
 }
 
@@ -128,15 +127,6 @@ func asText(v driver.Value) string {
 		return string(v)
 	}
 	return fmt.Sprint(v)
-}
-
-// digest is a hash of a list of texts: of the list, not of its concatenation.
-func digest(parts ...string) string {
-	h := sha256.New()
-	for _, part := range parts {
-		fmt.Fprintf(h, "%d:%s,", len(part), part)
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 func (b *builder) table(name string) *moneyclip.Table { return b.catalog.Tables[b.own.table(name)] }

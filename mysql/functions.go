@@ -2,8 +2,8 @@ package mysql
 
 import (
 	"fmt"
-	"strings"
 
+	"github.com/moneyclip/moneyclip/internal/query"
 	"github.com/sqlc-dev/marino/ast"
 )
 
@@ -19,7 +19,7 @@ const (
 
 // functions :: name → purity, see https://dev.mysql.com/doc/refman/8.4/en/built-in-function-reference.html and
 // https://mariadb.com/kb/en/built-in-functions/
-var functions = purities(map[purity]string{
+var functions = query.ByName(map[purity]string{
 	pure: `
 		abs acos aes_decrypt aes_encrypt ascii asin atan atan2 bin bin_to_uuid binary bit_count bit_length cast ceil ceiling
 		char char_func char_length character_length chr coalesce coercibility charset collation compress concat concat_ws
@@ -73,16 +73,6 @@ var functions = purities(map[purity]string{
 
 // literals are DATE '...' and its like, which the parser calls functions.
 var literals = map[string]bool{ast.DateLiteral: true, ast.TimeLiteral: true, ast.TimestampLiteral: true}
-
-func purities(lists map[purity]string) map[string]purity {
-	m := map[string]purity{}
-	for p, names := range lists {
-		for _, name := range strings.Fields(names) {
-			m[name] = p
-		}
-	}
-	return m
-}
 
 // judge is empty for a function that is pure, otherwise it says why a call of it is not. It reports true for a function
 // that may write: one of the database, or one that is not known.

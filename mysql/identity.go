@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/internal/digest"
 )
 
 const (
@@ -63,7 +64,7 @@ func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (m
 	}
 	level := cmp.Or(vars["transaction_isolation"], vars["tx_isolation"])
 	id := moneyclip.Identity{
-		Profile:  digest(parts...)[:16],
+		Profile:  digest.Of(parts...)[:16],
 		Implicit: vars["autocommit"] == "OFF",
 		Ranges:   (level == "REPEATABLE-READ" || level == "SERIALIZABLE") && !isOn(vars["innodb_locks_unsafe_for_binlog"]),
 		Chaining: chains(vars["completion_type"]),
@@ -81,7 +82,7 @@ func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (m
 	if vars["lower_case_table_names"] != "0" {
 		database = strings.ToLower(database)
 	}
-	id.Scope = "mysql-" + digest(server, database)[:24]
+	id.Scope = "mysql-" + digest.Of(server, database)[:24]
 	return id, nil
 }
 

@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/internal/digest"
 )
 
 // identityQuery asks which database this is, what shadows its tables, and for the settings that change what a SELECT
@@ -55,8 +54,8 @@ func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (m
 		return moneyclip.Identity{}, errors.New("postgres: the server does not say which database this is")
 	}
 	id := moneyclip.Identity{
-		Scope:   "postgres-" + digest(row[0], row[1])[:24],
-		Profile: digest(append([]string{options(dsn)}, row[4:]...)...)[:16],
+		Scope:   "postgres-" + digest.Of(row[0], row[1])[:24],
+		Profile: digest.Of(append([]string{options(dsn)}, row[4:]...)...)[:16],
 		Path:    []string{},
 	}
 	if err := json.Unmarshal([]byte(row[6]), &id.Path); err != nil {
@@ -148,13 +147,4 @@ func fields(dsn string) []string {
 		list = append(list, word.String())
 	}
 	return list
-}
-
-// digest is a hash of a list of texts: of the list, not of its concatenation.
-func digest(parts ...string) string {
-	h := sha256.New()
-	for _, part := range parts {
-		fmt.Fprintf(h, "%d:%s,", len(part), part)
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/internal/digest"
 	"github.com/sqlc-dev/meyer/ast"
 )
 
@@ -34,7 +35,7 @@ func (dialect) Catalog(ctx context.Context, ask moneyclip.Asker) (*moneyclip.Cat
 		}
 	}
 	b.build()
-	b.catalog.Digest = digest(parts...)
+	b.catalog.Digest = digest.Of(parts...)
 	return b.catalog, nil
 }
 

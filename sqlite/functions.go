@@ -20,7 +20,7 @@ const (
 )
 
 // functions :: name → purity, see https://sqlite.org/lang_corefunc.html and the pages beside it
-var functions = purities(map[purity]string{
+var functions = query.ByName(map[purity]string{
 	pure: `
 		abs char coalesce concat concat_ws format glob hex if ifnull iif instr length like likelihood likely lower ltrim
 		max min nullif octet_length printf quote replace round rtrim sign soundex substr substring trim typeof unhex
@@ -42,16 +42,6 @@ var functions = purities(map[purity]string{
 		changes last_insert_rowid random randomblob sqlite_compileoption_get sqlite_compileoption_used sqlite_offset
 		sqlite_source_id sqlite_version total_changes`,
 })
-
-func purities(lists map[purity]string) map[string]purity {
-	m := map[string]purity{}
-	for p, names := range lists {
-		for _, name := range strings.Fields(names) {
-			m[name] = p
-		}
-	}
-	return m
-}
 
 // callImpurity is empty for a call that is pure, otherwise it says why the call is not.
 func callImpurity(call *ast.FuncCall) string {

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"database/sql/driver"
 	"encoding/hex"
 	"errors"
@@ -12,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/internal/digest"
 )
 
 // identityQuery asks for the main database's file, for what shadows or surrounds it, and for the settings that change
@@ -87,19 +87,10 @@ func identifyNameless(id moneyclip.Identity, dsn string) moneyclip.Identity {
 // path is no part of it, and its text is not to be read back.
 func profile(dsn string, settings []string) string {
 	_, options, _ := strings.Cut(dsn, "?")
-	return digest(append([]string{options}, settings...)...)[:16]
+	return digest.Of(append([]string{options}, settings...)...)[:16]
 }
 
-func scopeOf(parts ...string) string { return "sqlite-" + digest(parts...)[:24] }
-
-// digest is a hash of a list of texts: of the list, not of its concatenation.
-func digest(parts ...string) string {
-	h := sha256.New()
-	for _, part := range parts {
-		fmt.Fprintf(h, "%d:%s,", len(part), part)
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
+func scopeOf(parts ...string) string { return "sqlite-" + digest.Of(parts...)[:24] }
 
 // asText is the text of a value as a driver returns it; that of NULL is empty.
 func asText(v driver.Value) string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/moneyclip/moneyclip"
 	"github.com/moneyclip/moneyclip/internal/ddl"
+	"github.com/moneyclip/moneyclip/internal/digest"
 	"github.com/sqlc-dev/meyer/ast"
 )
 
@@ -35,7 +36,7 @@ func Schema(texts ...string) (*moneyclip.Catalog, error) {
 		}
 		b.catalog.Tables[name].Opaque = why
 	}
-	b.catalog.Digest = digest(texts...)
+	b.catalog.Digest = digest.Of(texts...)
 	return b.catalog, err
 }
 

@@ -32,3 +32,14 @@ func Name(text string) string {
 		}
 	}
 }
+
+// ByName turns round what is listed by kind: names that are separated by spaces.
+func ByName[Kind comparable](lists map[Kind]string) map[string]Kind {
+	m := map[string]Kind{}
+	for kind, names := range lists {
+		for _, name := range strings.Fields(names) {
+			m[name] = kind
+		}
+	}
+	return m
+}

@@ -424,14 +424,15 @@ func (s single) Open(string) (driver.Conn, error) { return s.base, nil }
 func (c *conn) hangUp() error {
 	err := c.base.Close()
 	c.part()
-	c.base, c.watched, c.session, c.tx, c.open, c.own = nil, nil, nil, nil, nil, nil
+	c.base, c.watched, c.tx, c.open, c.own = nil, nil, nil, nil, nil
 	return err
 }
 
-// part forgets the database if nobody else can reach it.
+// part leaves the database.
 func (c *conn) part() {
-	if c.session != nil && c.session.private {
-		c.cache.hub.part(c.session.database)
+	if c.session != nil {
+		c.cache.hub.part(c.session)
+		c.session = nil
 	}
 }
 
@@ -443,7 +444,7 @@ func (c *conn) identify(ctx context.Context) {
 	}
 	if c.doubtful != "" {
 		c.part()
-		c.session, c.asked = nil, time.Time{}
+		c.asked = time.Time{}
 		c.autocommit, c.chaining = nil, false // what the session says of itself counts
 	}
 	const patience = time.Second // between two attempts

@@ -172,6 +172,9 @@ func (c *connector) Driver() driver.Driver { return c.driver }
 
 // Close closes the base connector, if it can be closed.
 func (c *connector) Close() error {
+	if s := c.home.Swap(nil); s != nil {
+		c.cache.hub.part(s)
+	}
 	if closer, ok := c.base.(io.Closer); ok {
 		return closer.Close()
 	}
@@ -212,6 +215,7 @@ func (c *connector) identify(ctx context.Context, ask Asker) (*session, error) {
 	sum := sha256.Sum256([]byte(c.name + scanForm + "\x00" + identity.Profile))
 	copy(s.profile[:], sum[:])
 	if err := s.database.refreshCatalog(ctx, ask, false); err != nil {
+		cache.hub.part(s)
 		return nil, err
 	}
 	return s, nil
@@ -247,7 +251,11 @@ func (c *connector) settle(s *session) {
 	c.cache.mu.Lock()
 	c.cache.last = s
 	c.cache.mu.Unlock()
-	if !s.private {
-		c.home.Store(s)
+	if s.private {
+		return
+	}
+	c.cache.hub.enter(s)
+	if old := c.home.Swap(s); old != nil {
+		c.cache.hub.part(old)
 	}
 }

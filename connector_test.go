@@ -2,6 +2,7 @@ package moneyclip
 
 import (
 	"database/sql/driver"
+	"fmt"
 	"testing"
 )
 
@@ -26,19 +27,39 @@ func TestHabit(t *testing.T) {
 	}
 }
 
-// A database that only one connection can reach is forgotten with it.
-func TestPrivateDatabase(t *testing.T) {
+// A database that only one connection can reach is forgotten with it. Of others that nobody is connected to any more some are kept.
+func TestDatabasesThatWereLeft(t *testing.T) {
 	t.Parallel()
 	h := newHub(NewMemStore(1 << 10))
-	d := h.database(plainDialect{}, "private", nil)
-	other := h.database(plainDialect{}, "other", nil)
-	c := &conn{cache: &Cache{hub: h}, session: &session{database: d, private: true}}
-	c.part()
-	if len(h.databases) != 1 || len(h.sites) != 1 || h.database(plainDialect{}, "other", nil) != other {
-		t.Errorf("%d databases and %d sites are left, want the other one", len(h.databases), len(h.sites))
+	connect := func(scope string, private bool) *conn {
+		return &conn{cache: &Cache{hub: h}, session: &session{database: h.database(plainDialect{}, scope, nil), private: private}}
 	}
-	c.session = &session{database: other}
-	if c.part(); len(h.databases) != 1 {
-		t.Error("a database that others reach was forgotten")
+	want := func(n int) {
+		t.Helper()
+		if len(h.databases) != n || len(h.sites) != n {
+			t.Errorf("%d databases and %d sites are known, want %d", len(h.databases), len(h.sites), n)
+		}
 	}
+	knows := func(scope string) bool { return h.databases[plainDialect{}.Name()+"\x00"+scope+"\x00[]"] != nil }
+
+	connect("private", true).part()
+	want(0)
+	used, again := connect("used", false), connect("used", false)
+	again.part()
+	again.part() // there is nothing left to leave
+	for i := range maxUnused {
+		connect(fmt.Sprint(i), false).part()
+	}
+	want(maxUnused + 1)
+	back := connect("0", false)
+	connect("one more", false).part()
+	want(maxUnused + 2)
+	back.part()
+	connect("two more", false).part()
+	want(maxUnused + 1)
+	if knows("1") || knows("2") || !knows("0") || !knows("3") || !knows("used") {
+		t.Error("it was not the one that was left first that is forgotten")
+	}
+	used.part()
+	want(maxUnused)
 }

@@ -27,6 +27,8 @@ type database struct {
 	aside   atomic.Bool                    // it is asked for beside the pool, or was just now
 
 	mu sync.Mutex // serialises changes of meaning
+
+	users int // sessions of it, in each place where they are kept; protected by the hub
 }
 
 // A site is what the databases of one scope have in common: they are one database, seen by different search paths. A

@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -227,4 +230,44 @@ func TestCatalogBesideHits(t *testing.T) {
 			t.Errorf("while the database was out of reach for two minutes it was dialed %d times, want 12", n)
 		}
 	})
+}
+
+// Of databases without end those that were left long ago are forgotten, with their rows; and who comes back finds what is committed.
+func TestFilesWithoutEnd(t *testing.T) {
+	t.Parallel()
+	f := open(t, shop, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+	name := func(i int) string {
+		return filepath.Join(filepath.Dir(strings.TrimPrefix(f.dsn, "file:")), fmt.Sprint("file", i))
+	}
+	use := func(i int, use func(db *sql.DB)) {
+		db := f.through(t, f.cache, "file:"+name(i))
+		defer db.Close()
+		use(db)
+	}
+	read := func(i int) (row string, hit bool) {
+		use(i, func(db *sql.DB) {
+			before := f.cache.Stats().Hits
+			row = readRow(t, db, selectUser, 1)
+			hit = f.cache.Stats().Hits > before
+		})
+		return row, hit
+	}
+	const many = 70
+	for i := range many {
+		use(i, func(db *sql.DB) {
+			exec(t, db, tables["users"])
+			exec(t, db, "INSERT INTO users (id, name) VALUES (1, ?)", i)
+			readRow(t, db, selectUser, 1)
+		})
+	}
+	if row, hit := read(many - 1); !hit || !strings.Contains(row, "69") {
+		t.Errorf("who comes back soon gets %s, from the cache: %t", row, hit)
+	}
+	if row, hit := read(0); hit || !strings.Contains(row, "0") {
+		t.Errorf("who comes back late gets %s, from the cache: %t", row, hit)
+	}
+	use(0, func(db *sql.DB) { exec(t, db, "UPDATE users SET name = 'new'") })
+	if row, _ := read(0); !strings.Contains(row, "new") {
+		t.Errorf("after a write: %s", row)
+	}
 }

@@ -18,6 +18,7 @@ type hub struct {
 	caches    []*Cache             //
 	open      int                  // caches that are not closed
 	databases map[string]*database // :: dialect, scope and search path → database
+	unused    []*database          // of these: nobody is connected to them; the last one left comes last
 	sites     map[string]*site     // :: dialect and scope → what these databases share
 	texts     map[string]*texts    // :: dialect and catalog digest → meaning of texts
 
@@ -86,7 +87,11 @@ func (h *hub) isClosed() bool {
 	return h.open == 0
 }
 
-// database returns the database of a scope, as a search path shows it.
+// maxUnused is how many databases are known that nobody is connected to: who comes back to one finds his rows. A program may open
+// files without end.
+const maxUnused = 64
+
+// database returns the database of a scope, as a search path shows it. It is used until it is left.
 func (h *hub) database(dialect Dialect, scope string, path []string) *database {
 	h.mu.Lock()
 	one := dialect.Name() + "\x00" + scope
@@ -104,6 +109,7 @@ func (h *hub) database(dialect Dialect, scope string, path []string) *database {
 		s.databases = append(s.databases, d)
 		s.list.Unlock()
 	}
+	h.use(d)
 	h.mu.Unlock()
 	if d.meaning.Load() == nil {
 		d.rebind(nil)
@@ -111,12 +117,70 @@ func (h *hub) database(dialect Dialect, scope string, path []string) *database {
 	return d
 }
 
-// part forgets a database that only one connection could reach, which is gone.
-func (h *hub) part(d *database) {
+// use notes that a session more is of a database. The hub is locked.
+func (h *hub) use(d *database) {
+	if d.users == 0 {
+		h.unused = slices.DeleteFunc(h.unused, func(one *database) bool { return one == d })
+	}
+	d.users++
+}
+
+// enter notes that a session is kept in one place more.
+func (h *hub) enter(s *session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.use(s.database)
+}
+
+// part notes that a session is not kept in one of its places any more. A database that nobody else can reach is forgotten, and so is
+// the one that was left first, if there are too many.
+func (h *hub) part(s *session) {
+	oldest := h.leftBy(s)
+	if oldest == nil {
+		return
+	}
+	if m := oldest.meaning.Load(); m != nil && !h.shared {
+		// What queries have taught the rules is forgotten with it. On a store that others use too it is on the board.
+		oldest.dropAll(m)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.unused) > maxUnused && h.unused[0] == oldest { // or else somebody has come and gone meanwhile
+		h.unused = h.unused[1:]
+		h.remove(oldest)
+	}
+}
+
+// leftBy does the first half of part. It returns the database that is one too many, or nil.
+func (h *hub) leftBy(s *session) *database {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	d := s.database
+	d.users--
+	switch {
+	case d.users > 0:
+		return nil
+	case s.private:
+		h.remove(d)
+		return nil
+	}
+	h.unused = append(h.unused, d)
+	if len(h.unused) <= maxUnused {
+		return nil
+	}
+	return h.unused[0]
+}
+
+// remove forgets a database. The hub is locked.
+func (h *hub) remove(d *database) {
 	maps.DeleteFunc(h.databases, func(_ string, one *database) bool { return one == d })
-	maps.DeleteFunc(h.sites, func(_ string, one *site) bool { return one == d.site })
+	d.site.list.Lock()
+	d.site.databases = slices.DeleteFunc(d.site.databases, func(one *database) bool { return one == d })
+	last := len(d.site.databases) == 0
+	d.site.list.Unlock()
+	if last {
+		maps.DeleteFunc(h.sites, func(_ string, one *site) bool { return one == d.site })
+	}
 }
 
 // forget makes the catalogs of all databases unknown.

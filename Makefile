@@ -37,9 +37,9 @@ test: tools servers ## run every test, also on real servers; with the race detec
 	@for m in $(MODULES); do \
 		test $$m = servers_test || go -C $$m test -race -timeout 35m ./... || exit 1; done
 	@# Two packages run at a time. Those that take longest come first: the last one would run alone.
-	go -C servers_test test -timeout 35m -skip TestConcurrent $(ALONE)
+	go -C servers_test test -timeout 35m $(ALONE)
 	go -C servers_test test -race -timeout 35m ./consistency $$(go -C servers_test list ./... | grep -v $(ALONE:./%=-e /%$$))
-	go -C servers_test test -race -timeout 35m -run TestConcurrent ./writes
+	go -C servers_test test -race -timeout 35m -run TestConcurrent/.*_Default ./writes
 	@# With the next Go, and what is there only since that: scan_go127.go.
 	GOTOOLCHAIN=$(NEXT) go -C servers_test test -timeout 35m -run '$(DRIVERS)' ./drivertest
 	GOTOOLCHAIN=$(NEXT) go test -run TestScan .

@@ -24,7 +24,7 @@ type conn struct {
 	asked    time.Time   // when it, or its catalog, was last asked for
 	tainted  string      // why the cache is not used on this connection until it is reset or dialed again
 	doubtful string      // why the session may be another than it was; it is asked before the cache is used again
-	next     string      // what was changed for the next transaction, which is the next statement unless one is begun
+	next     string      // what was changed for the next transaction. Until one is begun it may be any statement
 	stuck    bool        // in a transaction of our own that could not be rolled back: the connection is good for nothing
 
 	// autocommit is what the session was last told of it; nil: nothing.
@@ -188,6 +188,10 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 	if c.base != nil && r.inVain(c.cache.hub) {
 		return nil, p
 	}
+	aside := s.database.stale()
+	if aside && c.cache.dialect.Holds() {
+		return nil, p // this connection reads the catalog then: another one could keep the program's own from writing
+	}
 	verified := c.cache.verifies()
 	if verified && c.looksBack() {
 		return nil, p // it could not be
@@ -201,7 +205,7 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 		c.doubted = row
 		return nil, p
 	}
-	if s.database.stale() {
+	if aside {
 		c.connector.readCatalog(s)
 	}
 	out := &c.replay

@@ -137,7 +137,8 @@ func (d *database) refreshCatalog(ctx context.Context, ask Asker, changed bool) 
 }
 
 // readCatalog has the catalog of a session's database read again, for reads that are all hits: none of them would do that. It is done in
-// the background, on a connection beside the pool, so that what takes long there, or fails, is no affair of theirs.
+// the background, on a connection beside the pool, so that what takes long there, or fails, is no affair of theirs. On SQLite it is not
+// done at all: while one connection reads, another may not be able to write.
 func (n *connector) readCatalog(s *session) {
 	d := s.database
 	if s.private || !d.aside.CompareAndSwap(false, true) {

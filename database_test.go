@@ -201,35 +201,58 @@ func TestCatalogOfBefore(t *testing.T) {
 	})
 }
 
-// Where all reads are hits, the catalog is read again all the same: in the background, and seldom if that fails.
+// A loose is SQLite, but as a database of which one connection does not stand in the way of another.
+type loose struct{ moneyclip.Dialect }
+
+func (loose) Holds() bool { return false }
+
+// Where all reads are hits, the catalog is read again all the same: on SQLite by one of them, and otherwise in the background, and seldom
+// if that fails.
 func TestCatalogBesideHits(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		f := openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
-		hit := func() { f.wantQueries(t, 0, selectUser, 1) }
-		f.wantQueries(t, 1, selectUser, 1)
-		for n := 1; n <= 3; n++ {
-			if got := f.schemas(); got != n {
-				t.Errorf("after %d minutes the catalog was read %d times, want %d", n-1, got, n)
-			}
-			time.Sleep(time.Minute + time.Second)
-			for range 5 {
-				hit()
-			}
-			synctest.Wait()
+	for name, dialect := range map[string]moneyclip.Dialect{"SQLite": sqlite.Dialect, "others": loose{sqlite.Dialect}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { testCatalogBesideHits(t, dialect, name == "SQLite") })
+		})
+	}
+}
+
+func testCatalogBesideHits(t *testing.T, dialect moneyclip.Dialect, alone bool) {
+	cache, err := moneyclip.New(dialect, moneyclip.Config{Scope: "fake", Rules: []moneyclip.Rule{userRule}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cache.Close()
+	state := newFakeState()
+	f := &fakeDB{DB: sql.OpenDB(cache.Connector(fakeConnector{state})), cache: cache, state: state}
+	defer f.DB.Close()
+	hit := func() { f.wantQueries(t, 0, selectUser, 1) }
+	f.wantQueries(t, 1, selectUser, 1)
+	for n := 1; n <= 3; n++ {
+		if got := f.schemas(); got != n {
+			t.Errorf("after %d minutes the catalog was read %d times, want %d", n-1, got, n)
 		}
-		f.state.failWith(errors.New("connection refused"), nil)
-		time.Sleep(time.Minute)
-		for range 120 {
+		time.Sleep(time.Minute + time.Second)
+		for range 5 {
 			hit()
-			time.Sleep(time.Second)
 		}
-		f.state.mu.Lock()
-		defer f.state.mu.Unlock()
-		if n := f.state.refused; n < 10 || n > 13 {
-			t.Errorf("while the database was out of reach for two minutes it was dialed %d times, want 12", n)
+		synctest.Wait()
+	}
+	state.failWith(errors.New("connection refused"), nil)
+	time.Sleep(time.Minute)
+	for range 120 {
+		hit()
+		time.Sleep(time.Second)
+	}
+	state.mu.Lock()
+	defer state.mu.Unlock()
+	if alone {
+		if state.refused != 0 || state.schemas != 6 {
+			t.Errorf("while nobody could connect for two minutes it was dialed %d times, and the catalog read %d times, want 0, 6", state.refused, state.schemas)
 		}
-	})
+	} else if n := state.refused; n < 10 || n > 13 {
+		t.Errorf("while the database was out of reach for two minutes it was dialed %d times, want 12", n)
+	}
 }
 
 // Of databases without end those that were left long ago are forgotten, with their rows; and who comes back finds what is committed.

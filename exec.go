@@ -225,7 +225,7 @@ func (c *conn) writing() *writing {
 
 // start does what comes before a statement.
 func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*writing, error) {
-	if c.implicit(c.session) && c.tx == nil && p.statement.Kind != KindInert {
+	if c.implicit(c.session) && c.tx == nil && p.statement.Kind != KindInert && !p.statement.Commits {
 		c.began(driver.TxOptions{})
 	}
 	w := c.writing()
@@ -304,9 +304,6 @@ func (w *writing) end(ctx context.Context, err error) error {
 		}
 		return err
 	}
-	if err == nil {
-		c.next = "" // it was this statement's
-	}
 	c.settleSchema(ctx, w.work, err)
 	w.work.release(ctx, err)
 	if ends(w.plan.statement) && !w.guessed {
@@ -383,17 +380,22 @@ func (c *conn) rollBackOwn(ctx context.Context) bool {
 	return !c.stuck
 }
 
+const isNotUnderstood = "it has run a statement that is not understood"
+
 // guess notes what a text of several statements, or one that is not understood, may have done to the connection.
 func (w *writing) guess(err error) {
 	c := w.conn
 	s := w.plan.statement
 	if s.isRiddle() {
-		c.tainted = "it has run a statement that is not understood"
+		c.tainted = isNotUnderstood
 	}
 	control, unclear := s.isRiddle() || s.MayCommit, false
 	for i := range s.Parts {
 		part := &s.Parts[i]
 		control = control || part.Kind == KindControl || part.isRiddle()
+		if part.isRiddle() {
+			c.tainted = isNotUnderstood
+		}
 		// What ends a transaction by the way, or changes what ends and begins one.
 		unclear = unclear || part.Kind == KindScript || part.Commits || part.MayCommit
 		if part.Kind == KindSession {

@@ -270,7 +270,7 @@ func (w *work) again(l lookedUp) {
 
 // lookAgain goes the paths again, after the COMMIT and before the caller hears of it. On a connection whose session was changed they
 // may lead through other tables.
-func (w *work) lookAgain(ctx context.Context, c *conn, outcome error) {
+func (w *work) lookAgain(ctx context.Context, c *conn, outcome error) (asked bool) {
 	ctx = context.WithoutCancel(ctx)
 	gone := outcome == nil && len(w.lookups) <= maxLookups && c.taint() == ""
 	for _, l := range w.lookups {
@@ -280,6 +280,7 @@ func (w *work) lookAgain(ctx context.Context, c *conn, outcome error) {
 		rows, err := [][]driver.Value(nil), errTooMany
 		if gone {
 			rows, err = c.base.askUpTo(ctx, l.rule.owner.maxKeys, l.path.text, l.args...)
+			asked = true
 		}
 		if err != nil {
 			w.drops.dropAll(l.rule)
@@ -287,4 +288,5 @@ func (w *work) lookAgain(ctx context.Context, c *conn, outcome error) {
 		}
 		w.drops.addFound(l.recipe, w.dialect, rows)
 	}
+	return asked
 }

@@ -130,13 +130,14 @@ func (w *work) name(b *bound, args []any) error {
 	return nil
 }
 
-// ReadOnly, as the only name given to [Raw], says that the function writes nothing.
+// ReadOnly, as the only name given to [Raw], says that the function writes nothing and leaves transactions alone.
 const ReadOnly = "\x00read only"
 
 // Raw gives f the base driver's own connection, as [sql.Conn.Raw] does without MoneyClip. The writes are the tables that
 // f may write: every key of the rules that such a write can touch is dropped, be it through a foreign key or a trigger.
-// None named, or one that the database does not have: f may write any. [ReadOnly]: it writes none. What f does to the
-// session is not known, so the connection is not served from the cache any more.
+// None named, or one that the database does not have: f may write any. [ReadOnly]: it writes none, and neither begins nor ends a
+// transaction, nor changes how they are begun. What else f does to the session is not known, so the connection is not served from the
+// cache any more.
 //
 // The error is f's own, or that of connecting; it wraps [ErrNotWrapped] for a connection that is not MoneyClip's, and
 // [ErrCacheDown] where f was not called because its keys could not be quarantined.

@@ -94,7 +94,7 @@ type Reach uint8
 const (
 	UntilReset    Reach = iota // until the connection is reset or dialed again
 	UntilEnd                   // until the open transaction is over; outside of one it is of no effect
-	ForNext                    // for the next transaction, which is the next statement outside of one
+	ForNext                    // for the next transaction, which may be a statement outside of one
 	Reset                      // it undoes what was changed since the connection was dialed
 	AutocommitOff              // every statement begins a transaction from now on
 	AutocommitOn               // no longer; an open transaction is committed

@@ -55,6 +55,8 @@ func (c *conn) begin(ctx context.Context, opts driver.TxOptions, run func() erro
 	err := run()
 	if err == nil {
 		c.began(opts)
+	} else {
+		c.mayHaveBegun(err)
 	}
 	c.doubt(err)
 	return err
@@ -140,8 +142,18 @@ func (c *conn) change(s *Statement, run func() error) error {
 		return err
 	case AutocommitOff, AutocommitOn:
 		c.tainted = s.Change
+		err := run()
+		if err != nil {
+			c.doubtful = s.Change // it may be on or off
+			if c.tx == nil {
+				c.over()
+			}
+			c.tx.doubt = true
+			return err
+		}
 		on := s.Reach == AutocommitOn
 		c.autocommit = &on
+		return nil
 	case Chaining:
 		c.tainted = s.Change
 		c.chaining = true
@@ -175,7 +187,9 @@ func (c *conn) commit(ctx context.Context, run, undo func() error) error {
 	if open, known := c.base.open(); err == nil || undo != nil && !(known && open) {
 		c.over()
 	}
-	t.work.lookAgain(ctx, c, err)
+	if t.work.lookAgain(ctx, c, err) && c.tx == nil && c.implicit(c.session) {
+		c.base.run(context.WithoutCancel(ctx), "COMMIT") // or else the next transaction sees the database as it was now
+	}
 	c.settleSchema(ctx, t.work, err)
 	t.work.release(ctx, err)
 	if err == nil {
@@ -236,11 +250,23 @@ func (c *conn) control(ctx context.Context, s *Statement, run func() error) erro
 	}
 	err := run()
 	if err != nil {
+		if s.Control == Begin || s.Control == Savepoint && s.Begins {
+			c.mayHaveBegun(err)
+		}
 		c.doubt(err)
 		return err
 	}
 	c.follow(s)
 	return nil
+}
+
+// mayHaveBegun notes that a transaction may have been begun in spite of an error, as of a context that was done meanwhile.
+func (c *conn) mayHaveBegun(err error) {
+	if open, known := c.base.open(); c.tx != nil || known && !open || !known && c.cache.dialect.Settled(err) {
+		return
+	}
+	c.began(driver.TxOptions{})
+	c.tx.doubt = true
 }
 
 // leaveOwn ends a transaction of our own that is open because of its rows. A caller who starts or ends transactions must
@@ -317,7 +343,6 @@ func (c *conn) queried(rows driver.Rows, err error) (driver.Rows, error) {
 		c.doubt(err)
 		return rows, err
 	}
-	c.next = "" // it was this one's
 	if c.tx == nil || c.cache.dialect.Aborts() {
 		return rows, nil // or else an error leaves it open
 	}

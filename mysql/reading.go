@@ -194,6 +194,10 @@ func isComparable(c *moneyclip.Column) bool {
 	return false
 }
 
+// ofNow has a SELECT of rows that the transaction has written read them as they are. A plain one would have InnoDB fix what the whole
+// transaction sees, at a time at which nothing of its own does.
+const ofNow = " LOCK IN SHARE MODE"
+
 // againBy reads columns of rows by their keys, which stand at the end of each row.
 func againBy(def *moneyclip.Table, key []string, old int, new []string) func([][]driver.Value) (string, []driver.Value) {
 	columns := slices.Repeat([]piece{plain("NULL")}, old)
@@ -215,7 +219,7 @@ func againBy(def *moneyclip.Table, key []string, old int, new []string) func([][
 				args = append(args, v)
 			}
 		}
-		return head + strings.Join(slices.Repeat([]string{one}, len(before)), " OR "), args
+		return head + strings.Join(slices.Repeat([]string{one}, len(before)), " OR ") + ofNow, args
 	}
 }
 
@@ -454,7 +458,7 @@ func (s *source) locked(from, to int) (piece, bool) {
 				return piece{}, false
 			}
 			if open[len(open)-1] {
-				out.text += s.text[at:t.pos] + " LOCK IN SHARE MODE"
+				out.text += s.text[at:t.pos] + ofNow
 				at = t.pos
 			}
 			open = open[:len(open)-1]

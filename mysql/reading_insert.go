@@ -108,7 +108,7 @@ func (in *newRows) byNumber(new []string) moneyclip.Reading {
 		text = fmt.Sprintf("SELECT %s FROM (SELECT 1 AS one) AS x LEFT JOIN %s AS t ON %s WHERE 9223372036854775807 + (%s IS NULL%s) > 0",
 			columns, quote(in.def.Name), where, serial, in.unless)
 	}
-	return moneyclip.Reading{After: moneyclip.Query{Text: text}}
+	return moneyclip.Reading{After: moneyclip.Query{Text: text + ofNow}}
 }
 
 // names reports whether every row gives all columns of a key as values of the statement.
@@ -166,9 +166,9 @@ func (in *newRows) found(keys []moneyclip.UniqueKey, old int, new []string) piec
 			if all.text != "" {
 				all.text += " UNION ALL "
 			}
-			all = join(all, plain("SELECT "), list(columns),
+			all = join(all, plain("(SELECT "), list(columns),
 				plain(fmt.Sprintf(" FROM (SELECT 1 AS one) AS x LEFT JOIN %s AS t ON ", quote(in.def.Name))), in.equal(key, row),
-				plain(fmt.Sprintf(" WHERE 9223372036854775807 + (t.%s IS NULL%s) > 0", quote(key.Columns[0]), in.unless)))
+				plain(fmt.Sprintf(" WHERE 9223372036854775807 + (t.%s IS NULL%s) > 0%s)", quote(key.Columns[0]), in.unless, ofNow)))
 		}
 	}
 	return all

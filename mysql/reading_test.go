@@ -36,15 +36,15 @@ func TestReading(t *testing.T) {
 		{"UPDATE old SET a = 1", "a", "", "none"},
 		{"UPDATE names SET called = 'x'", "name", "", "none"},
 		{"TRUNCATE books", "id", "", "none"},
-		{"INSERT INTO log (what) VALUES (?)", "", "id", "after SELECT t.`id` FROM `log` AS t WHERE t.`id` = LAST_INSERT_ID() []"},
+		{"INSERT INTO log (what) VALUES (?)", "", "id", "after SELECT t.`id` FROM `log` AS t WHERE t.`id` = LAST_INSERT_ID() LOCK IN SHARE MODE []"},
 		{
 			"INSERT INTO log (what) VALUES (?), ('x')", "", "id",
-			"after SELECT t.`id` FROM `log` AS t WHERE t.`id` BETWEEN LAST_INSERT_ID() AND LAST_INSERT_ID() + 1 * @@auto_increment_increment []",
+			"after SELECT t.`id` FROM `log` AS t WHERE t.`id` BETWEEN LAST_INSERT_ID() AND LAST_INSERT_ID() + 1 * @@auto_increment_increment LOCK IN SHARE MODE []",
 		},
 		{"INSERT INTO log (what) VALUES (LAST_INSERT_ID(5))", "", "id", "none"},
 		{ // LOWER is one of the database's own here
 			"INSERT INTO log (id, what) VALUES (?, lower(?))", "", "what",
-			"after SELECT t.`what` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 [1]",
+			"after (SELECT t.`what` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 LOCK IN SHARE MODE) [1]",
 		},
 		{"INSERT INTO log (id, what) VALUES (?, upper(?))", "", "what", "before SELECT upper(?) [2] ranges"},
 
@@ -110,36 +110,36 @@ func TestReading(t *testing.T) {
 		{"DELETE FROM books WHERE books.`limit` = 1", "title", "", "none"},
 		{
 			"INSERT INTO log (id, what) VALUES (NULL, 'x')", "", "id",
-			"after SELECT t.`id` FROM `log` AS t WHERE t.`id` = LAST_INSERT_ID() []",
+			"after SELECT t.`id` FROM `log` AS t WHERE t.`id` = LAST_INSERT_ID() LOCK IN SHARE MODE []",
 		},
 		{"INSERT INTO log (id, what) VALUES (5, 'x'), (NULL, 'y')", "", "id", "none"},
 		{
 			"INSERT INTO log (id, what) VALUES (DEFAULT, 'x'), (NULL, 'y')", "", "id",
-			"after SELECT t.`id` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` BETWEEN LAST_INSERT_ID() AND LAST_INSERT_ID() + 1 * @@auto_increment_increment WHERE 9223372036854775807 + (t.`id` IS NULL OR @@sql_mode LIKE '%NO_AUTO_VALUE_ON_ZERO%') > 0 []",
+			"after SELECT t.`id` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` BETWEEN LAST_INSERT_ID() AND LAST_INSERT_ID() + 1 * @@auto_increment_increment WHERE 9223372036854775807 + (t.`id` IS NULL OR @@sql_mode LIKE '%NO_AUTO_VALUE_ON_ZERO%') > 0 LOCK IN SHARE MODE []",
 		},
 		{"INSERT INTO log (id, what) VALUES (DEFAULT, 'x'), (5, 'y')", "", "id", "none"},
 		{"INSERT INTO log (id, what) VALUES (DEFAULT(id), 'x')", "", "id", "none"},
-		{"INSERT INTO log VALUES ()", "", "id", "after SELECT t.`id` FROM `log` AS t WHERE t.`id` = LAST_INSERT_ID() []"},
+		{"INSERT INTO log VALUES ()", "", "id", "after SELECT t.`id` FROM `log` AS t WHERE t.`id` = LAST_INSERT_ID() LOCK IN SHARE MODE []"},
 		{"INSERT INTO users (id, name) VALUES (?, 'x') ON DUPLICATE KEY UPDATE city = 'y'", "city", "", "none"},
 		{"INSERT INTO books (id, user_id) VALUES (?, 1) ON DUPLICATE KEY UPDATE pages = 5", "user_id", "user_id", "none"},
 		{"INSERT INTO log (id, what) VALUES (?, 'x') ON DUPLICATE KEY UPDATE what = 'y'", "what", "", "none"},
 		{
 			"INSERT INTO log (id, what) VALUES (?, 'x') ON DUPLICATE KEY UPDATE what = 'y'", "id", "what",
-			"after SELECT t.`id`, t.`what` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 [1]",
+			"after (SELECT t.`id`, t.`what` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 LOCK IN SHARE MODE) [1]",
 		},
 		{
 			"INSERT INTO log (id, what) VALUES (?, 'x'), (?, 'y') ON DUPLICATE KEY UPDATE what = 'y'", "id", "",
-			"after SELECT t.`id` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 UNION ALL SELECT t.`id` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 [1 2]",
+			"after (SELECT t.`id` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 LOCK IN SHARE MODE) UNION ALL (SELECT t.`id` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 LOCK IN SHARE MODE) [1 2]",
 		},
 		{"INSERT INTO log (id, what) VALUES (?, 'x') ON DUPLICATE KEY UPDATE id = 7", "id", "", "none"},
 		{"INSERT INTO log (what) VALUES ('x') ON DUPLICATE KEY UPDATE what = 'y'", "id", "", "none"},
 		{
 			"INSERT INTO log (id, what) VALUES (?, 'x') ON DUPLICATE KEY UPDATE id = id", "id", "",
-			"after SELECT t.`id` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 [1]",
+			"after (SELECT t.`id` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 LOCK IN SHARE MODE) [1]",
 		},
 		{
 			"INSERT INTO log (id, what) VALUES (?, 'x') ON DUPLICATE KEY UPDATE what = 'y', id = LAST_INSERT_ID(log.id)", "id", "",
-			"after SELECT t.`id` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL OR @@sql_mode NOT LIKE '%STRICT_%') > 0 [1]",
+			"after (SELECT t.`id` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL OR @@sql_mode NOT LIKE '%STRICT_%') > 0 LOCK IN SHARE MODE) [1]",
 		},
 		{"INSERT IGNORE INTO log (id, what) VALUES (?, 'x') ON DUPLICATE KEY UPDATE id = LAST_INSERT_ID(id)", "id", "", "none"},
 		{"INSERT INTO log (id, what) VALUES (?, 'x') ON DUPLICATE KEY UPDATE id = LAST_INSERT_ID(id + 1)", "id", "", "none"},
@@ -148,15 +148,15 @@ func TestReading(t *testing.T) {
 		{"INSERT INTO log (id, what) VALUES (?, 'x') AS n (what, id) ON DUPLICATE KEY UPDATE id = id", "id", "", "none"},
 		{
 			"INSERT INTO log (id, what) VALUES (?, 'x') ON DUPLICATE KEY UPDATE what = what", "what", "id",
-			"after SELECT t.`what`, t.`id` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 [1]",
+			"after (SELECT t.`what`, t.`id` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 LOCK IN SHARE MODE) [1]",
 		},
 		{
 			"REPLACE INTO log (id, what) VALUES (?, 'x')", "what", "",
-			"before (SELECT t.`what` FROM `log` AS t WHERE t.`id` = ? FOR UPDATE) [1]after SELECT NULL FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 [1] ranges",
+			"before (SELECT t.`what` FROM `log` AS t WHERE t.`id` = ? FOR UPDATE) [1]after (SELECT NULL FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 LOCK IN SHARE MODE) [1] ranges",
 		},
 		{
 			"REPLACE INTO log (id, what) VALUES (?, 'x')", "what", "what",
-			"before (SELECT t.`what`, NULL FROM `log` AS t WHERE t.`id` = ? FOR UPDATE) [1]after SELECT NULL, t.`what` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 [1] ranges",
+			"before (SELECT t.`what`, NULL FROM `log` AS t WHERE t.`id` = ? FOR UPDATE) [1]after (SELECT NULL, t.`what` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 LOCK IN SHARE MODE) [1] ranges",
 		},
 		{"REPLACE INTO users (id, name) VALUES (?, 'x')", "city", "", "none"},
 		{"REPLACE INTO log (what) VALUES ('x')", "id", "id", "none"},
@@ -189,26 +189,26 @@ func TestReading(t *testing.T) {
 		},
 		{
 			"INSERT INTO log (id, what) VALUES (?, now())", "", "what",
-			"after SELECT t.`what` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 [1]",
+			"after (SELECT t.`what` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 LOCK IN SHARE MODE) [1]",
 		},
 		{
 			"INSERT INTO users (id, name, city) VALUES (?, ?, upper(?))", "", "name",
-			"after SELECT t.`name` FROM (SELECT 1 AS one) AS x LEFT JOIN `users` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 [1]",
+			"after (SELECT t.`name` FROM (SELECT 1 AS one) AS x LEFT JOIN `users` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 LOCK IN SHARE MODE) [1]",
 		},
 		{"INSERT INTO users (id, name, city) VALUES (?, ?, upper(?))", "", "city", "before SELECT upper(?) [3] ranges"},
 		{
 			"INSERT INTO books (id, user_id, pages) VALUES (?, 1, 2 + 3)", "", "twice",
-			"after SELECT t.`twice` FROM (SELECT 1 AS one) AS x LEFT JOIN `books` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 [1]",
+			"after (SELECT t.`twice` FROM (SELECT 1 AS one) AS x LEFT JOIN `books` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 LOCK IN SHARE MODE) [1]",
 		},
 		{"INSERT INTO books (id, user_id, pages) VALUES (?, 1, 2 + 3)", "", "pages", "before SELECT 2 + 3 [] ranges"},
 		{
 			"INSERT INTO books (id, user_id, pages) VALUES (?, 1, 2 + 3), (?, 2, DEFAULT)", "", "pages",
-			"after SELECT t.`pages` FROM (SELECT 1 AS one) AS x LEFT JOIN `books` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 UNION ALL SELECT t.`pages` FROM (SELECT 1 AS one) AS x LEFT JOIN `books` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 [1 2]",
+			"after (SELECT t.`pages` FROM (SELECT 1 AS one) AS x LEFT JOIN `books` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 LOCK IN SHARE MODE) UNION ALL (SELECT t.`pages` FROM (SELECT 1 AS one) AS x LEFT JOIN `books` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 LOCK IN SHARE MODE) [1 2]",
 		},
 		{"INSERT INTO books VALUES (?, 1, 'x', 2 + 3, DEFAULT)", "", "pages", "before SELECT 2 + 3 [] ranges"},
 		{
 			"INSERT INTO books SET id = ?, pages = 2 + ?", "", "pages",
-			"after SELECT t.`pages` FROM (SELECT 1 AS one) AS x LEFT JOIN `books` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 [1]",
+			"after (SELECT t.`pages` FROM (SELECT 1 AS one) AS x LEFT JOIN `books` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 LOCK IN SHARE MODE) [1]",
 		},
 		{
 			"INSERT INTO books (id, user_id, pages) VALUES (?, 1, (SELECT max(id) FROM users))", "", "pages",
@@ -217,7 +217,7 @@ func TestReading(t *testing.T) {
 		{"INSERT INTO log (id, what) VALUES (?, concat('a,b', (?), ')'))", "", "what", "before SELECT concat('a,b', (?), ')') [2] ranges"},
 		{
 			"INSERT INTO log (id, what) VALUES (?, ';' || ?)", "", "what",
-			"after SELECT t.`what` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 [1]",
+			"after (SELECT t.`what` FROM (SELECT 1 AS one) AS x LEFT JOIN `log` AS t ON t.`id` = ? WHERE 9223372036854775807 + (t.`id` IS NULL) > 0 LOCK IN SHARE MODE) [1]",
 		},
 	} {
 		s := Dialect.Analyze(tt.query, catalog)

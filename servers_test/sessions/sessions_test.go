@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -606,8 +607,14 @@ func TestBeginWithinTransaction(t *testing.T) {
 	})
 }
 
-// What is changed for the next transaction is so for the next statement: what it reads may never be committed.
+// What is changed for the next transaction is so for the next statement that reads or writes a table: what it reads may never be
+// committed.
 func TestReadUncommitted(t *testing.T) {
+	t.Run("at once", func(t *testing.T) { testReadUncommitted(t, "") })
+	t.Run("not yet", func(t *testing.T) { testReadUncommitted(t, "SELECT 1") })
+}
+
+func testReadUncommitted(t *testing.T, between string) {
 	s := mysqlSite(t)
 	s.warm(s.DB, "Ann")
 	s.exec(s.DB, "UPDATE users SET name = 'Amy' WHERE id = 1")
@@ -619,10 +626,20 @@ func TestReadUncommitted(t *testing.T) {
 	s.exec(elsewhere, "UPDATE users SET name = 'Abe' WHERE id = 1")
 	c := s.conn(s.DB)
 	s.exec(c, "SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED")
+	if between != "" {
+		if err := c.QueryRowContext(t.Context(), between).Scan(new(int)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	s.want(c, "Abe", false)
 	if err := elsewhere.Rollback(); err != nil {
 		t.Fatal(err)
 	}
+	for range 2 {
+		s.want(c, "Amy", false)
+	}
+	s.exec(c, "BEGIN") // this is the next one
+	s.exec(c, "COMMIT")
 	s.want(c, "Amy", false)
 	s.want(c, "Amy", true)
 }
@@ -828,4 +845,123 @@ func (l *lossy) carry(client net.Conn, address string) {
 			return
 		}
 	}
+}
+
+// What is committed at once is dropped at once, also as the first statement of a session where others are not.
+func TestImplicitCommitComesFirst(t *testing.T) {
+	s := mysqlSite(t)
+	s.warm(s.DB, "Ann")
+	c := s.conn(s.DB)
+	s.exec(c, "SET autocommit = 0")
+	s.exec(c, "TRUNCATE TABLE users")
+	if err := s.DB.QueryRow("SELECT name FROM users WHERE id = ?", 1).Scan(new(string)); err != sql.ErrNoRows { //nolint:errorlint // as it is documented
+		t.Errorf("after TRUNCATE: got error %v", err)
+	}
+}
+
+// A statement that changes two things and has failed may have changed the first, or none.
+func TestFailedSet(t *testing.T) {
+	const amy = "UPDATE users SET name = 'Amy' WHERE id = 1"
+	for what, steps := range map[string][]string{
+		"off": {"SET autocommit = 0, max_statement_time = 'x'", amy},
+		"on":  {"SET autocommit = 0", "COMMIT", "SET autocommit = 1, max_statement_time = 'x'", amy, "COMMIT"},
+		"@":   {"SET @a = (SELECT 1 UNION SELECT 2), autocommit = 0", amy},
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := mysqlSite(t)
+			other := s.conn(s.DB)
+			s.warm(other, "Ann")
+			c := s.conn(s.DB)
+			for i, step := range steps {
+				_, err := c.ExecContext(t.Context(), step)
+				if fails := strings.Contains(step, "'x'") || strings.Contains(step, "UNION"); fails != (err != nil) {
+					t.Fatalf("%s: %v", step, err)
+				}
+				for range 2 {
+					want, _ := s.name(s.bare)
+					if got, _ := s.name(other); got != want {
+						t.Errorf("after %q: got %q, committed is %q", steps[:i+1], got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// A part of a script that is not understood may have changed the session.
+func TestUnknownPartOfScript(t *testing.T) {
+	s := mysqlSite(t)
+	s.DB = s.through(s.dsn + "?multiStatements=true")
+	s.warm(s.DB, "Ann")
+	s.exec(s.DB, "UPDATE users SET name = 'Amy' WHERE id = 1")
+	c := s.conn(s.DB)
+	s.exec(c, "SET autocommit = 1, tx_isolation = 'READ-UNCOMMITTED'; SELECT 1")
+	s.exec(c, "COMMIT")
+	elsewhere, err := s.bare.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer elsewhere.Rollback()
+	s.exec(elsewhere, "UPDATE users SET name = 'Abe' WHERE id = 1")
+	s.want(c, "Abe", false)
+	if name, _ := s.name(s.conn(s.DB)); name != "Amy" {
+		t.Errorf("got %q, committed is Amy", name)
+	}
+}
+
+// What is read of a write's own rows does not fix what its transaction sees of others.
+func TestSnapshotOfInsert(t *testing.T) {
+	s := mysqlSite(t)
+	s.exec(s.bare, "CREATE TABLE logs (id BIGINT AUTO_INCREMENT PRIMARY KEY, code VARCHAR(9) UNIQUE, what VARCHAR(20))")
+	rules := append(slices.Clip(rules), moneyclip.Rule{Key: "log::%d", Table: "logs", By: []string{"id"}}, moneyclip.Rule{Key: "what::%s", Table: "logs", By: []string{"what"}})
+	cache, err := moneyclip.New(mysql.Dialect, moneyclip.Config{Rules: rules, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.cache = cache
+	s.DB = s.through(s.dsn)
+	for _, write := range []string{
+		"INSERT INTO logs (what) VALUES ('x')",
+		"INSERT INTO logs (what) VALUES ('x'), ('y')",
+		"INSERT INTO logs (id, code, what) VALUES (100, 'a', lower('X')), (101, 'b', lower('Y'))",
+		"UPDATE logs SET what = concat(what, '!')",
+	} {
+		for name, db := range map[string]*sql.DB{"bare": s.bare, "wrapped": s.DB} {
+			s.exec(s.bare, "UPDATE users SET name = 'Ann' WHERE id = 1")
+			tx, err := db.Begin()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.exec(tx, write)
+			s.exec(s.bare, "UPDATE users SET name = 'Amy' WHERE id = 1")
+			if got, _ := s.name(tx); got != "Amy" {
+				t.Errorf("%s, after %s: the transaction sees what was there before: %q", name, write, got)
+			}
+			tx.Rollback()
+		}
+	}
+}
+
+// Nor does what is read of a path after a COMMIT fix what the next transaction sees, where a statement begins it.
+func TestSnapshotAfterCommit(t *testing.T) {
+	s := mysqlSite(t)
+	s.exec(s.bare, "CREATE TABLE orders (id BIGINT PRIMARY KEY, user_id BIGINT)")
+	s.exec(s.bare, "CREATE TABLE items (id BIGINT PRIMARY KEY, order_id BIGINT)")
+	s.exec(s.bare, "INSERT INTO orders VALUES (10, 1), (11, 2)")
+	query := "SELECT count(*) FROM items JOIN orders ON orders.id = items.order_id WHERE orders.user_id = ?"
+	rules := append(slices.Clip(rules), moneyclip.Rule{Key: "items::%d", Query: query})
+	cache, err := moneyclip.New(mysql.Dialect, moneyclip.Config{Rules: rules, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.cache = cache
+	s.DB = s.through(s.dsn + "?autocommit=0")
+	c := s.conn(s.DB)
+	s.exec(c, "INSERT INTO items VALUES (300, 11)")
+	s.exec(c, "COMMIT")
+	s.exec(s.bare, "UPDATE users SET name = 'Amy' WHERE id = 1")
+	if got, _ := s.name(c); got != "Amy" {
+		t.Errorf("the next transaction sees what was there at the COMMIT: %q", got)
+	}
+	s.exec(c, "ROLLBACK")
 }

@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"github.com/DATA-DOG/go-sqlmock"
+	sqlite3 "github.com/mattn/go-sqlite3"
 
 	"github.com/moneyclip/moneyclip"
 )
@@ -488,3 +489,64 @@ func TestRollbackFails(t *testing.T) {
 		t.Errorf("got %s, which was rolled back", got)
 	}
 }
+
+// A lateConn carries out a BEGIN, and says that its context was done: as drivers may that look at it once more afterwards.
+type lateConn struct{ *sqlite3.SQLiteConn }
+
+func (c lateConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	result, err := c.SQLiteConn.ExecContext(ctx, query, args)
+	if err == nil && query == "BEGIN" {
+		return nil, context.Canceled
+	}
+	return result, err
+}
+
+// unknown hides that the driver says whether a transaction is open.
+type unknown struct {
+	driver.Conn
+	driver.ExecerContext
+	driver.QueryerContext
+}
+
+// A transaction may have been begun by a BEGIN that has failed: what is read in it is not stored.
+func TestBeginFailsLate(t *testing.T) {
+	t.Parallel()
+	for name, wrap := range map[string]func(c lateConn) driver.Conn{
+		"the driver tells":        func(c lateConn) driver.Conn { return c },
+		"the driver does not say": func(c lateConn) driver.Conn { return unknown{c, c, c} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := open(t, tables["users"]+"; INSERT INTO users VALUES (1, 'ada', 'a@x'), (2, 'bob', 'b@x')", moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+			db := sql.OpenDB(f.cache.Connector(dialing(func() (driver.Conn, error) {
+				c, err := new(sqlite3.SQLiteDriver).Open(f.dsn)
+				if err != nil {
+					return nil, err
+				}
+				return wrap(lateConn{c.(*sqlite3.SQLiteConn)}), nil
+			})))
+			defer db.Close()
+			c, err := db.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if _, err := c.ExecContext(t.Context(), "BEGIN"); !errors.Is(err, context.Canceled) {
+				t.Fatalf("BEGIN: got error %v", err)
+			}
+			readRow(t, c, selectUser, 1) // from now on it sees the database as it is
+			exec(t, db, renameUser, "eve", 2)
+			readRow(t, c, selectUser, 2)
+			if got := readRow(t, db, selectUser, 2); !strings.Contains(got, "eve") {
+				t.Errorf("got %s, which was read before the write", got)
+			}
+		})
+	}
+}
+
+// dialing is a connector.
+type dialing func() (driver.Conn, error)
+
+func (d dialing) Connect(context.Context) (driver.Conn, error) { return d() }
+
+func (d dialing) Driver() driver.Driver { return new(sqlite3.SQLiteDriver) }

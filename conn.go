@@ -206,7 +206,7 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 		return nil, p
 	}
 	if aside {
-		c.connector.readCatalog(s)
+		c.connector.readAside(s)
 	}
 	out := &c.replay
 	if out.row != nil {

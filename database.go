@@ -136,10 +136,13 @@ func (d *database) refreshCatalog(ctx context.Context, ask Asker, changed bool) 
 	return d.readCatalog(ctx, ask)
 }
 
-// readCatalog has the catalog of a session's database read again, for reads that are all hits: none of them would do that. It is done in
+// asidePause is between two attempts to read a catalog beside the pool: the database may be out of reach.
+const asidePause = 10 * time.Second
+
+// readAside has the catalog of a session's database read again, for reads that are all hits: none of them would do that. It is done in
 // the background, on a connection beside the pool, so that what takes long there, or fails, is no affair of theirs. On SQLite it is not
 // done at all: while one connection reads, another may not be able to write.
-func (n *connector) readCatalog(s *session) {
+func (n *connector) readAside(s *session) {
 	d := s.database
 	if s.private || !d.aside.CompareAndSwap(false, true) {
 		return
@@ -156,9 +159,6 @@ func (n *connector) readCatalog(s *session) {
 		again()
 	}
 }
-
-// asidePause is between two attempts to read a catalog beside the pool: the database may be out of reach.
-const asidePause = 10 * time.Second
 
 func (d *database) readCatalog(ctx context.Context, ask Asker) error {
 	n := d.asked.Add(1)

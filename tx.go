@@ -98,6 +98,8 @@ func (c *conn) commitFirst(ctx context.Context, p *plan, args []driver.NamedValu
 	c.collectFirst(p, args)
 	err := c.commit(ctx, run, nil)
 	switch s := p.statement; {
+	case err != nil && s.Kind == KindSession:
+		c.doubtful = s.Change // as in change
 	case err != nil:
 	case s.Kind == KindControl:
 		c.follow(s)

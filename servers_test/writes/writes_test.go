@@ -38,7 +38,7 @@ func TestForms(t *testing.T) {
 				t.Skip("the race detector sees one driver of each database")
 			}
 			bare, wrapped := e.open(t), e.open(t)
-			for _, f := range forms {
+			for n, f := range forms {
 				if f.only != "" && f.only != e.family() {
 					continue
 				}
@@ -47,7 +47,10 @@ func TestForms(t *testing.T) {
 				}
 				t.Run(f.about, func(t *testing.T) {
 					cache, db := wrapped.through(t) // for all ways: what it asks a database first takes long
-					for _, way := range ways {
+					for i, way := range ways {
+						if !e.isMain() && i != n%len(ways) {
+							continue // other drivers see each form in one of the ways
+						}
 						t.Run(way.name, func(t *testing.T) {
 							bare.fill(t)
 							wrapped.fill(t)

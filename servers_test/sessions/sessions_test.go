@@ -57,15 +57,23 @@ func open(t *testing.T, base, dsn string, schema ...string) *site {
 			t.Fatalf("%s: %v", text, err)
 		}
 	}
+	s.watch(dsn)
+	return s
+}
+
+// watch opens the site through a new cache, which has more rules.
+func (s *site) watch(dsn string, more ...moneyclip.Rule) {
+	s.t.Helper()
 	var dialect moneyclip.Dialect = postgres.Dialect
-	if base == "mysql" {
+	if s.base == "mysql" {
 		dialect = mysql.Dialect
 	}
-	if s.cache, err = moneyclip.New(dialect, moneyclip.Config{Rules: rules, Logger: slog.New(slog.DiscardHandler)}); err != nil {
-		t.Fatal(err)
+	var err error
+	s.cache, err = moneyclip.New(dialect, moneyclip.Config{Rules: slices.Concat(rules, more), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		s.t.Fatal(err)
 	}
 	s.DB = s.through(dsn)
-	return s
 }
 
 // through opens a DSN through the cache.
@@ -913,13 +921,7 @@ func TestUnknownPartOfScript(t *testing.T) {
 func TestSnapshotOfInsert(t *testing.T) {
 	s := mysqlSite(t)
 	s.exec(s.bare, "CREATE TABLE logs (id BIGINT AUTO_INCREMENT PRIMARY KEY, code VARCHAR(9) UNIQUE, what VARCHAR(20))")
-	rules := append(slices.Clip(rules), moneyclip.Rule{Key: "log::%d", Table: "logs", By: []string{"id"}}, moneyclip.Rule{Key: "what::%s", Table: "logs", By: []string{"what"}})
-	cache, err := moneyclip.New(mysql.Dialect, moneyclip.Config{Rules: rules, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.cache = cache
-	s.DB = s.through(s.dsn)
+	s.watch(s.dsn, moneyclip.Rule{Key: "log::%d", Table: "logs", By: []string{"id"}}, moneyclip.Rule{Key: "what::%s", Table: "logs", By: []string{"what"}})
 	for _, write := range []string{
 		"INSERT INTO logs (what) VALUES ('x')",
 		"INSERT INTO logs (what) VALUES ('x'), ('y')",
@@ -949,13 +951,7 @@ func TestSnapshotAfterCommit(t *testing.T) {
 	s.exec(s.bare, "CREATE TABLE items (id BIGINT PRIMARY KEY, order_id BIGINT)")
 	s.exec(s.bare, "INSERT INTO orders VALUES (10, 1), (11, 2)")
 	query := "SELECT count(*) FROM items JOIN orders ON orders.id = items.order_id WHERE orders.user_id = ?"
-	rules := append(slices.Clip(rules), moneyclip.Rule{Key: "items::%d", Query: query})
-	cache, err := moneyclip.New(mysql.Dialect, moneyclip.Config{Rules: rules, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.cache = cache
-	s.DB = s.through(s.dsn + "?autocommit=0")
+	s.watch(s.dsn+"?autocommit=0", moneyclip.Rule{Key: "items::%d", Query: query})
 	c := s.conn(s.DB)
 	s.exec(c, "INSERT INTO items VALUES (300, 11)")
 	s.exec(c, "COMMIT")

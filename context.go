@@ -32,6 +32,17 @@ func modeOf(ctx context.Context) mode {
 	return m
 }
 
+// halfOf is how long something may take at most that a caller waits for before the database: half of what is left of his time. He who
+// has none left does not come so far, or what he wanted was done in time.
+func halfOf(ctx context.Context, most time.Duration) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		if left := time.Until(deadline); left > 0 {
+			return min(most, left/2)
+		}
+	}
+	return most
+}
+
 // A bounded is the context of one step of a write: with the caller's values and a deadline, but not ended by him. It makes its timer
 // when somebody first waits for its end, which next to nobody does: a timer costs as much as all that this package does for a
 // write.

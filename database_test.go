@@ -129,12 +129,7 @@ func TestCatalogIsBound(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		dialect := pensive{sqlite.Dialect, selectFollowers, make(chan struct{})}
-		cache, err := moneyclip.New(dialect, moneyclip.Config{Scope: "fake", Rules: []moneyclip.Rule{userRule, followerRule}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		f := &fakeDB{DB: sql.OpenDB(cache.Connector(fakeConnector{newFakeState()})), cache: cache}
-		defer f.DB.Close()
+		f := openFakeAs(t, dialect, moneyclip.Config{Rules: []moneyclip.Rule{userRule, followerRule}})
 		var all sync.WaitGroup
 		all.Go(func() { exec(t, f, renameUser, "x", 1) })
 		synctest.Wait() // it has read the catalog
@@ -142,7 +137,7 @@ func TestCatalogIsBound(t *testing.T) {
 		synctest.Wait()
 		close(dialect.done)
 		all.Wait()
-		if got := cache.Stats(); got.RuleWide != 0 || got.Invalidations != 2 {
+		if got := f.cache.Stats(); got.RuleWide != 0 || got.Invalidations != 2 {
 			t.Errorf("two writes of a row each have dropped %d keys, and all keys %d times", got.Invalidations, got.RuleWide)
 		}
 	})
@@ -178,13 +173,7 @@ func TestCatalogOfBefore(t *testing.T) {
 			}
 			return c
 		}}
-		cache, err := moneyclip.New(dialect, moneyclip.Config{Scope: "fake", Rules: []moneyclip.Rule{userRule}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		state := newFakeState()
-		f := &fakeDB{DB: sql.OpenDB(cache.Connector(fakeConnector{state})), cache: cache, state: state}
-		defer f.DB.Close()
+		f := openFakeAs(t, dialect, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
 		var first sync.WaitGroup
 		first.Go(func() { f.wantRow(t, selectUser, 1) })
 		synctest.Wait()
@@ -195,7 +184,7 @@ func TestCatalogOfBefore(t *testing.T) {
 		close(slow)
 		first.Wait()
 		f.wantRow(t, selectUser, 2)
-		if got := cache.Stats().Fills; got != 0 {
+		if got := f.cache.Stats().Fills; got != 0 {
 			t.Errorf("%d rows of a table that is gone were stored", got)
 		}
 	})
@@ -218,14 +207,8 @@ func TestCatalogBesideHits(t *testing.T) {
 }
 
 func testCatalogBesideHits(t *testing.T, dialect moneyclip.Dialect, alone bool) {
-	cache, err := moneyclip.New(dialect, moneyclip.Config{Scope: "fake", Rules: []moneyclip.Rule{userRule}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cache.Close()
-	state := newFakeState()
-	f := &fakeDB{DB: sql.OpenDB(cache.Connector(fakeConnector{state})), cache: cache, state: state}
-	defer f.DB.Close()
+	f := openFakeAs(t, dialect, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+	state := f.state
 	hit := func() { f.wantQueries(t, 0, selectUser, 1) }
 	f.wantQueries(t, 1, selectUser, 1)
 	for n := 1; n <= 3; n++ {

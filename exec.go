@@ -380,22 +380,14 @@ func (c *conn) rollBackOwn(ctx context.Context) bool {
 	return !c.stuck
 }
 
-const isNotUnderstood = "it has run a statement that is not understood"
-
 // guess notes what a text of several statements, or one that is not understood, may have done to the connection.
 func (w *writing) guess(err error) {
 	c := w.conn
 	s := w.plan.statement
-	if s.isRiddle() {
-		c.tainted = isNotUnderstood
-	}
-	control, unclear := s.isRiddle() || s.MayCommit, false
+	riddle, control, unclear := s.isRiddle(), s.MayCommit, false
 	for i := range s.Parts {
 		part := &s.Parts[i]
-		control = control || part.Kind == KindControl || part.isRiddle()
-		if part.isRiddle() {
-			c.tainted = isNotUnderstood
-		}
+		riddle, control = riddle || part.isRiddle(), control || part.Kind == KindControl
 		// What ends a transaction by the way, or changes what ends and begins one.
 		unclear = unclear || part.Kind == KindScript || part.Commits || part.MayCommit
 		if part.Kind == KindSession {
@@ -409,6 +401,9 @@ func (w *writing) guess(err error) {
 			c.doubtful = part.Doubtful
 		}
 	}
+	if riddle {
+		c.tainted = "it has run a statement that is not understood"
+	}
 	switch {
 	case err == nil && s.Kind == KindScript && !unclear:
 		before := c.tx
@@ -421,7 +416,7 @@ func (w *writing) guess(err error) {
 			// AND CHAIN: the next one is like the last, whatever that was.
 			c.tx.ranges, c.tx.tainted = false, cmp.Or(c.tx.tainted, before.tainted)
 		}
-	case control, unclear:
+	case riddle, control, unclear:
 		// It may have started a transaction, or ended one.
 		if c.tx == nil {
 			c.began(driver.TxOptions{})

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/sqlite"
 )
 
 // A fakeDB is a database in this process, with one user for each id but 404. Its queries can be kept on their way back,
@@ -61,10 +62,21 @@ func (f *fakeDB) wantCalls(t testing.TB, want ...string) {
 
 func openFake(t testing.TB, cfg moneyclip.Config) *fakeDB {
 	t.Helper()
+	return openFakeAs(t, sqlite.Dialect, cfg)
+}
+
+// openFakeAs opens one that speaks another dialect.
+func openFakeAs(t testing.TB, dialect moneyclip.Dialect, cfg moneyclip.Config) *fakeDB {
+	t.Helper()
 	if cfg.Scope == "" {
 		cfg.Scope = "fake"
 	}
-	f := &fakeDB{state: newFakeState(), cache: newCache(t, cfg)}
+	cache, err := moneyclip.New(dialect, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cache.Close() })
+	f := &fakeDB{state: newFakeState(), cache: cache}
 	f.DB = sql.OpenDB(f.cache.Connector(fakeConnector{f.state}))
 	t.Cleanup(func() { f.DB.Close() })
 	return f

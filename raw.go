@@ -13,8 +13,7 @@ import (
 // order; without args every key of the rule is dropped. It returns after the key was dropped; if the store is out of
 // reach and the cache has [FailOpen], this process serves nothing until that was done. The error wraps [ErrNotWrapped],
 // [ErrNoRule] or [ErrCacheDown], or it is the database's. It takes a connection of the pool, and dials if that has not: while a
-// transaction holds the only one, it waits for that. An argument is
-// given as to a query; one whose equality is not known is an error.
+// transaction holds the only one, it waits for that. An argument is given as to a query; one whose equality is not known is an error.
 func Invalidate(ctx context.Context, db *sql.DB, rule string, args ...any) error {
 	return withConn(ctx, db, func(c *conn) error {
 		if err := c.ready(ctx); err != nil {

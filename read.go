@@ -354,11 +354,7 @@ func (fs *flights) end(f *flight) {
 // wait waits for the end of the flight, for as long as its lease can live, but leaves the caller half of his time to ask the database
 // himself. The result may be looked at if it landed.
 func (f *flight) wait(ctx context.Context) (landed bool, err error) {
-	patience := times.Lease
-	if deadline, ok := ctx.Deadline(); ok {
-		patience = min(patience, time.Until(deadline)/2)
-	}
-	t := time.NewTimer(patience)
+	t := time.NewTimer(halfOf(ctx, times.Lease))
 	defer t.Stop()
 	select {
 	case <-ctx.Done():

@@ -324,13 +324,7 @@ func (w *work) quarantine(ctx context.Context) error {
 	if w.marks.empty() && (w.marks.Board == "" || w.cache.outage != FailWrites) {
 		return nil // for rules of other processes it is enough to look at the board after it
 	}
-	patience := times.Store
-	if deadline, ok := ctx.Deadline(); ok {
-		if left := time.Until(deadline); left > 0 { // or else the statement was done in time, and is only to be committed
-			patience = min(patience, left/2) // the statement wants some of it too
-		}
-	}
-	if _, err := w.mark(ctx, times.Quarantine, patience); err != nil {
+	if _, err := w.mark(ctx, times.Quarantine, halfOf(ctx, times.Store)); err != nil {
 		h := w.cache.hub
 		w.failed(ctx, err)
 		w.cache.logOutage("the store did not take a quarantine", err)

@@ -380,6 +380,8 @@ func (c *conn) rollBackOwn(ctx context.Context) bool {
 	return !c.stuck
 }
 
+const isNotUnderstood = "it has run a statement that is not understood"
+
 // guess notes what a text of several statements, or one that is not understood, may have done to the connection.
 func (w *writing) guess(err error) {
 	c := w.conn
@@ -387,7 +389,10 @@ func (w *writing) guess(err error) {
 	riddle, control, unclear := s.isRiddle(), s.MayCommit, false
 	for i := range s.Parts {
 		part := &s.Parts[i]
-		riddle, control = riddle || part.isRiddle(), control || part.Kind == KindControl
+		control = control || part.Kind == KindControl
+		if part.isRiddle() {
+			riddle, unclear, c.doubtful = true, true, isNotUnderstood
+		}
 		// What ends a transaction by the way, or changes what ends and begins one.
 		unclear = unclear || part.Kind == KindScript || part.Commits || part.MayCommit
 		if part.Kind == KindSession {
@@ -402,7 +407,7 @@ func (w *writing) guess(err error) {
 		}
 	}
 	if riddle {
-		c.tainted = "it has run a statement that is not understood"
+		c.tainted = isNotUnderstood
 	}
 	switch {
 	case err == nil && s.Kind == KindScript && !unclear:

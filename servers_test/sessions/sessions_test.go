@@ -539,6 +539,8 @@ func TestTransactionsByTheWay(t *testing.T) {
 		"autocommit off, in two":  {"SET autocommit = 0; SELECT 1", amy, "COMMIT"},
 		"autocommit on, in two":   {"SET autocommit = 0", "SELECT 1; SET autocommit = 1", amy},
 		"completion_type, in two": {"SET completion_type = 1; SELECT 1", "BEGIN", "COMMIT", amy, "COMMIT"},
+		"a riddle, in two":        {"SET autocommit = 0, sql_safe_updates = 0; SELECT 1", "COMMIT", amy, "COMMIT"},
+		"a riddle begins, in two": {"SET STATEMENT max_statement_time = 10 FOR SET autocommit = 0; SELECT 1", amy, "COMMIT"},
 		"AND CHAIN, in two":       {"SELECT 1; COMMIT AND CHAIN", amy, "COMMIT"},
 		"DDL, in two":             {"BEGIN", "SELECT 1; CREATE TABLE two (a INT)", amy},
 		"LOCK TABLES, in three":   {"BEGIN", "SELECT 1; LOCK TABLES users WRITE; UNLOCK TABLES", amy},

@@ -70,6 +70,7 @@ func (c *conn) began(opts driver.TxOptions) {
 		return
 	}
 	c.tx = &transaction{work: newWork(c.cache, c.session, c.known), tainted: c.next}
+	c.tx.work.borrow()
 	c.next = ""
 	if opts.Isolation == 0 {
 		c.tx.ranges = c.session != nil && c.session.ranges
@@ -196,6 +197,7 @@ func (c *conn) commit(ctx context.Context, run, undo func() error) error {
 	t.work.release(ctx, err)
 	if err == nil {
 		c.reload(ctx, t.work)
+		c.dismiss(t)
 	} else if c.tx == t {
 		t.work = t.work.rest()
 		t.doubt = true
@@ -221,13 +223,24 @@ func (c *conn) rollback(final bool, run func() error) error {
 	return err
 }
 
+// dismiss gives back the memory of a transaction that is over. One with rows that are open still is needed until their end.
+func (c *conn) dismiss(t *transaction) {
+	if len(c.open) == 0 {
+		t.work.giveBack()
+	}
+}
+
 // left notes a ROLLBACK after which database/sql takes the transaction for over. If that has failed, it may be open still.
 func (c *conn) left(err error) {
 	if open, known := c.base.open(); err != nil && c.tx != nil && (open || !known) {
 		c.tx.doubt = true
 		return
 	}
+	t := c.tx
 	c.over()
+	if t != nil {
+		c.dismiss(t)
+	}
 }
 
 // control runs a statement that starts or ends a transaction, sent as text.
@@ -241,9 +254,9 @@ func (c *conn) control(ctx context.Context, s *Statement, run func() error) erro
 	case Release:
 		if c.tx != nil && c.tx.doubt {
 			// It may be the end of a transaction, or not.
-			t := c.tx
+			rest := c.tx.work.rest()
 			err := c.commit(ctx, run, nil)
-			c.tx = &transaction{work: t.work.rest(), doubt: true}
+			c.tx = &transaction{work: rest, doubt: true}
 			return err
 		}
 		if c.tx != nil && c.tx.bySavepoint && c.savepoint(s.Savepoint) == 0 {

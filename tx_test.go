@@ -518,19 +518,8 @@ func TestBeginFailsLate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := open(t, tables["users"]+"; INSERT INTO users VALUES (1, 'ada', 'a@x'), (2, 'bob', 'b@x')", moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
-			db := sql.OpenDB(f.cache.Connector(dialing(func() (driver.Conn, error) {
-				c, err := new(sqlite3.SQLiteDriver).Open(f.dsn)
-				if err != nil {
-					return nil, err
-				}
-				return wrap(lateConn{c.(*sqlite3.SQLiteConn)}), nil
-			})))
-			defer db.Close()
-			c, err := db.Conn(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
+			db := f.over(t, wrap)
+			c := raw(t, db)
 			if _, err := c.ExecContext(t.Context(), "BEGIN"); !errors.Is(err, context.Canceled) {
 				t.Fatalf("BEGIN: got error %v", err)
 			}
@@ -542,6 +531,39 @@ func TestBeginFailsLate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// over opens the database with such connections.
+func (f *fixture) over(t *testing.T, wrap func(lateConn) driver.Conn) *sql.DB {
+	t.Helper()
+	db := sql.OpenDB(f.cache.Connector(dialing(func() (driver.Conn, error) {
+		c, err := new(sqlite3.SQLiteDriver).Open(f.dsn)
+		if err != nil {
+			return nil, err
+		}
+		return wrap(lateConn{c.(*sqlite3.SQLiteConn)}), nil
+	})))
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// The end of a savepoint may be that of a transaction of which not everything is known. If it was not, what was written before becomes
+// visible later.
+func TestReleaseInDoubt(t *testing.T) {
+	t.Parallel()
+	f := open(t, tables["users"]+"; INSERT INTO users VALUES (1, 'ada', 'a@x')", moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+	db := f.over(t, func(c lateConn) driver.Conn { return unknown{c, c, c} })
+	c := raw(t, db)
+	exec(t, c, "BEGIN IMMEDIATE")
+	exec(t, c, renameUser, "eve", 1)
+	exec(t, c, "SAVEPOINT a")
+	if _, err := c.ExecContext(t.Context(), "INSERT INTO users (id) VALUES (1)"); err == nil {
+		t.Fatal("a second user 1")
+	}
+	exec(t, c, "RELEASE a")
+	wantUser(t, db, 1, "ada") // and stored
+	exec(t, c, "COMMIT")
+	wantUser(t, db, 1, "eve")
 }
 
 // dialing is a connector.

@@ -16,9 +16,9 @@ type parcel struct {
 	orders []*order
 	first  order // of them: most steps have one
 	look   order
-	keys   []string // of orders
-	text   []byte   // of keys, before it is one string
-	ends   []int    // where in it a key ends
+	names  []name // of orders
+	text   []byte // of names
+	ends   []int  // where in it a name ends
 	writer writer
 	board  string // at which one has looked last
 	piece  piece
@@ -29,7 +29,7 @@ var parcels = sync.Pool{New: func() any { return new(parcel) }}
 // newParcel returns one without orders.
 func newParcel() *parcel {
 	p := parcels.Get().(*parcel)
-	p.orders, p.keys = p.orders[:0], p.keys[:0]
+	p.orders, p.names, p.text = p.orders[:0], p.names[:0], p.text[:0]
 	return p
 }
 
@@ -41,7 +41,7 @@ func (p *parcel) used() {
 }
 
 func (p *parcel) isSmall() bool {
-	return cap(p.orders) <= maxTogether && cap(p.keys) <= 4*maxTogether && cap(p.piece.args) <= 16*maxTogether
+	return cap(p.orders) <= maxTogether && cap(p.names) <= 4*maxTogether && cap(p.piece.args) <= 16*maxTogether
 }
 
 // A writer is what is said of him in commands. It is in one piece: a pointer goes into an interface as it is.
@@ -49,6 +49,15 @@ type writer struct {
 	token      string
 	hold, life int64 // milliseconds
 }
+
+// A name is a key in Redis as an argument of a command, in the memory of a parcel. As a pointer it goes into an interface as it is.
+type name []byte
+
+// MarshalBinary is how go-redis takes it.
+func (n *name) MarshalBinary() ([]byte, error) { return *n, nil }
+
+// String is for who looks at the commands of a client (AddHook).
+func (n *name) String() string { return string(*n) }
 
 // writersLife is for how long the writers of a key are there after the last has come, at least: longer than any of them usually wants.
 const writersLife = time.Hour
@@ -68,17 +77,17 @@ func (p *parcel) release(marks *moneyclip.Marks, together int) {
 // order orders one thing of so many keys together, and a script for each bucket of each namespace whose generations are touched.
 func (p *parcel) order(marks *moneyclip.Marks, together int, one order, wide *script, args ...any) {
 	p.orders = slices.Grow(p.orders, 2+len(marks.Keys)/together) // and the board
-	p.keys = slices.Grow(p.keys, 2*len(marks.Keys))
+	p.names = slices.Grow(p.names, 2*len(marks.Keys))
 	for some := range slices.Chunk(marks.Keys, together) {
 		o := &p.first
 		if len(p.orders) > 0 {
 			o = new(order)
 		}
 		*o = one
-		from := len(p.keys)
-		p.keys = p.keys[:from+2*len(some)]
-		o.keys = p.keys[from:]
-		p.name(o.keys, some)
+		from := len(p.names)
+		p.names = p.names[:from+2*len(some)]
+		o.names = p.names[from:]
+		p.name(o.names, some)
 		p.orders = append(p.orders, o)
 	}
 	if len(marks.Generations) == 0 {
@@ -100,17 +109,16 @@ func (p *parcel) order(marks *moneyclip.Marks, together int, one order, wide *sc
 }
 
 // name writes down the keys in Redis of stored keys, and behind them those of their writers.
-func (p *parcel) name(names []string, stored []string) {
-	text, ends := p.text[:0], p.ends[:0]
+func (p *parcel) name(names []name, stored []string) {
+	from, ends := len(p.text), p.ends[:0]
 	for _, key := range stored {
 		var end int
-		text, end = appendBothKeys(text, key)
-		ends = append(ends, end, len(text))
+		p.text, end = appendBothKeys(p.text, key)
+		ends = append(ends, end, len(p.text))
 	}
-	p.text, p.ends = text, ends
-	all, from := string(text), 0
+	p.ends = ends
 	for i, end := range ends {
-		names[i/2+i%2*len(stored)] = all[from:end]
+		names[i/2+i%2*len(stored)] = p.text[from:end:end]
 		from = end
 	}
 }
@@ -144,7 +152,7 @@ type piece struct {
 func (p *piece) write(part []*order) {
 	size := 0
 	for _, o := range part {
-		size += len(o.keys)
+		size += len(o.names)
 	}
 	most := 2*len(part) + size
 	p.commands, p.numbers = slices.Grow(p.commands[:0], most), slices.Grow(p.numbers[:0], most)
@@ -152,14 +160,18 @@ func (p *piece) write(part []*order) {
 	p.sent = p.sent[:0]
 	for _, o := range part {
 		from := len(p.commands)
-		switch half := len(o.keys) / 2; {
+		switch half := len(o.names) / 2; {
 		case o.step == toQuarantine && o.odd:
-			p.run(quarantineScript, o.unknown, o.keys[half:], []any{&o.writer.token, &o.writer.hold, &o.writer.life})
-			p.drop(o.keys[:half])
+			var writers []string
+			for i := range o.names[half:] {
+				writers = append(writers, o.names[half+i].String())
+			}
+			p.run(quarantineScript, o.unknown, writers, []any{&o.writer.token, &o.writer.hold, &o.writer.life})
+			p.drop(o.names[:half])
 		case o.step == toQuarantine:
-			p.quarantine(o.keys, o.writer)
+			p.quarantine(o.names, o.writer)
 		case o.step == toRelease:
-			p.release(o.keys, o.writer)
+			p.release(o.names, o.writer)
 		case o.step == toLook && o.script == nil:
 			p.args = append(p.args, "hget", &o.keys[0], "version")
 			p.version = *redis.NewStringCmd(context.Background(), p.own()...)
@@ -206,32 +218,32 @@ func (p *piece) own() []any {
 // quarantine puts the writer among those of each key, and then drops what stands there: all values, and N15: all leases. It is no
 // script, which would take the server three times as long. In this order it does no harm what others do between two of the commands:
 // once the writer is there a lease is refused, and what was leased or filled before is dropped by the last.
-func (p *piece) quarantine(keys []string, w *writer) {
-	n := len(keys) / 2
+func (p *piece) quarantine(names []name, w *writer) {
+	n := len(names) / 2
 	for i := range n {
-		p.args = append(p.args, "hset", &keys[n+i], &w.token, &w.hold)
+		p.args = append(p.args, "hset", &names[n+i], &w.token, &w.hold)
 		p.end()
-		p.args = append(p.args, "pexpire", &keys[n+i], &w.life) // T2: no key is without an expiry
+		p.args = append(p.args, "pexpire", &names[n+i], &w.life) // T2: no key is without an expiry
 		p.end()
 	}
-	p.drop(keys[:n])
+	p.drop(names[:n])
 }
 
 // release drops what stands under each key, and then takes the writer from among those of the key. N14, M11: the quarantine may have
 // run out, and a reader may have leased or filled since.
-func (p *piece) release(keys []string, w *writer) {
-	n := len(keys) / 2
-	p.drop(keys[:n])
+func (p *piece) release(names []name, w *writer) {
+	n := len(names) / 2
+	p.drop(names[:n])
 	for i := range n {
-		p.args = append(p.args, "hdel", &keys[n+i], &w.token)
+		p.args = append(p.args, "hdel", &names[n+i], &w.token)
 		p.end()
 	}
 }
 
-func (p *piece) drop(keys []string) {
+func (p *piece) drop(names []name) {
 	p.args = append(p.args, "del")
-	for i := range keys {
-		p.args = append(p.args, &keys[i])
+	for i := range names {
+		p.args = append(p.args, &names[i])
 	}
 	p.end()
 }

@@ -29,10 +29,10 @@ func TestParcelNames(t *testing.T) {
 	p := new(parcel)
 	for range 2 {
 		stored := []string{"moneyclip:scope:a", "moneyclip:b", "other:scope:c-1", ""}
-		names := make([]string, 2*len(stored))
+		names := make([]name, 2*len(stored))
 		p.name(names, stored)
 		for i, key := range stored {
-			if at, writers := bothKeys(key); names[i] != at || names[len(stored)+i] != writers {
+			if at, writers := bothKeys(key); names[i].String() != at || names[len(stored)+i].String() != writers {
 				t.Errorf("%q: got %q and %q, want %q and %q", key, names[i], names[len(stored)+i], at, writers)
 			}
 		}

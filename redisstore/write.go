@@ -47,7 +47,8 @@ func (s *Store) isAt(ctx *patience, board, version string) (bool, error) {
 // An order must be carried out by the node that has a key. It may be more than once.
 type order struct {
 	step   step
-	keys   []string // of Redis; the first says which node
+	names  []name   // toQuarantine, toRelease: keys in Redis, and behind them those of their writers
+	keys   []string // toRun, toLook
 	script *script  // toRun
 	args   []any    // toRun
 	writer *writer  // toQuarantine, toRelease
@@ -62,13 +63,21 @@ type order struct {
 	done     int    // how many of the commands need not be sent to that one
 }
 
+// key is the one that says which node.
+func (o *order) key() string {
+	if len(o.names) > 0 {
+		return o.names[0].String()
+	}
+	return o.keys[0]
+}
+
 // A step is what an order does.
 type step int
 
 const (
 	toRun        step = iota // a script
-	toQuarantine             // keys; behind them there are those of their writers
-	toRelease                // the same
+	toQuarantine             // keys
+	toRelease                // keys
 	toLook                   // for the version of a board
 )
 
@@ -212,7 +221,7 @@ func (s *Store) target(ctx context.Context, o *order) (*node, error) {
 		}
 		o.redirect, o.asking = "", false // the client does not know that node yet
 	}
-	return s.node(ctx, o.keys[0])
+	return s.node(ctx, o.key())
 }
 
 // at returns the client of the master with an address, or nil.

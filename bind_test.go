@@ -27,17 +27,19 @@ func (d plainDialect) Keyable(c *Column) string {
 	return ""
 }
 
-func (d plainDialect) Canonical(c *Column, v driver.Value) (Datum, bool) {
-	switch v := v.(type) {
-	case int64:
-		if c.Class == "bit" && v != 0 {
-			return Int(1), true
+func (d plainDialect) Canonical(c *Column) func(driver.Value) (Datum, bool) {
+	return func(v driver.Value) (Datum, bool) {
+		switch v := v.(type) {
+		case int64:
+			if c.Class == "bit" && v != 0 {
+				return Int(1), true
+			}
+			return Int(v), c.Class != "small" || v >= 0
+		case string:
+			return Text(v), v != "unspelled"
 		}
-		return Int(v), c.Class != "small" || v >= 0
-	case string:
-		return Text(v), v != "unspelled"
+		return Datum{}, false
 	}
-	return Datum{}, false
 }
 
 // plainTable makes a table of columns like "id" or "name text". They are of the class "int", if they do not say.

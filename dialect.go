@@ -22,11 +22,12 @@ type Dialect interface {
 	// Catalog reads the schema.
 	Catalog(ctx context.Context, ask Asker) (*Catalog, error)
 
-	// Canonical gives the one spelling that stands for all values which the column calls equal to this one. The
-	// value is one of the types that [driver.Value] lists, and not nil. It reports false for a value whose equality
+	// Canonical returns the function that gives the one spelling which stands for all values that the column calls equal to this
+	// one. The value is one of the types that [driver.Value] lists, and not nil. It reports false for a value whose equality
 	// it cannot reproduce: a read with such a value is not cached, a write with it counts as rule-wide. A column that
-	// gives 0, 1, -1 and the two extreme integers as the [Int] of themselves does so with every integer.
-	Canonical(column *Column, value driver.Value) (Datum, bool)
+	// gives 0, 1, -1 and the two extreme integers as the [Int] of themselves does so with every integer. The function is called for
+	// each read, by many goroutines; Canonical itself once for each text.
+	Canonical(column *Column) func(value driver.Value) (Datum, bool)
 
 	// Keyable is empty for a column that can be part of a key, otherwise it says why the column's equality can
 	// not be reproduced.

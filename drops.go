@@ -35,13 +35,13 @@ type dropped struct {
 }
 
 // add puts in the keys of a recipe. Row is nil for a recipe that needs none.
-func (d *drops) add(r *recipe, dialect Dialect, args []driver.NamedValue, names []string, row []driver.Value) {
+func (d *drops) add(r *recipe, args []driver.NamedValue, names []string, row []driver.Value) {
 	if d.wide[r.rule] {
 		return
 	}
 	if len(r.sources) == 1 {
 		var room [1]Datum
-		data, ok := r.sources[0].data(room[:0], dialect, args, names, row)
+		data, ok := r.sources[0].data(room[:0], args, names, row)
 		if !ok {
 			d.dropAll(r.rule)
 		}
@@ -53,7 +53,7 @@ func (d *drops) add(r *recipe, dialect Dialect, args []driver.NamedValue, names 
 	lists := make([][]Datum, len(r.sources))
 	for i := range r.sources {
 		var ok bool
-		if lists[i], ok = r.sources[i].data(nil, dialect, args, names, row); !ok {
+		if lists[i], ok = r.sources[i].data(nil, args, names, row); !ok {
 			d.dropAll(r.rule)
 			return
 		}
@@ -99,7 +99,7 @@ func (d *drops) text(key []byte) string {
 const maxText = 512 // bytes of keys that share memory
 
 // addFound puts in the keys that a path has led to.
-func (d *drops) addFound(r *recipe, dialect Dialect, rows [][]driver.Value) {
+func (d *drops) addFound(r *recipe, rows [][]driver.Value) {
 	b := r.rule
 	for _, row := range rows {
 		if len(row) != len(b.template.verbs) {
@@ -113,10 +113,10 @@ func (d *drops) addFound(r *recipe, dialect Dialect, rows [][]driver.Value) {
 		data := make([]Datum, len(row))
 		for i, value := range row {
 			var ok bool
-			if data[i], ok = canonical(dialect, r.key[i], value); !ok {
+			if data[i], ok = r.key[i].of(value); !ok {
 				// lib/pq has what it does not know as bytes, such as uuid and numeric.
 				if text, isBytes := value.([]byte); isBytes {
-					data[i], ok = canonical(dialect, r.key[i], string(text))
+					data[i], ok = r.key[i].of(string(text))
 				}
 			}
 			if !ok {
@@ -156,7 +156,7 @@ func choices[T any](lists [][]T) [][]T {
 
 // data appends the values that a source can have: none for NULL, which equals nothing, so that no cached row has it in its
 // key. It reports false if they are not known.
-func (src *source) data(to []Datum, dialect Dialect, args []driver.NamedValue, names []string, row []driver.Value) ([]Datum, bool) {
+func (src *source) data(to []Datum, args []driver.NamedValue, names []string, row []driver.Value) ([]Datum, bool) {
 	var one [1]driver.Value
 	var values []driver.Value
 	switch src.kind {
@@ -187,7 +187,7 @@ func (src *source) data(to []Datum, dialect Dialect, args []driver.NamedValue, n
 			}
 			continue
 		}
-		datum, ok := canonical(dialect, src.column, value)
+		datum, ok := src.spell.of(value)
 		if !ok || src.zeroFilled && datum == Int(0) {
 			return nil, false
 		}

@@ -9,9 +9,9 @@ import (
 
 func TestSourceData(t *testing.T) {
 	t.Parallel()
-	argument := source{kind: fromArgument, index: 1}
-	element := source{kind: fromElement, index: 1}
-	row := source{kind: fromRow, index: 1}
+	argument := source{kind: fromArgument, index: 1, spell: spelled}
+	element := source{kind: fromElement, index: 1, spell: spelled}
+	row := source{kind: fromRow, index: 1, spell: spelled}
 	filled := func(src source, zero bool) source {
 		src.filled, src.zeroFilled = true, zero
 		return src
@@ -48,7 +48,7 @@ func TestSourceData(t *testing.T) {
 		"a column that is missing":                   {source: row, row: []driver.Value{int64(6)}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, ok := test.source.data(nil, nil, test.args, make([]string, test.names), test.row)
+			got, ok := test.source.data(nil, test.args, make([]string, test.names), test.row)
 			if ok != test.ok || !slices.Equal(got, test.want) {
 				t.Errorf("got %v, %t, want %v, %t", got, ok, test.want, test.ok)
 			}
@@ -98,7 +98,7 @@ func TestDropsAddFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := ruleOf(t, "k-%d-%s", 10)
 			d := &drops{}
-			d.addFound(&recipe{rule: b, key: make([]*Column, 2)}, nil, test.rows)
+			d.addFound(&recipe{rule: b, key: []spelling{spelled, spelled}}, test.rows)
 			if test.wide {
 				d.wantMarks(t, nil, "@k-%d-%s")
 				return
@@ -116,12 +116,12 @@ func TestDropsOfTwoArrays(t *testing.T) {
 	for i := range list {
 		list[i] = int64(i)
 	}
-	array := source{kind: fromElement, index: 1}
+	array := source{kind: fromElement, index: 1, spell: spelled}
 	d := &drops{}
 	args := []driver.NamedValue{{Ordinal: 1, Value: list}}
 	allocated := testing.Benchmark(func(bench *testing.B) {
 		for bench.Loop() {
-			d.add(&recipe{rule: b, sources: []source{array, array}}, nil, args, []string{""}, nil)
+			d.add(&recipe{rule: b, sources: []source{array, array}}, args, []string{""}, nil)
 		}
 	}).AllocedBytesPerOp()
 	d.wantMarks(t, nil, "@k-%d-%d")
@@ -133,9 +133,9 @@ func TestDropsOfTwoArrays(t *testing.T) {
 func TestDrops(t *testing.T) {
 	t.Parallel()
 	b := ruleOf(t, "k-%v", 2)
-	one := &recipe{rule: b, sources: []source{{kind: fromRow}}}
+	one := &recipe{rule: b, sources: []source{{kind: fromRow, spell: spelled}}}
 	d := &drops{}
-	add := func(v driver.Value) { d.add(one, nil, nil, nil, []driver.Value{v}) }
+	add := func(v driver.Value) { d.add(one, nil, nil, []driver.Value{v}) }
 	for _, v := range []int64{1, 2, 1, 2} { // twice is not one more
 		add(v)
 	}
@@ -143,7 +143,7 @@ func TestDrops(t *testing.T) {
 
 	// Another rule may have the same key.
 	same := ruleOf(t, "k-%v", 2)
-	d.add(&recipe{rule: same, sources: []source{{constant: Int(1)}}}, nil, nil, nil, nil)
+	d.add(&recipe{rule: same, sources: []source{{constant: Int(1)}}}, nil, nil, nil)
 	d.wantMarks(t, []string{"k-1", "k-2"})
 
 	// One key too many: all of them, and no more are kept.

@@ -53,16 +53,16 @@ type touch struct {
 // A recipe makes one key, from the statement's arguments or from a row that was read.
 type recipe struct {
 	rule    *bound
-	sources []source  // :: verb of the key, or parameter of the path → where its value comes from
-	path    *path     // leads from these values to those of the key; nil: they are the key's own
-	key     []*Column // :: verb → what its value is compared with; nil: the rule has one key, or the key was given by hand
+	sources []source   // :: verb of the key, or parameter of the path → where its value comes from
+	path    *path      // leads from these values to those of the key; nil: they are the key's own
+	key     []spelling // :: verb of the key → how a value that the path leads to is spelled
 }
 
 type source struct {
 	kind     sourceKind
 	index    int // fromArgument, fromElement: the parameter's number. fromRow: the column
 	constant Datum
-	column   *Column
+	spell    spelling
 
 	// filled marks a value that the database replaces if it is NULL, and zeroFilled one that it replaces too if it is 0.
 	// Which one it then takes is not known.
@@ -398,16 +398,19 @@ func (e *effects) keys(s step, table *Table, b *bound, on *watch, isNew bool, ro
 
 // key records the recipe of one key.
 func (e *effects) key(s step, table *Table, b *bound, on *watch, values []Value) {
-	r := recipe{rule: b, sources: make([]source, len(values)), path: on.path, key: b.columns}
+	r := recipe{rule: b, sources: make([]source, len(values)), path: on.path}
+	columns := b.columns
+	if on.path != nil {
+		columns = on.path.columns
+		for _, c := range b.columns {
+			r.key = append(r.key, canonical(e.meaning.database.dialect, c))
+		}
+	}
 	var from *Write // the unit whose rows hold a value
 	var pending []pendingSource
 	for i, v := range values {
 		src := &r.sources[i]
-		if on.path != nil {
-			src.column = on.path.columns[i]
-		} else {
-			src.column = b.columns[i]
-		}
+		src.spell = canonical(e.meaning.database.dialect, columns[i])
 		switch v.Kind {
 		case ValueParam:
 			src.kind, src.index = fromArgument, v.Param
@@ -417,7 +420,7 @@ func (e *effects) key(s step, table *Table, b *bound, on *watch, values []Value)
 			if v.Const == nil {
 				return // NULL equals nothing: no cached row has it in its key
 			}
-			d, ok := canonical(e.meaning.database.dialect, src.column, v.Const)
+			d, ok := src.spell.of(v.Const)
 			if !ok {
 				e.touch(b, RuleWide, fmt.Sprintf("%sthe value given for %s.%s has no canonical spelling", s.via, table.Name, on.columns[i]))
 				return

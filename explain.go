@@ -266,7 +266,7 @@ func explainWrite(x *Explanation, c *Cache, m *meaning, p *plan, args []driver.N
 	complete := len(args) == len(p.statement.Params)
 	for i := range p.write.direct {
 		if complete && p.write.direct[i].path == nil {
-			d.add(&p.write.direct[i], c.dialect, args, p.statement.Params, nil)
+			d.add(&p.write.direct[i], args, p.statement.Params, nil)
 		}
 	}
 	for _, t := range p.write.touches {

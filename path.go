@@ -79,7 +79,7 @@ func (b *bound) bindPath(m *meaning, t *Table, on *On) (*path, error) {
 // folds reports whether a column calls texts equal that are not the same.
 func folds(dialect Dialect, column *Column) bool {
 	const mixed = "Aa "
-	d, ok := canonical(dialect, column, mixed)
+	d, ok := canonical(dialect, column)(mixed)
 	return ok && d != Text(mixed)
 }
 
@@ -205,7 +205,7 @@ func (w *writing) lookUp(ctx context.Context) error {
 		lists := make([][]Datum, len(r.sources))
 		for i := range r.sources {
 			var ok bool
-			if lists[i], ok = r.sources[i].data(nil, w.work.dialect, w.args, w.plan.statement.Params, row); !ok {
+			if lists[i], ok = r.sources[i].data(nil, w.args, w.plan.statement.Params, row); !ok {
 				return errors.New("a value that leads to keys is not understood")
 			}
 		}
@@ -286,7 +286,7 @@ func (w *work) lookAgain(ctx context.Context, c *conn, outcome error) (asked boo
 			w.drops.dropAll(l.rule)
 			continue
 		}
-		w.drops.addFound(l.recipe, w.dialect, rows)
+		w.drops.addFound(l.recipe, rows)
 	}
 	return asked
 }

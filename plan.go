@@ -135,9 +135,9 @@ func (b *bound) match(m *meaning, s *Statement) (verbs []verb, why string) {
 		return nil, s.Uncacheable
 	}
 	for i, param := range b.Args {
-		v := verb{param: param}
+		v := verb{param: param, spell: spelled}
 		if b.columns != nil {
-			v.column = b.columns[i]
+			v.spell = canonical(m.database.dialect, b.columns[i])
 		}
 		verbs = append(verbs, v)
 	}
@@ -168,7 +168,7 @@ func (b *bound) matchTable(m *meaning, s *Statement) (verbs []verb, why string) 
 		return nil, b.idle
 	}
 	for i, column := range b.columns {
-		v := verb{column: column}
+		v := verb{spell: canonical(m.database.dialect, column)}
 		for j := range s.Reads[0].Pins {
 			pin := &s.Reads[0].Pins[j]
 			if pin.Column != column.Name || len(pin.Values) != 1 || !pin.holds(b.table.Name, m.catalog) {
@@ -181,7 +181,7 @@ func (b *bound) matchTable(m *meaning, s *Statement) (verbs []verb, why string) 
 				if value.Const == nil {
 					continue
 				}
-				if d, ok := m.database.dialect.Canonical(column, value.Const); ok {
+				if d, ok := v.spell(value.Const); ok {
 					v.constant = d
 				}
 			}
@@ -220,14 +220,14 @@ type readPlan struct {
 type verb struct {
 	param    int // number of a bind parameter; 0: the constant
 	constant Datum
-	column   *Column
+	spell    spelling
 	integers bool // each integer is its own canonical spelling
 }
 
-// integers reports whether a column takes every integer as it is. See [Dialect.Canonical].
-func integers(dialect Dialect, column *Column) bool {
+// integers reports whether every integer is taken as it is. See [Dialect.Canonical].
+func integers(spell spelling) bool {
 	for _, n := range []int64{0, 1, -1, math.MaxInt64, math.MinInt64} {
-		if d, ok := canonical(dialect, column, n); !ok || d != Int(n) {
+		if d, ok := spell(n); !ok || d != Int(n) {
 			return false
 		}
 	}
@@ -237,7 +237,7 @@ func integers(dialect Dialect, column *Column) bool {
 func newReadPlan(b *bound, query string, s *Statement, verbs []verb) *readPlan {
 	r := &readPlan{rule: b, query: query, statement: s, verbs: verbs, head: b.prefix + b.template.literals[0]}
 	for i := range verbs {
-		verbs[i].integers = integers(b.meaning.database.dialect, verbs[i].column)
+		verbs[i].integers = integers(verbs[i].spell)
 	}
 	for n := range s.Params {
 		if !slices.ContainsFunc(verbs, func(v verb) bool { return v.param == n+1 }) {
@@ -310,7 +310,7 @@ func (r *readPlan) slot(l *lookup, s *session, args []driver.NamedValue, prepare
 		if !ok || value == nil {
 			return false
 		}
-		d, ok := canonical(s.database.dialect, v.column, value)
+		d, ok := v.spell.of(value)
 		if !ok {
 			return false
 		}
@@ -359,8 +359,19 @@ func readsClock(dialect Dialect, argument driver.Value) bool {
 	return false
 }
 
-// canonical is the canonical spelling of a value that is compared with a column.
-func canonical(dialect Dialect, column *Column, value driver.Value) (Datum, bool) {
+// A spelling gives a value the canonical spelling that it has where it is compared with a column.
+type spelling func(value driver.Value) (Datum, bool)
+
+// canonical is the spelling for a column; nil: for no column.
+func canonical(dialect Dialect, column *Column) spelling {
+	if column == nil {
+		return spelled
+	}
+	return dialect.Canonical(column)
+}
+
+// of is for a value from outside, as long as a caller likes.
+func (s spelling) of(value driver.Value) (Datum, bool) {
 	switch v := value.(type) {
 	case string:
 		if len(v) > maxArgument {
@@ -371,10 +382,7 @@ func canonical(dialect Dialect, column *Column, value driver.Value) (Datum, bool
 			return Datum{}, false
 		}
 	}
-	if column == nil {
-		return spelled(value)
-	}
-	return dialect.Canonical(column, value)
+	return s(value)
 }
 
 // spelled is the Datum of a value that is compared with no column: only its own spelling equals it. Every write that

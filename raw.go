@@ -115,17 +115,18 @@ func (w *work) name(b *bound, args []any) error {
 		if columns != nil {
 			column = columns[i]
 		}
+		spell := canonical(w.dialect, column)
 		value, ok := resolve(arg)
 		if ok && value != nil {
-			_, ok = canonical(w.dialect, column, value)
+			_, ok = spell.of(value)
 		}
 		if !ok {
 			return fmt.Errorf("value %d, a %T, is of a kind whose equality is not known", i+1, arg)
 		}
 		named[i] = driver.NamedValue{Ordinal: i + 1, Value: value}
-		r.sources = append(r.sources, source{kind: fromArgument, index: i + 1, column: column})
+		r.sources = append(r.sources, source{kind: fromArgument, index: i + 1, spell: spell})
 	}
-	w.drops.add(&r, w.dialect, named, make([]string, len(named)), nil)
+	w.drops.add(&r, named, make([]string, len(named)), nil)
 	return nil
 }
 

@@ -177,14 +177,14 @@ func (w *work) touchOne(r *recipe, args []driver.NamedValue, names []string, row
 			w.drops.dropAll(r.rule)
 			return
 		}
-		w.drops.addFound(r, w.dialect, read.found[r])
+		w.drops.addFound(r, read.found[r])
 		return
 	}
 	if rows == nil && !r.fromRow() {
-		w.drops.add(r, w.dialect, args, names, nil)
+		w.drops.add(r, args, names, nil)
 	}
 	for _, row := range rows {
-		w.drops.add(r, w.dialect, args, names, row)
+		w.drops.add(r, args, names, row)
 	}
 }
 

@@ -112,7 +112,7 @@ func (s suite) compare(t *testing.T, db *sql.DB, table *moneyclip.Table) {
 	compared := 0
 	values := drawn(s.cases.Values, seed(t))
 	for _, a := range values {
-		da, ok := s.d.Canonical(column, a)
+		da, ok := s.d.Canonical(column)(a)
 		if !ok {
 			continue
 		}
@@ -123,7 +123,7 @@ func (s suite) compare(t *testing.T, db *sql.DB, table *moneyclip.Table) {
 			continue // a value that the column refuses
 		}
 		for _, b := range values {
-			db2, ok := s.d.Canonical(column, b)
+			db2, ok := s.d.Canonical(column)(b)
 			if !ok {
 				continue
 			}

@@ -16,8 +16,12 @@ import (
 
 // Canonical implements [moneyclip.Dialect]. A value that does not fit its column may be stored as another one, if
 // sql_mode or IGNORE says so: it has no canonical spelling.
-func (d dialect) Canonical(column *moneyclip.Column, value driver.Value) (moneyclip.Datum, bool) {
+func (d dialect) Canonical(column *moneyclip.Column) func(value driver.Value) (moneyclip.Datum, bool) {
 	t := typeOf(column)
+	return t.canonical
+}
+
+func (t *columnType) canonical(value driver.Value) (moneyclip.Datum, bool) {
 	switch v := value.(type) {
 	case bool:
 		n := int64(0)
@@ -39,6 +43,9 @@ func (d dialect) Canonical(column *moneyclip.Column, value driver.Value) (moneyc
 	case []byte:
 		if v == nil {
 			return moneyclip.Datum{}, false // NULL for some drivers
+		}
+		if t.kind == binary || t.kind == fixedBinary {
+			return t.bytes(v)
 		}
 		return t.text(string(v))
 	}
@@ -238,10 +245,8 @@ func (t *columnType) text(s string) (moneyclip.Datum, bool) {
 		return t.characters(s)
 	case enum:
 		return t.member(s)
-	case binary:
-		return moneyclip.Bytes([]byte(s)), len(s) <= t.length
-	case fixedBinary:
-		return moneyclip.Bytes([]byte(s)), len(s) == t.length
+	case binary, fixedBinary:
+		return t.bytes([]byte(s))
 	case date:
 		_, err := time.Parse(time.DateOnly, s)
 		return moneyclip.Text(s), err == nil && dateText.MatchString(s)
@@ -251,6 +256,10 @@ func (t *columnType) text(s string) (moneyclip.Datum, bool) {
 		return moneyclip.Text(strings.ToLower(s)), uuidText.MatchString(s)
 	}
 	return moneyclip.Datum{}, false
+}
+
+func (t *columnType) bytes(b []byte) (moneyclip.Datum, bool) {
+	return moneyclip.Bytes(b), len(b) == t.length || t.kind == binary && len(b) < t.length
 }
 
 // decimal is a decimal number without superfluous zeros.

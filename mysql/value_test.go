@@ -79,7 +79,7 @@ func TestCanonical(t *testing.T) {
 		column := &moneyclip.Column{Name: "c", Type: tt.typ, Collation: tt.collation}
 		seen := map[moneyclip.Datum]bool{}
 		for _, v := range tt.values {
-			d, ok := Dialect.Canonical(column, v)
+			d, ok := Dialect.Canonical(column)(v)
 			if !ok {
 				t.Errorf("%s %s: %T(%v) has no Datum", tt.typ, tt.collation, v, v)
 			}
@@ -89,7 +89,7 @@ func TestCanonical(t *testing.T) {
 			t.Errorf("%s %s: %v have %d Datums", tt.typ, tt.collation, tt.values, len(seen))
 		}
 		for _, v := range tt.others {
-			if d, ok := Dialect.Canonical(column, v); ok {
+			if d, ok := Dialect.Canonical(column)(v); ok {
 				t.Errorf("%s %s: %T(%v) has the Datum %v", tt.typ, tt.collation, v, v, fmt.Sprint(d))
 			}
 		}
@@ -106,6 +106,22 @@ func TestPlainType(t *testing.T) {
 	} {
 		if got := plainType(typ); got != want {
 			t.Errorf("plainType(%q) = %q, want %q", typ, got, want)
+		}
+	}
+}
+
+// A value that has its canonical spelling already is not copied: it is spelled for each read.
+func TestCanonicalAllocs(t *testing.T) {
+	for _, test := range []struct {
+		typ   string
+		value driver.Value
+	}{
+		{"bigint", int64(700)}, {"int unsigned", int64(700)}, {"varchar(255)", "ada@example.org"}, {"char(8)", "ab"}, {"enum('a','b')", "a"},
+		{"uuid", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"}, {"date", "2024-05-06"},
+	} {
+		spell := Dialect.Canonical(&moneyclip.Column{Type: test.typ, Collation: "utf8mb4_general_ci"})
+		if got := testing.AllocsPerRun(100, func() { spell(test.value) }); got != 0 {
+			t.Errorf("%s: got %v allocations", test.typ, got)
 		}
 	}
 }

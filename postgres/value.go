@@ -27,26 +27,30 @@ func (dialect) Keyable(column *moneyclip.Column) string {
 }
 
 // Canonical implements [moneyclip.Dialect].
-func (d dialect) Canonical(column *moneyclip.Column, value driver.Value) (moneyclip.Datum, bool) {
+func (d dialect) Canonical(column *moneyclip.Column) func(value driver.Value) (moneyclip.Datum, bool) {
 	t := typeOf(column)
 	if isOdd(column) {
-		return moneyclip.Datum{}, false
+		t.kind = otherType
 	}
+	return t.canonical
+}
+
+func (t *columnType) canonical(value driver.Value) (moneyclip.Datum, bool) {
 	switch t.kind {
 	case integerType, oidType:
-		return canonicalInt(t, value)
+		return canonicalInt(*t, value)
 	case numericType:
-		return canonicalNumeric(t, value)
+		return canonicalNumeric(*t, value)
 	case floatType:
 		return canonicalFloat(value)
 	case boolType:
 		return canonicalBool(value)
 	case textType, blankType, nameType, citextType, enumType:
-		return canonicalText(t, value)
+		return canonicalText(*t, value)
 	case uuidType:
 		return canonicalUUID(value)
 	case dateType, timestampType, timestamptzType:
-		return canonicalTime(t, value)
+		return canonicalTime(*t, value)
 	case byteaType:
 		if b, _ := value.([]byte); b != nil {
 			return moneyclip.Bytes(b), true
@@ -183,28 +187,42 @@ func canonicalText(t columnType, value driver.Value) (moneyclip.Datum, bool) {
 	return moneyclip.Text(text), true
 }
 
-// canonicalUUID takes the hexadecimal digits, with or without hyphens after each four of them, in braces or not.
+// canonicalUUID takes the hexadecimal digits, with or without hyphens after each four of them, in braces or not. The spelling is that
+// in which the database shows them, and most programs have them.
 func canonicalUUID(value driver.Value) (moneyclip.Datum, bool) {
-	text, _ := value.(string)
+	given, _ := value.(string)
+	text := given
 	if strings.HasPrefix(text, "{") && strings.HasSuffix(text, "}") {
 		text = text[1 : len(text)-1]
 	}
-	var digits strings.Builder
+	var room [36]byte
+	spelled, digits := room[:0], 0
 	for i := 0; i < len(text); i++ {
-		switch ch := text[i]; {
+		ch := text[i]
+		switch {
 		case ch == '-':
-			if digits.Len() == 0 || digits.Len()%4 != 0 || text[i-1] == '-' || i == len(text)-1 {
+			if digits == 0 || digits%4 != 0 || text[i-1] == '-' || i == len(text)-1 {
 				return moneyclip.Datum{}, false
 			}
+			continue
 		case '0' <= ch && ch <= '9', 'a' <= ch && ch <= 'f':
-			digits.WriteByte(ch)
 		case 'A' <= ch && ch <= 'F':
-			digits.WriteByte(ch + 'a' - 'A')
+			ch += 'a' - 'A'
 		default:
 			return moneyclip.Datum{}, false
 		}
+		if digits == 32 {
+			return moneyclip.Datum{}, false
+		}
+		if digits == 8 || digits == 12 || digits == 16 || digits == 20 {
+			spelled = append(spelled, '-')
+		}
+		spelled, digits = append(spelled, ch), digits+1
 	}
-	return moneyclip.Text(digits.String()), digits.Len() == 32
+	if string(spelled) == given {
+		return moneyclip.Text(given), digits == 32 // which is no new string
+	}
+	return moneyclip.Text(string(spelled)), digits == 32
 }
 
 // canonicalTime is a day, a time on the wall, or an instant. What drivers send to the first two for a time.Time of another

@@ -284,7 +284,7 @@ func (r *readingTest) tuple(table string, columns []string, values []any) string
 			list = append(list, "NULL")
 			continue
 		}
-		d, ok := sqlite.Dialect.Canonical(r.catalog.Tables[table].Column(columns[i]), driver.Value(v))
+		d, ok := sqlite.Dialect.Canonical(r.catalog.Tables[table].Column(columns[i]))(driver.Value(v))
 		if !ok {
 			r.Fatalf("Canonical(%s, %v) is not to be had", columns[i], v)
 		}

@@ -81,11 +81,15 @@ func (dialect) Keyable(column *moneyclip.Column) string {
 }
 
 // Canonical implements [moneyclip.Dialect].
-func (d dialect) Canonical(column *moneyclip.Column, value driver.Value) (moneyclip.Datum, bool) {
+func (d dialect) Canonical(column *moneyclip.Column) func(value driver.Value) (moneyclip.Datum, bool) {
 	if d.Keyable(column) != "" {
-		return moneyclip.Datum{}, false
+		return func(driver.Value) (moneyclip.Datum, bool) { return moneyclip.Datum{}, false }
 	}
-	a := affinityIn(column)
+	a, collation := affinityIn(column), column.Collation
+	return func(value driver.Value) (moneyclip.Datum, bool) { return canonical(a, collation, value) }
+}
+
+func canonical(a affinity, collation string, value driver.Value) (moneyclip.Datum, bool) {
 	switch v := value.(type) {
 	case bool:
 		if v {
@@ -97,7 +101,7 @@ func (d dialect) Canonical(column *moneyclip.Column, value driver.Value) (moneyc
 	case float64:
 		return canonicalFloat(a, v)
 	case string:
-		return canonicalText(a, column.Collation, v)
+		return canonicalText(a, collation, v)
 	case []byte:
 		if v == nil {
 			return moneyclip.Datum{}, false // drivers differ: NULL for some, an empty blob for others

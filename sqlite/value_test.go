@@ -57,7 +57,7 @@ func TestCanonical(t *testing.T) {
 		{"CHARINT", "", "1", moneyclip.Int(1), true},
 	}
 	for _, tt := range tests {
-		got, ok := sqlite.Dialect.Canonical(&moneyclip.Column{Name: "c", Type: tt.columnType, Collation: tt.collation}, tt.value)
+		got, ok := sqlite.Dialect.Canonical(&moneyclip.Column{Name: "c", Type: tt.columnType, Collation: tt.collation})(tt.value)
 		if got != tt.want || ok != tt.ok {
 			t.Errorf("Canonical(%s %s, %#v) = %+v, %v, want %+v, %v",
 				tt.columnType, tt.collation, tt.value, got, ok, tt.want, tt.ok)
@@ -105,18 +105,18 @@ func TestCanonicalAgainstSQLite(t *testing.T) {
 		a := randomValue(rnd)
 		near := []driver.Value{a, twist(rnd, a), twist(rnd, a), randomValue(rnd)}
 		for _, column := range r.catalog.Tables["t"].Columns {
-			want, ok := sqlite.Dialect.Canonical(column, a)
+			want, ok := sqlite.Dialect.Canonical(column)(a)
 			if !ok {
 				continue
 			}
 			r.exec("DELETE FROM t")
 			r.exec("INSERT INTO t ("+column.Name+") VALUES (?)", a)
 			back := r.rows("SELECT +" + column.Name + " FROM t")[0][0]
-			if got, ok := sqlite.Dialect.Canonical(column, back); ok && got != want {
+			if got, ok := sqlite.Dialect.Canonical(column)(back); ok && got != want {
 				t.Errorf("%s %s: %#v comes back as %#v, which is %+v, want %+v", column.Type, column.Collation, a, back, got, want)
 			}
 			for _, b := range near {
-				got, ok := sqlite.Dialect.Canonical(column, b)
+				got, ok := sqlite.Dialect.Canonical(column)(b)
 				if !ok {
 					continue
 				}

@@ -158,7 +158,7 @@ func (p *project) key(b *bytes.Buffer, r *rule) {
 // isInteger reports whether every integer that has a spelling in a key has its own there.
 func (p *project) isInteger(column *moneyclip.Column) bool {
 	for _, n := range []int64{0, 1, 7, 70, -1, 1<<53 + 1, math.MinInt64, math.MaxInt64} { // 70 may be a year, 1<<53 + 1 is no float
-		got, ok := p.engine.dialect.Canonical(column, n)
+		got, ok := p.engine.dialect.Canonical(column)(n)
 		if isSmall := n >= 0 && n <= 70; ok && got != moneyclip.Int(n) || !ok && isSmall {
 			return false
 		}
@@ -168,7 +168,7 @@ func (p *project) isInteger(column *moneyclip.Column) bool {
 
 // isPlain reports whether a value has one spelling in a key, which is its own.
 func (p *project) isPlain(column *moneyclip.Column, value any, want moneyclip.Datum) bool {
-	got, ok := p.engine.dialect.Canonical(column, value)
+	got, ok := p.engine.dialect.Canonical(column)(value)
 	return ok && got == want
 }
 

@@ -71,9 +71,9 @@ func TestCollations(t *testing.T) {
 			continue
 		}
 		fit++
-		lower, _ := mysql.Dialect.Canonical(column, "a")
-		upper, _ := mysql.Dialect.Canonical(column, "A")
-		blank, _ := mysql.Dialect.Canonical(column, "a ")
+		lower, _ := mysql.Dialect.Canonical(column)("a")
+		upper, _ := mysql.Dialect.Canonical(column)("A")
+		blank, _ := mysql.Dialect.Canonical(column)("a ")
 		in := func(e string) string { return fmt.Sprintf("CONVERT(%s USING %s) COLLATE %s", e, c.charset, c.name) }
 		var distinct, lowered, strange int
 		var pads bool

@@ -288,7 +288,7 @@ func canonical(column *moneyclip.Column, rows [][]string) bool {
 		if len(row) == 0 || row[0] == "NULL" {
 			return false
 		}
-		_, ok := mysql.Dialect.Canonical(column, row[0])
+		_, ok := mysql.Dialect.Canonical(column)(row[0])
 		return !ok
 	})
 }

@@ -36,8 +36,8 @@ func (nothing) Catalog(context.Context, moneyclip.Asker) (*moneyclip.Catalog, er
 	return &moneyclip.Catalog{}, nil
 }
 
-func (nothing) Canonical(*moneyclip.Column, driver.Value) (moneyclip.Datum, bool) {
-	return moneyclip.Datum{}, false
+func (nothing) Canonical(*moneyclip.Column) func(driver.Value) (moneyclip.Datum, bool) {
+	return func(driver.Value) (moneyclip.Datum, bool) { return moneyclip.Datum{}, false }
 }
 
 func (nothing) Keyable(*moneyclip.Column) string { return "nothing is" }

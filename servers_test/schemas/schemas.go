@@ -89,7 +89,7 @@ func plain(catalog *moneyclip.Catalog, dialect moneyclip.Dialect) map[string]*mo
 			t.Columns[i] = &col
 			if dialect.Keyable(&col) != "" {
 				col.Default.Const = nil // it is compared with nothing
-			} else if d, ok := dialect.Canonical(&col, col.Default.Const); ok {
+			} else if d, ok := dialect.Canonical(&col)(col.Default.Const); ok {
 				col.Default.Const = d
 			}
 		}

@@ -51,7 +51,7 @@ func TestAllocsOfWrites(t *testing.T) {
 		run  func(db *sql.DB)
 	}{
 		{"alone", 9, func(db *sql.DB) { update(db, 1) }},
-		{"in a transaction", 44, func(db *sql.DB) {
+		{"in a transaction", 36, func(db *sql.DB) {
 			tx, err := db.Begin()
 			if err != nil {
 				t.Fatal(err)

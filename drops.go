@@ -16,6 +16,7 @@ type drops struct {
 	counts map[*bound]int // :: rule → its keys
 
 	texts strings.Builder // of the keys
+	due   int             // statements whose keys are about to come
 
 	changed bool // since it was last told
 }
@@ -82,14 +83,15 @@ func (d *drops) fill(b *bound, data []Datum) {
 	d.put(drop{b, d.text(key)}, kept)
 }
 
-// text is a key as a string. The first has memory of its own: most writes drop one. The others share it.
+// text is a key as a string. One that comes alone has memory of its own: most writes drop one. The others share it.
 func (d *drops) text(key []byte) string {
-	if len(d.keys) == 0 {
+	room := max(1+d.due, 4*len(d.keys))
+	if room == 1 {
 		return string(key)
 	}
 	if d.texts.Cap()-d.texts.Len() < len(key) {
 		d.texts = strings.Builder{} // what it has given out stays as it is
-		d.texts.Grow(max(len(key), min(4*len(d.keys)*len(key), maxText)))
+		d.texts.Grow(max(len(key), min(room*len(key), maxText)))
 	}
 	from := d.texts.Len()
 	d.texts.Write(key)

@@ -210,7 +210,12 @@ type writing struct {
 	first   error // of what came before the statement; nil: none that it was tried in spite of
 	guessed bool  // what a text of several statements does to the connection was noted
 
-	alone work // of a statement that has one of its own
+	alone work     // of a statement that has one of its own
+	room  struct { // for its lists, which are mostly this short; not for marks, which may live longer
+		items [1]item
+		args  [2]driver.NamedValue
+		keys  [1]dropped
+	}
 }
 
 // writing is one for the next statement. In a transaction it is that of the last one, if nothing else needs that any more.
@@ -230,8 +235,9 @@ func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*w
 	}
 	w := c.writing()
 	w.conn, w.plan, w.args, w.in, w.affected = c, p, args, c.tx, -1
-	w.alone.begin(c.cache, c.session, c.known)
 	w.work = &w.alone
+	w.work.begin(c.cache, c.session, c.known)
+	w.work.items, w.work.args, w.work.drops.keys = w.room.items[:0], w.room.args[:0], w.room.keys[:0]
 	reads := p.write.reads() && c.taint() == "" && (c.outs == 0 || w.in != nil) &&
 		len(args) == len(p.statement.Params) // or else the base has something to say
 	if reads {

@@ -22,6 +22,8 @@ type transaction struct {
 	// doubt marks a transaction that may be over without our knowing: a statement has failed, and some failures end the
 	// transaction. What is written then may be visible at once.
 	doubt bool
+
+	first work // what work points to at first, in the same piece of memory
 }
 
 // BeginTx dials. The transaction that it returns comes to commit and rollback below by way of the interceptor.
@@ -69,7 +71,9 @@ func (c *conn) began(opts driver.TxOptions) {
 		c.tx.doubt = true
 		return
 	}
-	c.tx = &transaction{work: newWork(c.cache, c.session, c.known), tainted: c.next}
+	c.tx = &transaction{tainted: c.next}
+	c.tx.work = &c.tx.first
+	c.tx.work.begin(c.cache, c.session, c.known)
 	c.tx.work.borrow()
 	c.next = ""
 	if opts.Isolation == 0 {

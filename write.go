@@ -60,13 +60,9 @@ type work struct {
 	args   []driver.NamedValue // those of the items that it has kept itself
 	lent   *lists              // where its lists are, if it is of a transaction
 	shared bool                // another work has taken in what is in them: the two share arguments
-	room   struct {            // for lists that are mostly this short, and contexts that mostly are this few; not for marks, which may live longer
-		items [1]item
-		args  [2]driver.NamedValue
-		keys  [1]dropped
-		steps [2]bounded
-	}
-	steps int // how many there were
+
+	room  [2]bounded // for its steps: mostly they are this few
+	steps int        // how many there were
 }
 
 // An item is a statement of a work, kept until it is over: a rule that comes to be known meanwhile may be touched too.
@@ -85,7 +81,6 @@ func newWork(c *Cache, s *session, known knowledge) *work {
 // begin makes a work of what is zero.
 func (w *work) begin(c *Cache, s *session, known knowledge) {
 	w.cache, w.dialect, w.session, w.known = c, c.dialect, s, known
-	w.items, w.args, w.drops.keys = w.room.items[:0], w.room.args[:0], w.room.keys[:0]
 }
 
 // lists is the memory for the lists of a transaction's work. It is used again, since what is allocated in between costs a program that waits
@@ -142,6 +137,7 @@ func (w *work) touchDue() {
 		if it := &w.items[i]; it.due {
 			it.due = false
 			w.due--
+			w.drops.due = w.due
 			w.touch(it.plan, it.args, nil)
 		}
 	}
@@ -396,10 +392,10 @@ func (w *work) mark(ctx context.Context, hold, patience time.Duration) (late boo
 // within is a context for one step.
 func (w *work) within(ctx context.Context, d time.Duration) *bounded {
 	w.steps++
-	if w.steps > len(w.room.steps) {
+	if w.steps > len(w.room) {
 		return within(ctx, d)
 	}
-	b := &w.room.steps[w.steps-1] // each is used once: somebody may hold on to it
+	b := &w.room[w.steps-1] // each is used once: somebody may hold on to it
 	b.begin(ctx, d)
 	return b
 }

@@ -375,7 +375,14 @@ func (c *conn) ready(ctx context.Context) error {
 		}
 	}
 	if c.tx != nil && c.tx.doubt {
-		if open, known := c.base.open(); known && !open {
+		open, known := c.base.open()
+		if !known && c.tx.guessed && c.outs == 0 {
+			c.tx.guessed = false
+			if asked, ok := c.cache.dialect.(transactionTeller); ok {
+				open, known = asked.InTransaction(ctx, c.base.run)
+			}
+		}
+		if known && !open {
 			c.tx = nil
 		}
 	}

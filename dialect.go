@@ -73,6 +73,12 @@ type Dialect interface {
 // not cached by.
 type clockReader interface{ ReadsClock(argument string) bool }
 
+// A transactionTeller is a dialect that can find out whether a transaction is open, where a driver does not say. It leaves the session as
+// it was.
+type transactionTeller interface {
+	InTransaction(ctx context.Context, run func(ctx context.Context, query string) error) (open, known bool)
+}
+
 // An Asker runs a query on one connection and returns all its rows. It is used by one goroutine.
 type Asker func(ctx context.Context, query string, args ...driver.Value) ([][]driver.Value, error)
 

@@ -179,6 +179,8 @@ func (w *writing) guard(run func() error) error {
 			w.in.work.add(w.plan, w.args, nil)
 		case w.own:
 			w.conn.stuck = true // what came next would be done in the transaction
+		case w.in != nil:
+			w.in.work.join(w.work)
 		}
 	}()
 	err := w.work.guard(run)
@@ -251,7 +253,7 @@ func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*w
 		return w, nil
 	}
 	w.collect()
-	if w.in != nil {
+	if w.in != nil && ends(p.statement) {
 		// What the transaction wrote before may become visible now, and this with what it writes later.
 		w.in.work.join(w.work)
 		w.work = w.in.work.rest()
@@ -314,8 +316,9 @@ func (w *writing) end(ctx context.Context, err error) error {
 	w.work.release(ctx, err)
 	if ends(w.plan.statement) && !w.guessed {
 		w.guess(err)
-	} else if c.tx != nil && c.tx != w.in {
-		c.tx.work.join(w.work) // begun while rows of this write were open, and so it takes the write in
+	} else if c.tx != nil && (c.tx != w.in || !ends(w.plan.statement)) {
+		// The transaction is in doubt, or was begun while rows of this write were open: the next COMMIT may be what makes it visible.
+		c.tx.work.join(w.work)
 	}
 	for _, open := range c.open {
 		open.join(w.work)
@@ -432,7 +435,7 @@ func (w *writing) guess(err error) {
 		if c.tx == nil {
 			c.began(driver.TxOptions{})
 		}
-		c.tx.doubt = true
+		c.tx.doubt, c.tx.guessed = true, true
 	}
 	if c.tx != nil && c.tx != w.in {
 		c.tx.work.join(w.work)

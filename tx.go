@@ -15,6 +15,7 @@ type transaction struct {
 	wrote       bool     // it holds the lock of a writer already
 	bySavepoint bool     // it was started by the first savepoint
 	perhaps     bool     // the end of another has begun it, if the session is such that it does
+	guessed     bool     // a statement may have begun or ended it: whether it is open is still to be asked
 	savepoints  []string // open ones
 	ranges      bool     // it keeps others out of the ranges that it has read with a lock
 	tainted     string   // what was changed for as long as it lasts

@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -70,7 +71,21 @@ const (
 	errErrorDuringTx    = 1180 // "Got error during COMMIT"
 	errUnknownOutcome   = 1105 // "Unknown error"
 	errConnectionKilled = 1927 // MariaDB
+	errNoSavepoint      = 1305
 )
+
+// InTransaction sets a savepoint, which is there afterwards only in a transaction. That works on every server, and needs no privilege.
+func (dialect) InTransaction(ctx context.Context, run func(ctx context.Context, query string) error) (open, known bool) {
+	const name = "`moneyclip: in a transaction?`"
+	if err := run(ctx, "SAVEPOINT "+name); err != nil {
+		return false, false
+	}
+	err := run(ctx, "RELEASE SAVEPOINT "+name)
+	if n, _ := number(err); n == errNoSavepoint {
+		return false, true
+	}
+	return true, err == nil
+}
 
 // Added implements [moneyclip.Dialect].
 func (dialect) Added(err error) bool {

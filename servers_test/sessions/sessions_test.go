@@ -756,6 +756,23 @@ func TestProcedures(t *testing.T) {
 	s.want(other, "Abe", false)
 }
 
+// A text that has left no transaction open is no reason to drop more than what is written after it, nor to ask the database.
+func TestAfterProcedures(t *testing.T) {
+	s := mysqlSite(t)
+	s.exec(s.bare, "CREATE PROCEDURE nothing() BEGIN END")
+	other, c := s.conn(s.DB), s.conn(s.through(s.dsn+"?multiStatements=true"))
+	for _, text := range []string{"CALL nothing()", "CREATE TABLE one (id INT); CREATE TABLE two (id INT)"} {
+		s.exec(c, text)
+		s.exec(c, "UPDATE users SET city = 'Rome' WHERE id = 2")
+		s.warm(other, "Ann")
+		if n := s.dropped(func() { s.exec(c, "UPDATE users SET city = 'Oslo' WHERE id = 2") }); n != 0 {
+			t.Errorf("%s: a write by key dropped %d rules after it", text, n)
+		}
+		s.want(other, "Ann", true)
+		s.warm(c, "Ann")
+	}
+}
+
 // The answer to a COMMIT is lost with the connection while the server is still at work on it. What the driver makes of that,
 // pgx and lib/pq say ErrBadConn, must not be taken for a COMMIT that was never sent.
 func TestLostCommit(t *testing.T) {

@@ -3,6 +3,7 @@ package moneyclip
 //lint:file-ignore SA1019 old drivers have a ColumnConverter
 
 import (
+	"bytes"
 	"database/sql/driver"
 	"encoding/binary"
 	"errors"
@@ -24,6 +25,56 @@ func argument(args []driver.NamedValue, param int, names []string) (driver.Value
 		return nil, false
 	}
 	return resolve(given.Value)
+}
+
+// detached are arguments in memory of their own. As soon as a caller has rows he may use that of what he has handed over again, or scan
+// the first row into it.
+func detached(args []driver.NamedValue) []driver.NamedValue {
+	args = slices.Clone(args)
+	for i := range args {
+		switch v := args[i].Value.(type) {
+		case nil, int64, bool, float64, time.Time:
+		case string:
+			args[i].Value = strings.Clone(v)
+		case []byte:
+			args[i].Value = bytes.Clone(v)
+		default:
+			args[i].Value = copied(reflect.ValueOf(v)).Interface()
+		}
+	}
+	return args
+}
+
+// mayBeScannedInto reports whether a value is, or points to, what a caller may scan into.
+func mayBeScannedInto(value driver.Value) bool {
+	switch value.(type) {
+	case nil, int64, bool, float64, time.Time, string, int, int32:
+		return false
+	case []byte:
+		return true
+	}
+	kind := reflect.TypeOf(value).Kind()
+	return kind == reflect.Slice || kind == reflect.Pointer
+}
+
+// copied is a value of which a caller cannot change what it holds or points to.
+func copied(v reflect.Value) reflect.Value {
+	switch {
+	case v.Kind() == reflect.String:
+		return reflect.ValueOf(strings.Clone(v.String())).Convert(v.Type())
+	case v.Kind() == reflect.Slice && !v.IsNil():
+		all := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		reflect.Copy(all, v)
+		return all
+	case v.Kind() == reflect.Pointer && !v.IsNil():
+		one := reflect.New(v.Type().Elem())
+		one.Elem().Set(copied(v.Elem()))
+		if one.Type() != v.Type() {
+			return one.Convert(v.Type())
+		}
+		return one
+	}
+	return v
 }
 
 // isKept reports whether a value that is on its way to a base driver is of a type that the program has defined with

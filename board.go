@@ -329,7 +329,7 @@ type notice struct {
 }
 
 // noticeFormat goes up when a key's spelling changes, or what is inferred from a text.
-const noticeFormat = 1
+const noticeFormat = 2
 
 // noticeOf is the notice of a rule as one text uses it.
 func noticeOf(b *bound, text string) string {

@@ -384,10 +384,10 @@ func TestBoardLostDuringRead(t *testing.T) {
 func TestUnknownNotice(t *testing.T) {
 	for name, text := range map[string]string{
 		"later format": `{"format": 1000, "name": "person:%d", "key": "person:%d", "table": "people", "by": ["id"]}`,
-		"no rule":      `{"format": 1, "name": "person:%d", "key": "%"}`,
+		"no rule":      `{"format": 2, "name": "person:%d", "key": "%"}`,
 		"no notice":    `what`,
-		"no columns":   `{"format": 1, "name": "person:%d", "key": "person:%d", "table": "people", "by": ["none"]}`,
-		"no pins":      `{"format": 1, "name": "person:%d", "key": "person:%d", "query": "X", "args": [1], "text": "SELECT name FROM people WHERE city = 'x' AND ? > 0"}`,
+		"no columns":   `{"format": 2, "name": "person:%d", "key": "person:%d", "table": "people", "by": ["none"]}`,
+		"no pins":      `{"format": 2, "name": "person:%d", "key": "person:%d", "query": "X", "args": [1], "text": "SELECT name FROM people WHERE city = 'x' AND ? > 0"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newTown(t, []moneyclip.Rule{personRule}, nil)
@@ -402,7 +402,7 @@ func TestUnknownNotice(t *testing.T) {
 		w := newTown(t, []moneyclip.Rule{personRule}, nil)
 		warmed(t, w.fixture, personQuery, 1)
 		b := w.stores[0].boards
-		b.put(b.only(t), `{"format": 1, "name": "person:%d", "key": "person:%d", "table": "elsewhere", "by": ["id"]}`)
+		b.put(b.only(t), `{"format": 2, "name": "person:%d", "key": "person:%d", "table": "elsewhere", "by": ["id"]}`)
 		exec(t, w.others[0], "UPDATE things SET label = 'x' WHERE id = 99")
 		w.wantHit(t, personQuery, 1)
 	})
@@ -563,7 +563,7 @@ func TestBoardAfterOutage(t *testing.T) {
 	w.stores[1].down.Store(true)
 	exec(t, writer, "UPDATE things SET label = 'new' WHERE id = 10")
 	b := w.stores[0].boards
-	b.put(b.only(t), `{"format": 1, "name": "label", "key": "label:%d", "table": "things", "by": ["id"]}`)
+	b.put(b.only(t), `{"format": 2, "name": "label", "key": "label:%d", "table": "things", "by": ["id"]}`)
 	w.stores[1].down.Store(false)
 	settled(t, writer.cache)
 	w.wantMiss(t, personQuery, 2) // who knows what else has changed

@@ -78,7 +78,9 @@ func (d *drops) fill(b *bound, data []Datum) {
 	}
 	var kept []Datum
 	if b.Refresh {
-		kept = slices.Clone(data)
+		for _, d := range data {
+			kept = append(kept, d.clone())
+		}
 	}
 	d.put(drop{b, d.text(key)}, kept)
 }

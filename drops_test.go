@@ -2,9 +2,12 @@ package moneyclip
 
 import (
 	"database/sql/driver"
+	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
+	"unsafe"
 )
 
 func TestSourceData(t *testing.T) {
@@ -162,5 +165,38 @@ func TestDrops(t *testing.T) {
 	d.wantMarks(t, nil, "@k-%v")
 	if len(d.keys) != 0 {
 		t.Errorf("keys are kept of a rule that drops them all: %v", d.keys)
+	}
+}
+
+// What is kept of an argument until its write is over is in memory of its own.
+func TestKeep(t *testing.T) {
+	t.Parallel()
+	type email string
+	buffer := []byte("a")
+	text := unsafe.String(&buffer[0], 1)
+	for _, value := range []driver.Value{text, email(text), buffer} {
+		kept, ok := keep(value)
+		buffer[0] = 'b'
+		if got := fmt.Sprintf("%T %[1]s", kept); !ok || got != fmt.Sprintf("%T a", value) {
+			t.Errorf("got %s, %t of a %T", got, ok, value)
+		}
+		buffer[0] = 'a'
+	}
+	if kept, ok := keep(email(strings.Repeat("x", maxArgument+1))); ok {
+		t.Errorf("kept a %T that is too long", kept)
+	}
+}
+
+// Detached arguments do not change with what they were given in.
+func TestDetached(t *testing.T) {
+	t.Parallel()
+	type blob []byte
+	id, bytes := int64(1), []byte("a")
+	args := []driver.NamedValue{{Value: &id}, {Value: bytes}, {Value: blob(bytes)}, {Value: (*int64)(nil)}, {Value: []byte(nil)}, {Value: 1.5}}
+	got := detached(args)
+	id, bytes[0] = 2, 'b'
+	if *got[0].Value.(*int64) != 1 || string(got[1].Value.([]byte)) != "a" || string(got[2].Value.(blob)) != "a" ||
+		got[3].Value.(*int64) != nil || got[4].Value.([]byte) != nil || got[5].Value != 1.5 {
+		t.Errorf("got %v", got)
 	}
 }

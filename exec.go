@@ -146,6 +146,9 @@ func (c *conn) returning(ctx context.Context, p *plan, args []driver.NamedValue,
 	if err != nil {
 		return nil, w.told(w.end(ctx, err))
 	}
+	if w.own || w.later {
+		w.args = detached(w.args) // they are looked at again when the rows end
+	}
 	if ends(p.statement) {
 		// All but the last of its statements are over, also one that has ended a transaction or begun one.
 		c.rowsOut, w.guessed = true, true

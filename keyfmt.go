@@ -45,6 +45,12 @@ func Text(s string) Datum { return Datum{kind: datumText, text: s} }
 // Bytes is the Datum of a binary string. It differs from the [Text] of the same bytes.
 func Bytes(b []byte) Datum { return Datum{kind: datumBytes, text: string(b)} }
 
+// clone is the Datum in memory of its own. Some programs make strings of buffers that they use again.
+func (d Datum) clone() Datum {
+	d.text = strings.Clone(d.text)
+	return d
+}
+
 // value is the Datum as an argument for a query.
 func (d Datum) value() any {
 	switch d.kind {

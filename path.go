@@ -215,7 +215,7 @@ func (w *writing) lookUp(ctx context.Context) error {
 		for _, choice := range choices(lists) {
 			l := lookedUp{recipe: r}
 			for _, datum := range choice {
-				l.args = append(l.args, datum.value())
+				l.args = append(l.args, datum.clone().value())
 			}
 			id := l.id()
 			rows, done := asked[id]

@@ -149,6 +149,9 @@ func (s *scanning) serve(ctx context.Context, c *conn, rows allRows, r *readPlan
 	if s.conn != nil {
 		s = new(scanning) // there are rows that are still open
 	}
+	if slices.ContainsFunc(args, func(a driver.NamedValue) bool { return mayBeScannedInto(a.Value) }) {
+		args = detached(args) // they are asked with when a part of the row has been scanned
+	}
 	s.allRows, s.conn, s.plan, s.ctx, s.args, s.stmt, s.read = rows, c, r, ctx, args, st, 0
 	s.values = slices.Grow(s.values[:0], len(rows.Columns()))[:len(rows.Columns())]
 	return s

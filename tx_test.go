@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/DATA-DOG/go-sqlmock"
@@ -422,6 +423,90 @@ func TestTxStringsOfBuffers(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.wantMiss(t, query, "a")
+}
+
+// A hash is scanned into the memory that is its argument.
+type hash [1]byte
+
+func (h *hash) Scan(v any) error {
+	copy(h[:], v.([]byte))
+	return nil
+}
+
+// What a write returns may be scanned into its own arguments, before its rows are over.
+func TestReturningIntoArguments(t *testing.T) {
+	t.Parallel()
+	open := func(t *testing.T) *fixture {
+		t.Parallel()
+		return open(t, "CREATE TABLE files (id INTEGER PRIMARY KEY, hash BLOB UNIQUE, n INT); INSERT INTO files VALUES (2, x'62', 1)",
+			moneyclip.Config{Rules: []moneyclip.Rule{{Key: "file-%s", Table: "files", By: []string{"hash"}, NotFound: time.Minute}}})
+	}
+	const query = "SELECT n FROM files WHERE hash = ?"
+	t.Run("in a transaction", func(t *testing.T) {
+		f, h := open(t), hash{'b'}
+		f.warm(t, query, []byte("b"))
+		tx, err := f.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.QueryRow("UPDATE files SET n = n + 1 WHERE hash = ? RETURNING x'7a'", h[:]).Scan(&h); err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		f.wantMiss(t, query, []byte("b"))
+	})
+	t.Run("alone", func(t *testing.T) {
+		f, h := open(t), hash{'a'}
+		f.warm(t, query, []byte("a"))
+		if err := f.QueryRow("UPDATE files SET n = n + 1, hash = ? WHERE id = 2 RETURNING x'7a'", h[:]).Scan(&h); err != nil {
+			t.Fatal(err)
+		}
+		f.wantMiss(t, query, []byte("a"))
+	})
+}
+
+// A key that is loaded again is that of the write, also where the memory of its arguments is used again by then.
+func TestRefreshStringsOfBuffers(t *testing.T) {
+	t.Parallel()
+	f := open(t, tables["users"]+"; INSERT INTO users VALUES (1, 'ada', 'a'), (3, 'eve', 'c')", moneyclip.Config{Rules: []moneyclip.Rule{
+		{Key: "email-%s", Table: "users", By: []string{"email"}, Refresh: true},
+	}})
+	const query = "SELECT name FROM users WHERE email = ?"
+	f.warm(t, query, "a")
+	buffer := []byte("b")
+	exec(t, f.DB, "UPDATE users SET email = ? WHERE id = 1", unsafe.String(&buffer[0], 1))
+	buffer[0] = 'c'
+	f.cache.Close() // which waits for what is under way
+	if got, _ := f.read(t, query, "b"); !strings.Contains(got, "ada") {
+		t.Errorf("got %s of another row", got)
+	}
+}
+
+// A path is gone again after the COMMIT, from the value that it was gone from before.
+func TestPathStringsOfBuffers(t *testing.T) {
+	t.Parallel()
+	const query = "SELECT count(*) FROM tags JOIN books ON books.id = tags.book_id WHERE books.owner_id = ?"
+	f := open(t, `CREATE TABLE books (id TEXT PRIMARY KEY, owner_id INTEGER); CREATE TABLE tags (id INTEGER PRIMARY KEY, book_id TEXT);
+		INSERT INTO books VALUES ('a', 1), ('z', 3)`, moneyclip.Config{Rules: []moneyclip.Rule{{Key: "owner::tags::%d", Query: query}}})
+	f.warm(t, query, 2)
+	tx, err := f.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	buffer := []byte("a")
+	exec(t, tx, "INSERT INTO tags VALUES (1, ?)", unsafe.String(&buffer[0], 1))
+	buffer[0] = 'z'
+	f.wire.whenDone(func(text string) {
+		if strings.EqualFold(text, "commit") {
+			exec(t, f.bare, "UPDATE books SET owner_id = 2 WHERE id = 'a'") // as another one would, just then
+		}
+	})
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	f.wantMiss(t, query, 2)
 }
 
 // On a skippingConn nothing runs without being prepared, and nothing can be.

@@ -251,7 +251,10 @@ func keep(value driver.Value) (kept driver.Value, ok bool) {
 	if t.Kind() == reflect.Array { // as uuid.UUID
 		t = t.Elem()
 	}
-	if t.Kind() <= reflect.Complex128 || t.Kind() == reflect.String {
+	if t.Kind() == reflect.String && reflect.ValueOf(value).Len() <= maxArgument {
+		return copied(reflect.ValueOf(value)).Interface(), true
+	}
+	if t.Kind() <= reflect.Complex128 {
 		return value, true
 	}
 	return lost{}, false

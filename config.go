@@ -27,7 +27,8 @@ type Config struct {
 	// Outage says what becomes of a write while the store is out of reach.
 	Outage OutagePolicy
 
-	// MaxKeys bounds the keys that one write drops one by one; above, it counts as rule-wide. Default: 10,000.
+	// MaxKeys bounds the keys of a rule that one write drops one by one, and the rows that are read for them; above, it counts as
+	// rule-wide. A text that lists more than 1,000 keys does so anyway, and a write from which more than 1,000 paths begin. Default: 10,000.
 	MaxKeys int
 
 	// Disabled makes every read pass through to the database. Writes still invalidate.

@@ -106,6 +106,9 @@ func (c *Cache) wrap(shown, base driver.Driver, name, dsn string) (driver.Connec
 		connector.base = plainConnector{base, dsn}
 	}
 	if err := c.claim(dsn); err != nil {
+		if closer, ok := connector.base.(io.Closer); ok {
+			err = errors.Join(err, closer.Close())
+		}
 		return nil, err
 	}
 	c.mu.Lock()

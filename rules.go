@@ -34,7 +34,7 @@ type Rule struct {
 
 	// Args are the numbers, from 1, of the bind parameters that fill the verbs of Key. Default: the first parameter
 	// for the first verb, and so on. It goes with Query only. Parameters that fill no verb keep apart what is stored
-	// under one key.
+	// under one key: in process up to 64 results, of which the oldest goes.
 	Args []int
 
 	// On are the writes that touch a key. Nil: inferred from what Query or Table reads.
@@ -53,7 +53,8 @@ type Rule struct {
 
 	// Refresh makes the writer load the key again after its write, so that later reads are hits: with the selects that this
 	// process has run under the rule, up to 8, whose arguments the key tells. It does so in the background, on a connection
-	// beside the pool; a write that drops every key of the rule loads none, and nor does one that comes while 256 are due.
+	// beside the pool; but readers are to wait for it, so the writer takes a lease on each key first, one after the other, which is a round
+	// trip each on a shared store. A write that drops every key of the rule loads none, and nor does one that comes while 256 are due.
 	Refresh bool
 
 	_ struct{} // fields by name only: there will be more

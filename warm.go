@@ -91,7 +91,7 @@ func (c *Cache) Warm(ctx context.Context, db *sql.DB, w Warming) (Warmed, error)
 	}
 	var pace <-chan time.Time
 	if w.Rate > 0 {
-		ticker := time.NewTicker(max(1, time.Duration(float64(time.Second)/w.Rate)))
+		ticker := time.NewTicker(time.Duration(min(max(1, float64(time.Second)/w.Rate), float64(24*time.Hour))))
 		defer ticker.Stop()
 		pace = ticker.C
 	}

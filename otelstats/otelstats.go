@@ -87,6 +87,7 @@ func New(cfg Config) (*Observer, error) {
 type ofRule struct {
 	rule                        metric.MeasurementOption
 	hit, notFound, miss, bypass metric.MeasurementOption
+	event, hitEvent, noneEvent  trace.EventOption
 	name                        attribute.KeyValue
 }
 
@@ -99,8 +100,10 @@ func (o *Observer) rule(name string) *ofRule {
 		return metric.WithAttributeSet(attribute.NewSet(rule, outcomeKey.String(s)))
 	}
 	r, _ := o.rules.LoadOrStore(name, &ofRule{
-		rule: metric.WithAttributeSet(attribute.NewSet(rule)), name: rule,
-		hit: outcome("hit"), notFound: outcome("not_found"), miss: outcome("miss"), bypass: outcome("bypass"),
+		rule: metric.WithAttributeSet(attribute.NewSet(rule)), name: rule, event: trace.WithAttributes(rule),
+		hitEvent:  trace.WithAttributes(rule, outcomeKey.String("hit")),
+		noneEvent: trace.WithAttributes(rule, outcomeKey.String("not_found")),
+		hit:       outcome("hit"), notFound: outcome("not_found"), miss: outcome("miss"), bypass: outcome("bypass"),
 	})
 	return r.(*ofRule)
 }
@@ -108,9 +111,10 @@ func (o *Observer) rule(name string) *ofRule {
 // Observe counts an event, and writes it on the span of its context.
 func (o *Observer) Observe(ctx context.Context, e moneyclip.Event) {
 	span := trace.SpanFromContext(ctx)
-	tell := func(name string, attributes ...attribute.KeyValue) {
-		if !o.silent && span.IsRecording() {
-			span.AddEvent(name, trace.WithAttributes(attributes...))
+	tells := !o.silent && span.IsRecording()
+	tell := func(name string, about ...trace.EventOption) {
+		if tells {
+			span.AddEvent(name, about...)
 		}
 	}
 	if e.Kind == moneyclip.EventStoreError {
@@ -123,33 +127,35 @@ func (o *Observer) Observe(ctx context.Context, e moneyclip.Event) {
 	case moneyclip.EventHit:
 		if e.NotFound {
 			o.reads.Add(ctx, 1, r.notFound)
-			tell("moneyclip.hit", r.name, outcomeKey.String("not_found"))
+			tell("moneyclip.hit", r.noneEvent)
 			return
 		}
 		o.reads.Add(ctx, 1, r.hit)
-		tell("moneyclip.hit", r.name, outcomeKey.String("hit"))
+		tell("moneyclip.hit", r.hitEvent)
 	case moneyclip.EventMiss:
 		o.reads.Add(ctx, 1, r.miss)
 		o.database.Record(ctx, e.Took.Seconds(), r.rule)
-		tell("moneyclip.miss", r.name)
+		tell("moneyclip.miss", r.event)
 	case moneyclip.EventBypass:
 		o.reads.Add(ctx, 1, r.bypass)
-		tell("moneyclip.bypass", r.name)
+		tell("moneyclip.bypass", r.event)
 	case moneyclip.EventFill:
 		o.fills.Add(ctx, 1, r.rule)
 	case moneyclip.EventWrite:
 		if e.Keys == 0 {
 			o.ruleWide.Add(ctx, 1, r.rule)
-			tell("moneyclip.rule_wide_invalidation", r.name)
+			tell("moneyclip.rule_wide_invalidation", r.event)
 			return
 		}
 		o.invalidated.Add(ctx, int64(e.Keys), r.rule)
-		tell("moneyclip.invalidation", r.name, keysKey.Int(e.Keys))
+		if tells {
+			span.AddEvent("moneyclip.invalidation", trace.WithAttributes(r.name, keysKey.Int(e.Keys)))
+		}
 	case moneyclip.EventRefresh:
 		o.refreshes.Add(ctx, 1, r.rule)
-		tell("moneyclip.refresh", r.name)
+		tell("moneyclip.refresh", r.event)
 	case moneyclip.EventMismatch:
 		o.mismatches.Add(ctx, 1, r.rule)
-		tell("moneyclip.mismatch", r.name)
+		tell("moneyclip.mismatch", r.event)
 	}
 }

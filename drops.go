@@ -192,7 +192,7 @@ func (src *source) data(to []Datum, args []driver.NamedValue, names []string, ro
 			continue
 		}
 		datum, ok := src.spell.of(value)
-		if !ok || src.zeroFilled && datum == Int(0) {
+		if !ok || src.zeroFilled && (datum.kind != datumInt || datum.number == 0) { // 0.3 is rounded
 			return nil, false
 		}
 		to = append(to, datum)

@@ -2,6 +2,7 @@ package moneyclip
 
 import (
 	"cmp"
+	"database/sql/driver"
 	"slices"
 )
 
@@ -21,10 +22,16 @@ func (s *step) given(table *Table, column string, v Value) Value {
 	switch {
 	case v.Kind == ValueParam, v.Kind == ValueOld, v.Kind == ValueNew:
 		v.filled, v.zeroFilled = true, numbered && table.ZeroSerial
-	case v.Kind == ValueConst && (v.Const == nil || numbered && table.ZeroSerial && v.Const == int64(0)):
+	case v.Kind == ValueConst && (v.Const == nil || numbered && table.ZeroSerial && mayBeZero(v.Const)):
 		return s.read(column, true)
 	}
 	return v
+}
+
+// mayBeZero reports whether a constant may be 0 for a column that the database numbers then: '0' and 0e0 are, and 0.3 is rounded.
+func mayBeZero(constant driver.Value) bool {
+	n, ok := constant.(int64)
+	return !ok || n == 0
 }
 
 // values returns what a column can hold in the rows of a step, when the step comes to them or when it has been there:

@@ -438,7 +438,12 @@ func (a *analysis) session(stmt ast.StmtNode) moneyclip.Statement {
 		return moneyclip.Statement{Kind: moneyclip.KindInert, Returns: a.calls != ""}
 	case *ast.ExplainForStmt:
 		return moneyclip.Statement{Kind: moneyclip.KindInert}
-	case *ast.AnalyzeTableStmt, *ast.CheckTableStmt, *ast.RepairTablesStmt, *ast.FlushStmt:
+	case *ast.FlushStmt:
+		if n.ReadLock || n.ForExport {
+			return moneyclip.Statement{Kind: moneyclip.KindSession, Change: "locks tables", Commits: true}
+		}
+		return moneyclip.Statement{Kind: moneyclip.KindSchema, Commits: true}
+	case *ast.AnalyzeTableStmt, *ast.CheckTableStmt, *ast.RepairTablesStmt:
 		return moneyclip.Statement{Kind: moneyclip.KindSchema, Commits: true}
 	case *ast.ProcedureInfo, *ast.DropProcedureStmt, *ast.CreateUserStmt, *ast.AlterUserStmt, *ast.DropUserStmt, *ast.RenameUserStmt,
 		*ast.GrantStmt, *ast.GrantRoleStmt, *ast.RevokeStmt, *ast.RevokeRoleStmt, *ast.SetPwdStmt, *ast.SetDefaultRoleStmt:

@@ -363,6 +363,8 @@ func TestAnalyze(t *testing.T) {
 		"CHECK TABLE users":                                           "schema commits",
 		"REPAIR TABLE users":                                          "schema commits",
 		"FLUSH TABLES":                                                "schema commits",
+		"FLUSH TABLES users WITH READ LOCK":                           "session until-reset commits",
+		"FLUSH LOCAL TABLES users FOR EXPORT":                         "session until-reset commits",
 		"INSERT INTO users () SELECT id FROM books":                   "unknown doubtful",
 		"INSERT INTO log SELECT id, title FROM books":                 "write books(id,title)[] INSERT log (id what)",
 		"INSERT INTO users (id, city) VALUES (1, DEFAULT(name))":      "write impure INSERT users (id city)(1 computed)",

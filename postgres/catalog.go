@@ -338,7 +338,7 @@ func (b *builder) table(t thing) {
 	case "v":
 		def.View = true
 	case "f":
-		def.Opaque = "a foreign table"
+		def.Opaque = foreignTable
 	}
 	if strings.Contains(t.str(1), ".") {
 		def.Opaque = "its schema has a dot in its name"
@@ -459,6 +459,8 @@ func (b *builder) foreignKey(t thing) {
 	parent.Keys = append(parent.Keys, key)
 }
 
+const foreignTable = "a foreign table"
+
 // kin hangs on each table those with which it shares rows: all above and all below it.
 func (b *builder) kin() {
 	above := b.above()
@@ -475,8 +477,13 @@ func (b *builder) kin() {
 	}
 	for _, def := range b.tables {
 		kin := map[string]bool{}
-		reach(above, def.Name, kin)
 		reach(below, def.Name, kin)
+		for name := range kin {
+			if b.catalog.Tables[name].Opaque == foreignTable && def.Opaque == "" {
+				def.Opaque = "a foreign table holds some of its rows"
+			}
+		}
+		reach(above, def.Name, kin)
 		delete(kin, def.Name)
 		for name := range kin {
 			def.Kin = append(def.Kin, name)

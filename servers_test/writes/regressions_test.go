@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
+	"net/url"
 	"slices"
 	"testing"
 	"time"
@@ -14,6 +16,9 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/moneyclip/moneyclip"
+	my "github.com/moneyclip/moneyclip/mysql"
+	pg "github.com/moneyclip/moneyclip/postgres"
+	"github.com/moneyclip/moneyclip/servers_test/servers"
 )
 
 // Writes that have once left something stale, or behaved otherwise than by themselves.
@@ -307,5 +312,88 @@ func TestCascadeToRowsThatMove(t *testing.T) {
 	do(t, db, "WITH moved AS (UPDATE orders SET user_id = 1 WHERE id = 20) DELETE FROM users WHERE id = 1")
 	if err := db.QueryRow(query, 20).Scan(&total); err != sql.ErrNoRows {
 		t.Errorf("the row is still there: %d, %v", total, err)
+	}
+}
+
+// MySQL numbers a row by itself also for what becomes 0 in its column, however that is written.
+func TestZeroThatIsNumbered(t *testing.T) {
+	const read = "SELECT name FROM users WHERE id = ?"
+	for typ, writes := range map[string][]string{
+		"BIGINT": {
+			"INSERT INTO users (id, name) VALUES (0, 'a')", "INSERT INTO users (id, name) VALUES ('0', 'a')", `INSERT INTO users SET id = "0", name = 'a'`,
+			"REPLACE INTO users (id, name) VALUES (0e0, 'a')", "INSERT INTO other VALUES (1)",
+		},
+		"DOUBLE": {"INSERT INTO users (id, name) VALUES (0.3, 'a')", "INSERT INTO users (id, name) VALUES ('-0', 'a')"},
+	} {
+		t.Run(typ, func(t *testing.T) {
+			base, db, _ := withRule(t, my.Dialect, "mysql", servers.MariaDB(t), read,
+				"CREATE TABLE users (id "+typ+" AUTO_INCREMENT PRIMARY KEY, name VARCHAR(20))", "CREATE TABLE other (x INT)",
+				"CREATE TRIGGER other AFTER INSERT ON other FOR EACH ROW INSERT INTO users (id, name) VALUES ('0', 'b')")
+			id := 0
+			for _, write := range writes {
+				id++
+				answer(db, read, id) // none, which is stored
+				do(t, db, write)
+				wantSame(t, base, db, write, read, id)
+			}
+			for _, arg := range []any{0, "0", 0.0, 0.3} {
+				if arg == 0.3 && typ == "BIGINT" {
+					continue // refused
+				}
+				id++
+				answer(db, read, id)
+				do(t, db, "INSERT INTO users (id, name) VALUES (?, 'c')", arg)
+				wantSame(t, base, db, fmt.Sprintf("%T %[1]v", arg), read, id)
+			}
+		})
+	}
+}
+
+// What a foreign table holds changes behind the back of the database, also where it is shown by a table above it.
+func TestForeignTableBelow(t *testing.T) {
+	dsn := servers.Postgres(t)
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal("the DSN is no URL")
+	}
+	password, _ := u.User.Password()
+	for _, table := range []string{"far", "parted", "parent"} {
+		read := "SELECT name FROM " + table + " WHERE id = $1"
+		base, db, _ := withRule(t, pg.Dialect, "pgx", dsn, read,
+			"DROP TABLE IF EXISTS near, parted, parent CASCADE", "DROP EXTENSION IF EXISTS postgres_fdw CASCADE",
+			"CREATE TABLE near (id BIGINT PRIMARY KEY, name TEXT)", "INSERT INTO near VALUES (1, 'a')", "CREATE EXTENSION postgres_fdw",
+			fmt.Sprintf("CREATE SERVER loop FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '%s', dbname '%s')", u.Port(), u.Path[1:]),
+			fmt.Sprintf("CREATE USER MAPPING FOR CURRENT_USER SERVER loop OPTIONS (user '%s', password '%s')", u.User.Username(), password),
+			"CREATE FOREIGN TABLE far (id BIGINT, name TEXT) SERVER loop OPTIONS (table_name 'near')",
+			"CREATE TABLE parted (id BIGINT, name TEXT) PARTITION BY RANGE (id)",
+			"CREATE FOREIGN TABLE part PARTITION OF parted FOR VALUES FROM (1) TO (9) SERVER loop OPTIONS (table_name 'near')",
+			"CREATE TABLE parent (id BIGINT, name TEXT)", "CREATE FOREIGN TABLE child () INHERITS (parent) SERVER loop OPTIONS (table_name 'near')")
+		answer(db, read, 1)
+		answer(db, read, 1)
+		do(t, db, "UPDATE near SET name = 'b' WHERE id = 1")
+		wantSame(t, base, db, table, read, 1)
+	}
+}
+
+// FLUSH TABLES may lock as LOCK TABLES does, and a BEGIN of our own would unlock.
+func TestFlushThatLocks(t *testing.T) {
+	for _, lock := range []string{"FLUSH TABLES users WITH READ LOCK", "FLUSH TABLES users FOR EXPORT", "LOCK TABLES users READ"} {
+		base, db, _ := withRule(t, my.Dialect, "mysql", servers.MariaDB(t), "SELECT count(*) FROM users WHERE name = ?",
+			"CREATE TABLE users (id BIGINT PRIMARY KEY, name VARCHAR(20))", "INSERT INTO users VALUES (1, 'a')")
+		c, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		do(t, c, lock)
+		if _, err := c.ExecContext(t.Context(), "UPDATE users SET name = 'b' WHERE id = 1"); err == nil {
+			t.Errorf("%s: the table is written that is locked for reading", lock)
+		}
+		soon, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		if _, err := base.ExecContext(soon, "UPDATE users SET name = 'c' WHERE id = 1"); err == nil {
+			t.Errorf("%s: another session has written", lock)
+		}
+		cancel()
+		do(t, c, "UNLOCK TABLES")
+		c.Close()
 	}
 }

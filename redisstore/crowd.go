@@ -15,6 +15,9 @@ import (
 // together with all who came meanwhile: so the more there are, the less each costs the server, the network and this process.
 // Nobody waits for others to come; only what nobody waits for does.
 //
+// The longer a round trip is, the more are a few: who comes later waits for one that is under way and for one of his own, while the server and
+// the processors have nothing to do.
+//
 // go-redis has pipelines that fill by themselves (AutoPipeline). They are not used here: they may send the commands of one
 // look-up in two pieces, on two connections (M29); and they go by the client's time-outs and retries.
 type crowd struct {
@@ -26,6 +29,10 @@ type crowd struct {
 	senders int  // goroutines that send what waits
 	timed   bool // leave will be called
 	size    int  // of an answer, in bytes, on average; only its order of magnitude counts
+
+	most     int              // who go alone at most: half of the client's connections
+	quickest [2]time.Duration // round trips of who went alone, in this span and in the one before; 0: nobody has
+	began    time.Time        // this span
 }
 
 // An errand is what is sent to a node in one piece, on one connection.
@@ -46,19 +53,22 @@ func newErrand(one command) *errand {
 }
 
 const (
-	few           = 4                    // who go alone
-	maxSenders    = 2                    // so that there is something to do for the server while answers are read
-	enough        = 16                   // who wait, for one sender more
-	maxPiece      = 256                  // commands
-	maxPieceBytes = 512 << 10            // of answers: the time-out is that of a piece, so large rows go few at a time
-	company       = 2 * time.Millisecond // for which what has time waits for something to go with
+	few           = 4                      // who go alone
+	far           = 250 * time.Microsecond // a round trip across a network, and not within a machine: then more go alone
+	effort        = 12 * time.Microsecond  // of the server, about, for who goes alone: in a round trip it has time for so many
+	span          = time.Second            // in which somebody goes whom nobody keeps
+	maxSenders    = 2                      // so that there is something to do for the server while answers are read
+	enough        = 16                     // who wait, for one sender more
+	maxPiece      = 256                    // commands
+	maxPieceBytes = 512 << 10              // of answers: the time-out is that of a piece, so large rows go few at a time
+	company       = 2 * time.Millisecond   // for which what has time waits for something to go with
 )
 
 // send sends an errand and waits for its answer, until the deadline; the error says that there is none. When the caller leaves
 // only this one stops waiting.
 func (c *crowd) send(p *patience, e *errand) error {
 	c.mu.Lock()
-	if c.senders > 0 || c.alone >= few {
+	if most := c.few(); c.alone >= most || c.senders > 0 && most == few { // nearby all go together once some do
 		e.expect(p)
 		c.waiting = append(c.waiting, e)
 		if c.senders == 0 || c.senders < maxSenders && len(c.waiting) >= enough {
@@ -69,7 +79,7 @@ func (c *crowd) send(p *patience, e *errand) error {
 		return e.answer(p)
 	}
 	c.alone++
-	defer c.arrived()
+	defer c.arrived(time.Now())
 	if len(c.waiting) == 0 || p.theirs { // the others have more time than that
 		c.mu.Unlock()
 		return c.lane.send(p, e.commands...)
@@ -139,10 +149,30 @@ func (e *errand) answer(p *patience) error {
 	}
 }
 
-func (c *crowd) arrived() {
+// arrived notes that one who went alone has his answer.
+func (c *crowd) arrived(left time.Time) {
+	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.alone--
+	if now.Sub(c.began) > span {
+		c.began, c.quickest = now, [2]time.Duration{0, c.quickest[0]}
+	}
+	if took := now.Sub(left); c.quickest[0] == 0 || took < c.quickest[0] {
+		c.quickest[0] = took
+	}
+}
+
+// few is how many may go alone. It goes by the quickest round trip, for the others have been in each other's way. The crowd is locked.
+func (c *crowd) few() int {
+	quickest := c.quickest[0]
+	if before := c.quickest[1]; before > 0 && before < quickest {
+		quickest = before
+	}
+	if quickest < far {
+		return few
+	}
+	return max(few, min(int(quickest/effort), c.most))
 }
 
 // sendWaiting sends pieces, one after the other, until nobody waits. It is a goroutine of its own, since no caller's time may

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -42,5 +43,39 @@ func TestTake(t *testing.T) {
 	large := crowd{waiting: []*errand{{commands: make([]redis.Cmder, 10*maxPiece)}, {commands: make([]redis.Cmder, 1)}}}
 	if piece := large.take(nil); len(piece) != 1 {
 		t.Errorf("got a piece of %d, want the large errand alone", len(piece))
+	}
+}
+
+// Who may go alone goes by the quickest round trip of the last two spans, within bounds.
+func TestFew(t *testing.T) {
+	t.Parallel()
+	c := crowd{most: 50}
+	trip := func(took time.Duration) {
+		c.alone++
+		c.arrived(time.Now().Add(-took))
+	}
+	want := func(least, most int) {
+		t.Helper()
+		if got := c.few(); got < least || got > most {
+			t.Errorf("got %d, want %d to %d", got, least, most)
+		}
+	}
+	want(few, few)
+	trip(5 * time.Millisecond)
+	want(50, 50)
+	trip(30 * effort)
+	want(30, 45) // the clock goes on meanwhile
+	trip(5 * time.Millisecond)
+	want(30, 45)
+	c.began = c.began.Add(-2 * span)
+	trip(5 * time.Millisecond)
+	want(30, 45)
+	c.began = c.began.Add(-2 * span)
+	trip(5 * time.Millisecond)
+	want(50, 50)
+	trip(100 * time.Microsecond)
+	want(few, few)
+	if c.alone != 0 {
+		t.Errorf("%d are under way", c.alone)
 	}
 }

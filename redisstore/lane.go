@@ -66,7 +66,7 @@ func newLane(n *node, client *redis.Client, timeout time.Duration, a *alarm) *la
 	options.MaxRetries = 0               // M21: a lease's token is sent once
 	options.ContextTimeoutEnabled = true // the caller's deadline may be the earlier one
 	l := &lane{node: n, client: clone, timeout: timeout, alarm: a}
-	l.crowd.lane = l
+	l.crowd.lane, l.crowd.most = l, options.PoolSize/2
 	l.pipes.New = func() any { return clone.Pipeline() }
 	return l
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -319,6 +321,69 @@ func TestCrowdHangs(t *testing.T) {
 	}
 	server.Resume(t)
 	eventually(t, "it answers again", func() error { _, err := s.Get(t.Context(), slot("one")); return err })
+}
+
+// Across a network a look-up among some takes as long as one by itself.
+func TestFarCrowd(t *testing.T) {
+	t.Parallel()
+	const (
+		oneWay     = 10 * time.Millisecond
+		goroutines = 16
+		rounds     = 12
+	)
+	client := redis.NewClient(&redis.Options{Addr: servers.Redis(t).Addr, PoolSize: 4 * goroutines, Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+		return &farConn{conn, oneWay}, err
+	}})
+	t.Cleanup(func() { client.Close() })
+	s := patient(client)
+	put(t, s, slot("one"), 1)
+	together := func(each func()) (middle time.Duration) {
+		took := make([]time.Duration, goroutines*rounds)
+		var all sync.WaitGroup
+		for g := range goroutines {
+			all.Go(func() {
+				for i := range rounds {
+					time.Sleep(rand.N(oneWay)) // nobody keeps step with the others
+					start := time.Now()
+					each()
+					took[g*rounds+i] = time.Since(start)
+				}
+			})
+		}
+		all.Wait()
+		slices.Sort(took)
+		return took[len(took)/2]
+	}
+	get := func() { client.Get(t.Context(), "none") }
+	var found atomic.Int64
+	look := func() {
+		if got, err := s.Get(t.Context(), slot("one")); got != nil && err == nil {
+			found.Add(1)
+		}
+	}
+	together(get) // the connections are made, and until then nothing is certain
+	together(look)
+	found.Store(0)
+	plain, ours := together(get), together(look)
+	if n := found.Load(); n < goroutines*rounds*9/10 {
+		t.Errorf("%d of %d look-ups have found the row", n, goroutines*rounds)
+	}
+	if ours > plain*13/10 {
+		t.Errorf("a look-up takes %v, a GET %v", ours, plain)
+	}
+}
+
+// A farConn is one to a server that is far away.
+type farConn struct {
+	net.Conn
+	oneWay time.Duration
+}
+
+func (c *farConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	time.Sleep(2 * c.oneWay) // there and back: nobody else uses the connection meanwhile
+	return n, err
 }
 
 // A look-up of a row allocates little of its own, whether it goes alone or not.

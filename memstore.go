@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -21,7 +20,7 @@ type memStore struct {
 	maxBytes int64
 	start    time.Time
 
-	mu          sync.RWMutex           // protects all below, and all that they point to
+	mu          sync.Mutex             // protects all below, and all that they point to
 	entries     map[string]*memEntry   // :: key → the first of what is under it
 	generations map[string]*generation // :: name → generation
 	filled      memList                // entries that hold a row set, the last filled first
@@ -30,10 +29,8 @@ type memStore struct {
 	bytes       int64                  // of all row sets
 	count       uint64                 // numbers nonces; no number is used twice
 
-	// A hit changes nothing of the above, but for the mark that its entry is in use, and so does not keep others out: with many keys it
-	// mostly waits for memory.
-	now            atomic.Int64 // of the last tick, or of who has asked first
-	ticking, asked atomic.Bool  // there will be another tick; somebody has asked since the last
+	now            time.Duration // of the last tick
+	ticking, asked bool          // there will be another tick; somebody has asked since the last
 }
 
 // A memEntry is one select's row set, the lease on it, or both while one reader refreshes what others are still
@@ -45,7 +42,7 @@ type memStore struct {
 type memEntry struct {
 	text   string // the key, and behind it the field
 	keyLen uint32
-	used   atomic.Bool // since there is the entry, or since the hand has passed it; one that is filled again is as much in use as it was
+	used   bool // since there is the entry, or since the hand has passed it; one that is filled again is as much in use as it was
 
 	terms   *terms
 	row     *Row          // nil: none
@@ -122,42 +119,29 @@ const (
 
 // roughly is the time of the last tick.
 func (m *memStore) roughly() time.Duration {
-	if !m.asked.Load() {
-		m.asked.Store(true)
-	}
-	if m.ticking.Load() {
-		return time.Duration(m.now.Load())
-	}
-	now := m.moveOn()
-	if m.ticking.CompareAndSwap(false, true) {
+	m.asked = true
+	if !m.ticking {
+		m.ticking, m.now = true, time.Since(m.start)
 		time.AfterFunc(tick, m.tick)
 	}
-	return now
-}
-
-// moveOn sets the time. It never goes back.
-func (m *memStore) moveOn() time.Duration {
-	now := time.Since(m.start)
-	for last := m.now.Load(); last < int64(now) && !m.now.CompareAndSwap(last, int64(now)); {
-		last = m.now.Load()
-	}
-	return now
+	return m.now
 }
 
 func (m *memStore) tick() {
-	if !m.asked.Swap(false) {
-		m.ticking.Store(false)
-		return
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ticking = m.asked
+	if m.asked {
+		m.asked, m.now = false, time.Since(m.start)
+		time.AfterFunc(tick, m.tick)
 	}
-	m.moveOn()
-	time.AfterFunc(tick, m.tick)
 }
 
 func (m *memStore) Get(_ context.Context, slot *Slot) (*Row, error) {
-	m.mu.RLock()
+	m.mu.Lock()
 	e := m.find(slot)
 	if e == nil || e.row == nil {
-		m.mu.RUnlock()
+		m.mu.Unlock()
 		return nil, nil
 	}
 	now, soft := m.roughly(), e.soft()
@@ -165,12 +149,12 @@ func (m *memStore) Get(_ context.Context, slot *Slot) (*Row, error) {
 		now = time.Since(m.start)
 	}
 	if now >= soft || !e.good(slot, now) {
-		m.mu.RUnlock()
+		m.mu.Unlock()
 		return nil, nil
 	}
 	e.use()
 	row := e.row
-	m.mu.RUnlock()
+	m.mu.Unlock()
 	return row, nil
 }
 
@@ -440,9 +424,9 @@ const patience = 64
 // leaves a mark on its entry and moves nothing, and what is read only once goes soon, however much of it there is.
 func (m *memStore) evict() {
 	e := m.hand
-	for passed := 0; e == &m.filled.head || e.used.Load() && passed < patience; e = e.prev {
-		if e.used.Load() {
-			e.used.Store(false)
+	for passed := 0; e == &m.filled.head || e.used && passed < patience; e = e.prev {
+		if e.used {
+			e.used = false
 			passed++
 		}
 	}
@@ -544,8 +528,8 @@ func (e *memEntry) isQuarantine() bool { return e.hold != nil && e.hold.quaranti
 
 // use marks an entry as used. To write where nothing changes would only make other processors fetch it again.
 func (e *memEntry) use() {
-	if !e.used.Load() {
-		e.used.Store(true)
+	if !e.used {
+		e.used = true
 	}
 }
 

@@ -154,7 +154,7 @@ func TestMemStoreEvictsSoon(t *testing.T) {
 	m.check(t)
 	used := 0
 	for e := m.filled.head.next; e != &m.filled.head; e = e.next {
-		if e.used.Load() {
+		if e.used {
 			used++
 		}
 	}

@@ -51,7 +51,7 @@ type conn struct {
 	skipped  string // the text of a read that was looked up and that database/sql is to prepare now
 	replay   replay
 	scanning scanning
-	recent   [8]remembered // by length of text
+	recent   [32]remembered // by length of text, and a letter
 
 	uncounted uint // SELECTs without a rule
 
@@ -228,7 +228,11 @@ type remembered struct {
 // recall is the plan of a text. It spares one that comes again the lock of the look-up. What rules learn changes the
 // plans of writes, but never one of a SELECT.
 func (c *conn) recall(known knowledge, query string) *plan {
-	last := &c.recent[len(query)%len(c.recent)]
+	place := len(query)
+	if place > 0 {
+		place += 5 * int(query[place/2]) // names differ in the middle
+	}
+	last := &c.recent[place%len(c.recent)]
 	if last.known.meaning == known.meaning && last.plan.query == query &&
 		(last.plan.statement.Kind == KindRead || last.known.learnt == known.learnt) {
 		return last.plan

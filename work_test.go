@@ -1,6 +1,8 @@
 package moneyclip
 
 import (
+	"database/sql/driver"
+	"strings"
 	"testing"
 	"time"
 )
@@ -26,5 +28,18 @@ func TestRenewalsEnd(t *testing.T) {
 	<-done
 	if !w.over || len(r.works) != 1 || r.works[0] == w {
 		t.Errorf("got over %t and %d works, want only the other one", w.over, len(r.works))
+	}
+}
+
+// Of a transaction that is very large only the texts are kept, after a while, and the keys that follow from its arguments.
+func TestRememberLarge(t *testing.T) {
+	t.Parallel()
+	w, p := newWork(&Cache{}, nil, knowledge{}), &plan{statement: &Statement{}}
+	text := strings.Repeat("x", maxArgument)
+	for range 2 * maxKept / maxArgument {
+		w.add(p, []driver.NamedValue{{Ordinal: 1, Value: text}, {Ordinal: 2, Value: []byte(text)}}, nil)
+	}
+	if n := maxKept / maxArgument / 2; len(w.items) != n || w.due != n || !w.texts[p] {
+		t.Errorf("got %d statements, %d with keys to come, and its text: %t, want %d of each", len(w.items), w.due, w.texts[p], n)
 	}
 }

@@ -58,6 +58,7 @@ type work struct {
 	over     bool       // no more renewals
 
 	args   []driver.NamedValue // those of the items that it has kept itself
+	kept   int                 // bytes of texts among those of the items
 	lent   *lists              // where its lists are, if it is of a transaction
 	shared bool                // another work has taken in what is in them: the two share arguments
 
@@ -192,22 +193,36 @@ func (r *recipe) fromRow() bool {
 // remember keeps a statement. Of a transaction with very many it keeps only what they have in common: their texts. It reports whether it
 // has kept all arguments too.
 func (w *work) remember(p *plan, args []driver.NamedValue) (all bool) {
-	it := item{plan: p}
-	if len(w.items) < maxItems {
-		it.args, all = w.keep(args)
+	if !w.hasRoom() {
+		w.rememberText(p)
+		return false
 	}
-	w.take(it)
+	kept, all := w.keep(args)
+	w.take(item{plan: p, args: kept})
 	return all
 }
 
-const maxItems = 10_000 // statements of one transaction that are kept with their arguments
+const (
+	maxItems = 10_000  // statements of one transaction that are kept with their arguments
+	maxKept  = 4 << 20 // bytes of these
+)
+
+func (w *work) hasRoom() bool { return len(w.items) < maxItems && w.kept < maxKept }
 
 func (w *work) take(it item) {
-	if len(w.items) < maxItems {
-		w.items = append(more(w.items), it)
-	} else {
+	if !w.hasRoom() {
 		w.rememberText(it.plan)
+		return
 	}
+	for i := range it.args {
+		switch v := it.args[i].Value.(type) {
+		case string:
+			w.kept += len(v)
+		case []byte:
+			w.kept += len(v)
+		}
+	}
+	w.items = append(more(w.items), it)
 }
 
 func (w *work) rememberText(p *plan) {

@@ -45,18 +45,6 @@ func detached(args []driver.NamedValue) []driver.NamedValue {
 	return args
 }
 
-// mayBeScannedInto reports whether a value is, or points to, what a caller may scan into.
-func mayBeScannedInto(value driver.Value) bool {
-	switch value.(type) {
-	case nil, int64, bool, float64, time.Time, string, int, int32:
-		return false
-	case []byte:
-		return true
-	}
-	kind := reflect.TypeOf(value).Kind()
-	return kind == reflect.Slice || kind == reflect.Pointer
-}
-
 // copied is a value of which a caller cannot change what it holds or points to.
 func copied(v reflect.Value) reflect.Value {
 	switch {

@@ -250,6 +250,9 @@ func (c *conn) mayServe(s *session) bool {
 
 // read answers a SELECT that a rule caches and that was no hit.
 func (c *conn) read(ctx context.Context, r *readPlan, args []driver.NamedValue, st *stmt, run runner) (driver.Rows, error) {
+	if err := c.resolve(ctx); err != nil {
+		return nil, err
+	}
 	prepared := st != nil
 	r.forms.note(prepared, args)
 	rows, err := c.missed(ctx, r, args, prepared, run)
@@ -379,14 +382,7 @@ func (c *conn) ready(ctx context.Context) error {
 		}
 	}
 	if c.tx != nil && c.tx.doubt {
-		open, known := c.base.open()
-		if !known && c.tx.guessed && c.outs == 0 {
-			c.tx.guessed = false
-			if asked, ok := c.cache.dialect.(transactionTeller); ok {
-				open, known = asked.InTransaction(ctx, c.base.run)
-			}
-		}
-		if known && !open {
+		if open, known := c.base.open(); known && !open {
 			c.tx = nil
 		}
 	}
@@ -399,6 +395,25 @@ func (c *conn) ready(ctx context.Context) error {
 		c.identify(ctx) // but not as the next transaction
 	}
 	return nil
+}
+
+// resolve asks whether a transaction is open that a statement may have begun or ended: before a statement of which it matters, for what is
+// asked is seen by SHOW WARNINGS and the like.
+func (c *conn) resolve(ctx context.Context) error {
+	if c.tx == nil || !c.tx.guessed || c.outs > 0 {
+		return nil
+	}
+	asked, ok := c.cache.dialect.(transactionTeller)
+	if !ok {
+		return nil
+	}
+	open, known := asked.InTransaction(ctx, c.base.run)
+	c.tx.guessed = !known && ctx.Err() != nil
+	if !known || open {
+		return nil
+	}
+	c.tx = nil
+	return c.ready(ctx)
 }
 
 // isReady reports whether ready would do nothing; it may say no all the same.

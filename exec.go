@@ -238,10 +238,14 @@ func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*w
 	if c.implicit(c.session) && c.tx == nil && p.statement.Kind != KindInert && !p.statement.Commits {
 		c.began(driver.TxOptions{})
 	}
+	known := c.known // p is from
+	if err := c.resolve(ctx); err != nil {
+		return nil, err
+	}
 	w := c.writing()
 	w.conn, w.plan, w.args, w.in, w.affected = c, p, args, c.tx, -1
 	w.work = &w.alone
-	w.work.begin(c.cache, c.session, c.known)
+	w.work.begin(c.cache, c.session, known)
 	w.work.items, w.work.args, w.work.drops.keys = w.room.items[:0], w.room.args[:0], w.room.keys[:0]
 	reads := p.write.reads() && c.taint() == "" && (c.outs == 0 || w.in != nil) &&
 		len(args) == len(p.statement.Params) // or else the base has something to say

@@ -144,6 +144,18 @@ var (
 	_ allRows                  = (*scannedReturning)(nil)
 )
 
+// mayBeScannedInto reports whether a value is, or points to, what a caller may scan into.
+func mayBeScannedInto(value driver.Value) bool {
+	switch value.(type) {
+	case nil, int64, bool, float64, time.Time, string, int, int32:
+		return false
+	case []byte:
+		return true
+	}
+	kind := reflect.TypeOf(value).Kind()
+	return kind == reflect.Slice || kind == reflect.Pointer
+}
+
 // serve returns rows that were recorded, as those of a driver that fills destinations itself.
 func (s *scanning) serve(ctx context.Context, c *conn, rows allRows, r *readPlan, args []driver.NamedValue, st *stmt) driver.Rows {
 	if s.conn != nil {

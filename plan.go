@@ -211,6 +211,7 @@ type readPlan struct {
 	unfit     atomic.Bool // it is scanned into what only the driver can fill, and left to the database
 
 	missed atomic.Int32 // look-ups in a row that have found nothing
+	barren atomic.Int32 // queries in a row whose result is not stored at all: two rows, or none
 
 	// columns are those of the last row that was recorded, shared by all rows that have the same.
 	columns shape

@@ -119,6 +119,9 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 		}
 		r.found() // somebody is about to store it
 		if f := h.flights.find(l); f != nil {
+			if r.barren.Load() >= manyBarren {
+				return r.bypass(ctx, run) // to wait for another one's query, and then for one of its own, takes twice as long
+			}
 			// N5: a row that was read before this reader came may be older than a write that was acknowledged before it
 			// came. A fill that is accepted after it came is not: no writer has touched the key since the lease.
 			landed, err := f.wait(ctx)
@@ -142,6 +145,8 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 		waited += pause
 	}
 }
+
+const manyBarren = 4 // queries: after so many nobody waits for the next one's result
 
 // serve answers with a row that was found after a miss, or has the database verify it.
 func (r *readPlan) serve(ctx context.Context, h *hub, l *lookup, row *Row, shared bool, run runner) (driver.Rows, error) {
@@ -192,8 +197,14 @@ func (r *readPlan) lead(
 	}
 	if row == nil || age.Hard == 0 {
 		f.hopeless = true
+		if r.barren.Load() < manyBarren {
+			r.barren.Add(1)
+		}
 		r.abandon(ctx, h, l, lease)
 		return rest, nil
+	}
+	if r.barren.Load() != 0 {
+		r.barren.Store(0)
 	}
 	// N5: whoever finds the flight from here on may have come after the fill was accepted, and after a write besides.
 	awaited := h.flights.withdraw(f)

@@ -759,6 +759,32 @@ func TestReadNeverJoinsAnOlderFlight(t *testing.T) {
 	})
 }
 
+// Nobody waits for a query of which the last ones have returned nothing that is stored.
+func TestReadDoesNotWaitInVain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+		read := func() error { return f.QueryRowContext(t.Context(), selectUser, 404).Scan(new(int64), new(string)) }
+		for range 4 {
+			errIs(t, read(), sql.ErrNoRows)
+		}
+		release := f.block(selectUser)
+		first := make(chan error)
+		go func() { first <- read() }()
+		synctest.Wait()
+		f.unblock(selectUser)
+		start := time.Now()
+		errIs(t, read(), sql.ErrNoRows) // while the first is still under way
+		if waited := time.Since(start); waited > 0 {
+			t.Errorf("it was waited for, for %v", waited)
+		}
+		release()
+		errIs(t, <-first, sql.ErrNoRows)
+		f.wantRow(t, selectUser, 1)
+		f.wantQueries(t, 0, selectUser, 1)
+	})
+}
+
 // A driver may use the memory of a row again for the next one, and a reader may change what it gets.
 func TestReadBytesAreCopied(t *testing.T) {
 	t.Parallel()

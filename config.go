@@ -10,7 +10,8 @@ type Config struct {
 	Rules []Rule
 
 	// Store keeps the rows. Nil: NewMemStore(64 << 20), in this process. Caches that share a store keep each other
-	// fresh, whatever their rules.
+	// fresh, whatever their rules. One that NewMemStore has made goes with the caches and databases that use it; any other is known for as
+	// long as the program runs.
 	Store Store
 
 	// Namespace is the first part of every stored key. Default: "moneyclip".

@@ -40,17 +40,23 @@ func newHub(store Store) *hub {
 
 var shared = struct {
 	sync.Mutex
-	hubs map[Store]*hub // protected by Mutex
+	hubs map[Store]*hub // protected by Mutex; but for those of memStores
 }{hubs: map[Store]*hub{}}
 
-// hubOf returns the hub of a store. Hubs of stores that a program made live as long as the program: what a cache has
-// stored can be read, and must be kept fresh, after that cache was closed.
+// hubOf returns the hub of a store. It lives as long as the store, or where the store does not keep it as long as the program: what a cache
+// has stored can be read, and must be kept fresh, after that cache was closed.
 func hubOf(store Store) *hub {
 	if store == nil {
 		return newHub(NewMemStore(defaultMemory))
 	}
 	shared.Lock()
 	defer shared.Unlock()
+	if m, ok := store.(*memStore); ok {
+		if m.hub == nil {
+			m.hub = newHub(m)
+		}
+		return m.hub
+	}
 	h := shared.hubs[store]
 	if h == nil {
 		h = newHub(store)

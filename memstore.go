@@ -19,6 +19,7 @@ const maxGenerations = 1 << 16
 type memStore struct {
 	maxBytes int64
 	start    time.Time
+	hub      *hub // of the caches that use it; protected by shared
 
 	mu          sync.Mutex             // protects all below, and all that they point to
 	entries     map[string]*memEntry   // :: key → the first of what is under it

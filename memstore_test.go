@@ -567,6 +567,35 @@ func TestMemStoreEntryBytes(t *testing.T) {
 	t.Logf("%d bytes", got)
 }
 
+// A store that was given to a cache goes with it.
+func TestMemStoreGoes(t *testing.T) {
+	gone := make(chan struct{})
+	func() {
+		m := newTestStore(1 << 20)
+		runtime.AddCleanup(m, func(gone chan struct{}) { close(gone) }, gone)
+		cache, err := New(plainDialect{}, Config{Store: m})
+		if err != nil {
+			t.Fatal(err)
+		}
+		memPut(t, m, memSlot("moneyclip:k", "f"), memRow(0))
+		if other := hubOf(m); other != cache.hub {
+			t.Error("it has two hubs")
+		}
+		cache.Close()
+	}()
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		runtime.GC()
+		select {
+		case <-gone:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("it is still there")
+		}
+	}
+}
+
 func TestMemStoreGetAllocates(t *testing.T) {
 	// Not parallel: it measures the allocations of the whole process.
 	m, slot := newTestStore(1<<20), memSlot("moneyclip:k", "f")

@@ -254,48 +254,56 @@ func (m *memStore) Abandon(_ context.Context, slot *Slot, lease Lease) error {
 }
 
 func (m *memStore) Quarantine(_ context.Context, marks *Marks, d time.Duration) (string, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	now := time.Since(m.start)
-
 	mine := quarantine{marks.Writer, after(now, d)}
-	for _, name := range marks.Generations {
+	m.inTurns(marks.Generations, func(name string) {
 		m.boundGenerations(now)
 		g := m.generation(name, now)
 		g.nonce = m.next()
 		g.quarantines = append(g.quarantines.without(marks.Writer), mine)
-	}
-	for _, key := range marks.Keys {
+	})
+	m.inTurns(marks.Keys, func(key string) {
 		q := m.dropKey(key) // N15: the leases too
 		if q == nil {
 			q = m.add(key, len(key), now)
 			q.hold = new(hold)
 		}
 		q.hold.quarantines = append(q.hold.quarantines.live(now).without(marks.Writer), mine)
-	}
+	})
 	return "", nil
 }
 
 func (m *memStore) Release(_ context.Context, marks *Marks) (string, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	now := time.Since(m.start)
-
-	for _, name := range marks.Generations {
+	m.inTurns(marks.Generations, func(name string) {
 		if g := m.generations[name]; g != nil {
 			g.nonce = m.next()
 			g.quarantines = g.quarantines.live(now).without(marks.Writer)
 		}
-	}
-	for _, key := range marks.Keys {
+	})
+	m.inTurns(marks.Keys, func(key string) {
 		// N14, M11: the quarantine may have run out, and a reader may have leased or filled the key since.
 		if q := m.dropKey(key); q != nil {
 			q.hold.quarantines = q.hold.quarantines.live(now).without(marks.Writer)
 			m.settle(q)
 		}
-	}
+	})
 	return "", nil
 }
+
+// inTurns does something with each key, some at a time: hits come in between. A writer's marks need not be there all at once, but before he
+// goes on.
+func (m *memStore) inTurns(keys []string, each func(key string)) {
+	for some := range slices.Chunk(keys, turn) {
+		m.mu.Lock()
+		for _, key := range some {
+			each(key)
+		}
+		m.mu.Unlock()
+	}
+}
+
+const turn = 256 // keys: well below a millisecond
 
 // Publish has nobody to tell: all rules of this process are known to it.
 func (m *memStore) Publish(context.Context, string, []Notice, string) (Board, error) {

@@ -238,7 +238,7 @@ func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*w
 	if c.implicit(c.session) && c.tx == nil && p.statement.Kind != KindInert && !p.statement.Commits {
 		c.began(driver.TxOptions{})
 	}
-	known := c.known // p is from
+	known := c.known // what p was made from
 	if err := c.resolve(ctx); err != nil {
 		return nil, err
 	}

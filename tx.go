@@ -228,9 +228,9 @@ func (c *conn) rollback(final bool, run func() error) error {
 	return err
 }
 
-// dismiss gives back the memory of a transaction that is over. One with rows that are open still is needed until their end.
+// dismiss gives back the memory of a transaction that is over, if there was one. With rows that are open still it is needed until their end.
 func (c *conn) dismiss(t *transaction) {
-	if len(c.open) == 0 {
+	if t != nil && len(c.open) == 0 {
 		t.work.giveBack()
 	}
 }
@@ -243,9 +243,7 @@ func (c *conn) left(err error) {
 	}
 	t := c.tx
 	c.over()
-	if t != nil {
-		c.dismiss(t)
-	}
+	c.dismiss(t)
 }
 
 // control runs a statement that starts or ends a transaction, sent as text.

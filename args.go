@@ -3,7 +3,6 @@ package moneyclip
 //lint:file-ignore SA1019 old drivers have a ColumnConverter
 
 import (
-	"bytes"
 	"database/sql/driver"
 	"encoding/binary"
 	"errors"
@@ -32,14 +31,8 @@ func argument(args []driver.NamedValue, param int, names []string) (driver.Value
 func detached(args []driver.NamedValue) []driver.NamedValue {
 	args = slices.Clone(args)
 	for i := range args {
-		switch v := args[i].Value.(type) {
-		case nil, int64, bool, float64, time.Time:
-		case string:
-			args[i].Value = strings.Clone(v)
-		case []byte:
-			args[i].Value = bytes.Clone(v)
-		default:
-			args[i].Value = copied(reflect.ValueOf(v)).Interface()
+		if value := args[i].Value; value != nil {
+			args[i].Value = copied(reflect.ValueOf(value)).Interface()
 		}
 	}
 	return args
@@ -57,10 +50,7 @@ func copied(v reflect.Value) reflect.Value {
 	case v.Kind() == reflect.Pointer && !v.IsNil():
 		one := reflect.New(v.Type().Elem())
 		one.Elem().Set(copied(v.Elem()))
-		if one.Type() != v.Type() {
-			return one.Convert(v.Type())
-		}
-		return one
+		return one.Convert(v.Type())
 	}
 	return v
 }

@@ -149,8 +149,6 @@ func mayBeScannedInto(value driver.Value) bool {
 	switch value.(type) {
 	case nil, int64, bool, float64, time.Time, string, int, int32:
 		return false
-	case []byte:
-		return true
 	}
 	kind := reflect.TypeOf(value).Kind()
 	return kind == reflect.Slice || kind == reflect.Pointer

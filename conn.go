@@ -250,8 +250,11 @@ func (c *conn) mayServe(s *session) bool {
 
 // read answers a SELECT that a rule caches and that was no hit.
 func (c *conn) read(ctx context.Context, r *readPlan, args []driver.NamedValue, st *stmt, run runner) (driver.Rows, error) {
-	if err := c.resolve(ctx); err != nil {
-		return nil, err
+	if c.isGuess() {
+		if err := c.resolve(ctx); err != nil {
+			return nil, err
+		}
+		return r.bypass(ctx, run) // the plan is from before
 	}
 	prepared := st != nil
 	r.forms.note(prepared, args)
@@ -397,14 +400,31 @@ func (c *conn) ready(ctx context.Context) error {
 	return nil
 }
 
-// resolve asks whether a transaction is open that a statement may have begun or ended: before a statement of which it matters, for what is
-// asked is seen by SHOW WARNINGS and the like.
-func (c *conn) resolve(ctx context.Context) error {
-	if c.tx == nil || !c.tx.guessed || c.outs > 0 {
-		return nil
+// planResolved is the plan of a text. Before one that may write it is asked whether a transaction is open that a statement may have begun or
+// ended: not before others, for what is asked is seen by SHOW WARNINGS and the like.
+func (c *conn) planResolved(ctx context.Context, query string) (*plan, error) {
+	p := c.plan(query)
+	switch p.statement.Kind {
+	case KindRead, KindControl, KindSession, KindInert:
+		return p, nil
 	}
+	if !c.isGuess() {
+		return p, nil
+	}
+	if err := c.resolve(ctx); err != nil {
+		return nil, err
+	}
+	return c.plan(query), nil // the connection may turn out to be another database's
+}
+
+// isGuess reports whether resolve has something to ask.
+func (c *conn) isGuess() bool { return c.tx != nil && c.tx.guessed && c.outs == 0 }
+
+// resolve asks whether a transaction is open. If none is, the connection is made ready anew: it may be asked who it is then.
+func (c *conn) resolve(ctx context.Context) error {
 	asked, ok := c.cache.dialect.(transactionTeller)
 	if !ok {
+		c.tx.guessed = false
 		return nil
 	}
 	open, known := asked.InTransaction(ctx, c.base.run)

@@ -74,7 +74,7 @@ type Dialect interface {
 type clockReader interface{ ReadsClock(argument string) bool }
 
 // A transactionTeller is a dialect that can find out whether a transaction is open, where a driver does not say. It leaves the session as
-// it was.
+// it was, but for what it says of its last statement.
 type transactionTeller interface {
 	InTransaction(ctx context.Context, run func(ctx context.Context, query string) error) (open, known bool)
 }

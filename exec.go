@@ -11,7 +11,11 @@ import (
 
 // exec runs a statement that is of interest to the cache and returns no rows.
 func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue, run func(context.Context) (driver.Result, error)) (result driver.Result, err error) {
-	err = c.perform(ctx, c.plan(query), args, func(ctx context.Context, w *writing) (err error) {
+	p, err := c.planResolved(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	err = c.perform(ctx, p, args, func(ctx context.Context, w *writing) (err error) {
 		if w != nil && w.changed() {
 			result, err = w.execInstead(ctx)
 			return err
@@ -27,7 +31,10 @@ func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue,
 // query runs a statement that is of interest to the cache and may return rows: a read that is to be recorded, a write
 // with returned rows, or any other statement that came as a query.
 func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue, run runner) (rows driver.Rows, err error) {
-	p := c.plan(query)
+	p, err := c.planResolved(ctx, query)
+	if err != nil {
+		return nil, err
+	}
 	switch {
 	case p.statement.Kind == KindRead:
 		return run(ctx)
@@ -238,14 +245,10 @@ func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*w
 	if c.implicit(c.session) && c.tx == nil && p.statement.Kind != KindInert && !p.statement.Commits {
 		c.began(driver.TxOptions{})
 	}
-	known := c.known // what p was made from
-	if err := c.resolve(ctx); err != nil {
-		return nil, err
-	}
 	w := c.writing()
 	w.conn, w.plan, w.args, w.in, w.affected = c, p, args, c.tx, -1
 	w.work = &w.alone
-	w.work.begin(c.cache, c.session, known)
+	w.work.begin(c.cache, c.session, c.known)
 	w.work.items, w.work.args, w.work.drops.keys = w.room.items[:0], w.room.args[:0], w.room.keys[:0]
 	reads := p.write.reads() && c.taint() == "" && (c.outs == 0 || w.in != nil) &&
 		len(args) == len(p.statement.Params) // or else the base has something to say

@@ -773,6 +773,42 @@ func TestAfterProcedures(t *testing.T) {
 	}
 }
 
+// What is asked after such a text may find the connection in another database: what was made out before of the statement that comes then does
+// not hold.
+func TestElsewhereAfterwards(t *testing.T) {
+	s := mysqlSite(t)
+	const elsewhere = "moneyclip_elsewhere"
+	s.exec(s.bare, "CREATE DATABASE "+elsewhere)
+	s.exec(s.bare, "CREATE TABLE "+elsewhere+".users LIKE users")
+	s.exec(s.bare, "INSERT INTO "+elsewhere+".users VALUES (1, 'Eve', 'Rome')")
+	t.Cleanup(func() { s.exec(s.bare, "DROP DATABASE "+elsewhere) })
+	here, there := s.conn(s.DB), s.conn(s.DB)
+	if _, err := there.ExecContext(t.Context(), "PREPARE away FROM 'USE "+elsewhere+"'"); err != nil {
+		t.Skip("the server does not prepare USE: ", err)
+	}
+	s.exec(there, "EXECUTE away")
+	if got, _ := s.name(there); got != "Eve" {
+		t.Fatalf("got %q, which is not there", got)
+	}
+	s.warm(here, "Ann")
+	again := s.conn(s.DB)
+	s.exec(again, "PREPARE away FROM 'USE "+elsewhere+"'")
+	s.exec(again, "EXECUTE away")
+	for _, c := range []session{here, there} {
+		for range 100 { // the catalogs are read again first
+			if _, hit := s.name(c); hit {
+				break
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	s.want(here, "Ann", true)
+	s.want(there, "Eve", true)
+	s.exec(again, "UPDATE users SET name = 'Ada' WHERE id = 1")
+	s.want(there, "Ada", false)
+	s.want(here, "Ann", true)
+}
+
 // The answer to a COMMIT is lost with the connection while the server is still at work on it. What the driver makes of that,
 // pgx and lib/pq say ErrBadConn, must not be taken for a COMMIT that was never sent.
 func TestLostCommit(t *testing.T) {

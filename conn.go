@@ -22,14 +22,7 @@ type conn struct {
 	resetDue bool        // database/sql has asked for a reset; the base hears of it when it is needed
 	session  *session    // nil: not known
 	asked    time.Time   // when it, or its catalog, was last asked for
-	tainted  string      // why the cache is not used on this connection until it is reset or dialed again
-	doubtful string      // why the session may be another than it was; it is asked before the cache is used again
-	next     string      // what was changed for the next transaction. Until one is begun it may be any statement
-	stuck    bool        // in a transaction of our own that could not be rolled back: the connection is good for nothing
-
-	// autocommit is what the session was last told of it; nil: nothing.
-	autocommit *bool
-	chaining   bool // it was told that the end of each transaction begins another
+	trust
 
 	// rowsOut says that rows of the base may be open. On SQLite a connection that has open rows goes on to read what
 	// was committed when they were opened: what it reads now may be older than a lease taken now (N6).
@@ -250,7 +243,7 @@ func (c *conn) mayServe(s *session) bool {
 
 // read answers a SELECT that a rule caches and that was no hit.
 func (c *conn) read(ctx context.Context, r *readPlan, args []driver.NamedValue, st *stmt, run runner) (driver.Rows, error) {
-	if c.isGuess() {
+	if c.isUnasked() {
 		if err := c.resolve(ctx); err != nil {
 			return nil, err
 		}
@@ -335,24 +328,7 @@ func (c *conn) passes(p *plan) bool {
 // collects reports whether a statement can go straight to the base although a rule knows of it: all that it leaves behind is what the
 // open transaction has to drop.
 func (c *conn) collects(p *plan) bool {
-	return c.tx != nil && !c.tx.doubt && p.collected && c.taint() == ""
-}
-
-// taint says why nothing that the connection does can be taken at its word; empty: it can.
-func (c *conn) taint() string {
-	switch {
-	case c.tainted != "":
-		return c.tainted
-	case c.doubtful != "":
-		return c.doubtful
-	case c.tx != nil && c.tx.tainted != "":
-		return c.tx.tainted
-	case c.tx == nil && c.next != "":
-		return c.next
-	case c.session != nil:
-		return c.session.tainted
-	}
-	return ""
+	return c.tx != nil && !c.tx.mayBeOver && p.collected && c.taint() == ""
 }
 
 // unwrapped returns the rows that the interceptor has got, instead of sqlmw's, which hide what the base's can do.
@@ -384,12 +360,12 @@ func (c *conn) ready(ctx context.Context) error {
 			return err
 		}
 	}
-	if c.tx != nil && c.tx.doubt {
+	if c.tx != nil && c.tx.mayBeOver {
 		if open, known := c.base.open(); known && !open {
 			c.tx = nil
 		}
 	}
-	if c.tx != nil && c.tx.perhaps && c.doubtful != "" {
+	if c.tx != nil && c.tx.ifChaining && c.doubtful != "" {
 		if c.identify(ctx); c.doubtful == "" && (c.session == nil || !c.session.chaining) {
 			c.tx = nil
 		}
@@ -400,45 +376,9 @@ func (c *conn) ready(ctx context.Context) error {
 	return nil
 }
 
-// planResolved is the plan of a text. Before one that may write it is asked whether a transaction is open that a statement may have begun or
-// ended: not before others, for what is asked is seen by SHOW WARNINGS and the like.
-func (c *conn) planResolved(ctx context.Context, query string) (*plan, error) {
-	p := c.plan(query)
-	switch p.statement.Kind {
-	case KindRead, KindControl, KindSession, KindInert:
-		return p, nil
-	}
-	if !c.isGuess() {
-		return p, nil
-	}
-	if err := c.resolve(ctx); err != nil {
-		return nil, err
-	}
-	return c.plan(query), nil // the connection may turn out to be another database's
-}
-
-// isGuess reports whether resolve has something to ask.
-func (c *conn) isGuess() bool { return c.tx != nil && c.tx.guessed && c.outs == 0 }
-
-// resolve asks whether a transaction is open. If none is, the connection is made ready anew: it may be asked who it is then.
-func (c *conn) resolve(ctx context.Context) error {
-	asked, ok := c.cache.dialect.(transactionTeller)
-	if !ok {
-		c.tx.guessed = false
-		return nil
-	}
-	open, known := asked.InTransaction(ctx, c.base.run)
-	c.tx.guessed = !known && ctx.Err() != nil
-	if !known || open {
-		return nil
-	}
-	c.tx = nil
-	return c.ready(ctx)
-}
-
 // isReady reports whether ready would do nothing; it may say no all the same.
 func (c *conn) isReady() bool {
-	return c.base != nil && c.base.queryer != nil && (!c.resetDue || c.base.resetter == nil) && !c.stuck && (c.tx == nil || !c.tx.doubt) &&
+	return c.base != nil && c.base.queryer != nil && (!c.resetDue || c.base.resetter == nil) && !c.stuck && (c.tx == nil || !c.tx.mayBeOver) &&
 		c.session != nil && c.doubtful == "" && !c.session.database.stale()
 }
 
@@ -460,8 +400,8 @@ func (c *conn) dial(ctx context.Context) error {
 	}
 	c.base, c.watched = newBaseConn(base), watched
 	c.dials++
-	c.session, c.asked, c.tainted, c.doubtful, c.next, c.autocommit, c.chaining = nil, time.Time{}, "", "", "", nil, false
-	c.resetDue, c.rowsOut, c.stuck = false, false, false
+	c.session, c.asked, c.trust = nil, time.Time{}, trust{}
+	c.resetDue, c.rowsOut = false, false
 	return nil
 }
 

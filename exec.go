@@ -1,7 +1,6 @@
 package moneyclip
 
 import (
-	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -80,7 +79,7 @@ func (c *conn) pass(ctx context.Context, p *plan, args []driver.NamedValue, run 
 	switch {
 	case p.statement.Kind != KindWrite:
 		result, err := run()
-		c.doubt(err)
+		c.mayHaveEnded(err)
 		return result, err
 	case c.tx != nil:
 		return c.collect(p, args, run)
@@ -110,7 +109,7 @@ func (c *conn) collect(p *plan, args []driver.NamedValue, run func() (driver.Res
 // heard notes in a transaction what has come of a statement.
 func (c *conn) heard(t *transaction, s *Statement, err error) {
 	if err != nil {
-		c.doubt(err)
+		c.mayHaveEnded(err)
 	} else if s.Kind == KindWrite {
 		t.wrote = true
 	}
@@ -254,11 +253,11 @@ func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*w
 		len(args) == len(p.statement.Params) // or else the base has something to say
 	if reads {
 		if err := w.readFirst(ctx); err != nil {
-			c.doubt(err)
+			c.mayHaveEnded(err)
 			return nil, err
 		}
 	}
-	w.later = w.in != nil && !w.in.doubt && !ends(p.statement)
+	w.later = w.in != nil && !w.in.mayBeOver && !ends(p.statement)
 	if w.own || w.later {
 		return w, nil
 	}
@@ -397,62 +396,6 @@ func (c *conn) rollBackOwn(ctx context.Context) bool {
 	open, known := c.base.open()
 	c.stuck = open || !known
 	return !c.stuck
-}
-
-const isNotUnderstood = "it has run a statement that is not understood"
-
-// guess notes what a text of several statements, or one that is not understood, may have done to the connection.
-func (w *writing) guess(err error) {
-	c := w.conn
-	s := w.plan.statement
-	riddle, control, unclear := s.isRiddle(), s.MayCommit, false
-	for i := range s.Parts {
-		part := &s.Parts[i]
-		control = control || part.Kind == KindControl
-		if part.isRiddle() {
-			riddle, unclear, c.doubtful = true, true, isNotUnderstood
-		}
-		// What ends a transaction by the way, or changes what ends and begins one.
-		unclear = unclear || part.Kind == KindScript || part.Commits || part.MayCommit
-		if part.Kind == KindSession {
-			c.tainted = part.Change
-			switch part.Reach {
-			case AutocommitOff, AutocommitOn, Chaining:
-				c.doubtful, unclear = part.Change, true
-			}
-		}
-		if part.Doubtful != "" {
-			c.doubtful = part.Doubtful
-		}
-	}
-	if riddle {
-		c.tainted = isNotUnderstood
-	}
-	switch {
-	case err == nil && s.Kind == KindScript && !unclear:
-		before := c.tx
-		for i := range s.Parts {
-			if s.Parts[i].Kind == KindControl {
-				c.follow(&s.Parts[i])
-			}
-		}
-		if before != nil && c.tx != nil && c.tx != before {
-			// AND CHAIN: the next one is like the last, whatever that was.
-			c.tx.ranges, c.tx.tainted = false, cmp.Or(c.tx.tainted, before.tainted)
-		}
-	case riddle, control, unclear:
-		// It may have started a transaction, or ended one.
-		if c.tx == nil {
-			c.began(driver.TxOptions{})
-		}
-		c.tx.doubt, c.tx.guessed = true, true
-	}
-	if c.tx != nil && c.tx != w.in {
-		c.tx.work.join(w.work)
-	}
-	if err != nil {
-		c.doubt(err)
-	}
 }
 
 // settleSchema reads the catalog again after a change of it may have been committed: of several statements in a text the

@@ -184,7 +184,7 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 				// f may have started a transaction, which the next COMMIT ends.
 				c.tx = &transaction{work: newWork(c.cache, c.session, c.known)}
 			}
-			c.tx.doubt, c.doubtful = true, why
+			c.tx.mayBeOver, c.doubtful = true, why
 			if c.session != nil {
 				if len(writes) == 0 {
 					// f may have changed the schema, or gone over to another database, whose schema is none of ours.

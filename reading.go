@@ -132,7 +132,7 @@ var savepoint = fmt.Sprintf("moneyclip_%x", processToken)
 func (w *writing) readFirst(ctx context.Context) error {
 	c := w.conn
 	read := newRowsRead(w.plan.write, w.in == nil, w.in != nil && w.in.ranges)
-	if read == nil || w.in != nil && w.in.doubt {
+	if read == nil || w.in != nil && w.in.mayBeOver {
 		return nil
 	}
 	switch {

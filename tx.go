@@ -14,15 +14,20 @@ type transaction struct {
 	work        *work
 	wrote       bool     // it holds the lock of a writer already
 	bySavepoint bool     // it was started by the first savepoint
-	perhaps     bool     // the end of another has begun it, if the session is such that it does
-	guessed     bool     // a statement may have begun or ended it: whether it is open is still to be asked
 	savepoints  []string // open ones
 	ranges      bool     // it keeps others out of the ranges that it has read with a lock
 	tainted     string   // what was changed for as long as it lasts
 
-	// doubt marks a transaction that may be over without our knowing: a statement has failed, and some failures end the
-	// transaction. What is written then may be visible at once.
-	doubt bool
+	// It may be over, or may never have begun: then what is written may be visible at once. So that is dropped at once, and again with what
+	// is noted as the end.
+	//
+	//	after                                               until it has an end that is known, the base says that it is over, or
+	//	a statement that has failed, for some failures end it
+	//	a text that may have begun or ended it; Raw         the database was asked (unasked)
+	//	the end of another, in a session that may chain     the session was asked (ifChaining)
+	mayBeOver  bool
+	unasked    bool // by InTransaction, before the next statement for which it matters
+	ifChaining bool // it was begun by the end of another, if the session is such that it does
 
 	first work // what work points to at first, in the same piece of memory
 }
@@ -61,7 +66,7 @@ func (c *conn) begin(ctx context.Context, opts driver.TxOptions, run func() erro
 	} else {
 		c.mayHaveBegun(err)
 	}
-	c.doubt(err)
+	c.mayHaveEnded(err)
 	return err
 }
 
@@ -69,7 +74,7 @@ func (c *conn) begin(ctx context.Context, opts driver.TxOptions, run func() erro
 func (c *conn) began(opts driver.TxOptions) {
 	if c.tx != nil {
 		// One that was begun before, if it is still open, is this one, as in Postgres. What it has collected stays collected.
-		c.tx.doubt = true
+		c.tx.mayBeOver = true
 		return
 	}
 	c.tx = &transaction{tainted: c.next}
@@ -82,14 +87,6 @@ func (c *conn) began(opts driver.TxOptions) {
 	} else {
 		c.tx.ranges = sql.IsolationLevel(opts.Isolation) >= sql.LevelRepeatableRead
 	}
-}
-
-// implicit reports whether every statement begins a transaction unless one is open.
-func (c *conn) implicit(s *session) bool {
-	if c.autocommit != nil {
-		return !*c.autocommit
-	}
-	return s != nil && s.implicit
 }
 
 // commits reports whether a statement commits the open transaction before anything else. To switch autocommit on does so
@@ -131,46 +128,6 @@ func (c *conn) watching() []*bound {
 	return c.session.database.meaning.Load().watching()
 }
 
-// change runs a statement that changes the session.
-func (c *conn) change(s *Statement, run func() error) error {
-	switch s.Reach {
-	case UntilEnd, ForNext:
-		if c.tx != nil {
-			c.tx.tainted = s.Change
-		}
-		if s.Reach == ForNext {
-			c.next = s.Change
-		}
-	case Reset:
-		err := run()
-		if err == nil {
-			c.tainted, c.doubtful = "", s.Change // what it has become is asked
-			c.autocommit, c.chaining = nil, false
-		}
-		return err
-	case AutocommitOff, AutocommitOn:
-		c.tainted = s.Change
-		err := run()
-		if err != nil {
-			c.doubtful = s.Change // it may be on or off
-			if c.tx == nil {
-				c.over()
-			}
-			c.tx.doubt = true
-			return err
-		}
-		on := s.Reach == AutocommitOn
-		c.autocommit = &on
-		return nil
-	case Chaining:
-		c.tainted = s.Change
-		c.chaining = true
-	default:
-		c.tainted = s.Change
-	}
-	return run() // even if it fails: who knows how far it came
-}
-
 // commit runs a COMMIT while what the transaction has touched is in quarantine. With undo the transaction is over even
 // if it fails, as database/sql has it, and undo rolls it back if the COMMIT was not sent; without, it may be tried again.
 func (c *conn) commit(ctx context.Context, run, undo func() error) error {
@@ -187,7 +144,7 @@ func (c *conn) commit(ctx context.Context, run, undo func() error) error {
 	sent := false
 	defer func() {
 		if !sent && c.tx == t { // the base has panicked: its keys stay in quarantine, and who commits again needs another one
-			t.work, t.doubt = t.work.rest(), true
+			t.work, t.mayBeOver = t.work.rest(), true
 		}
 	}()
 	err := t.work.guard(run)
@@ -205,7 +162,7 @@ func (c *conn) commit(ctx context.Context, run, undo func() error) error {
 		c.dismiss(t)
 	} else if c.tx == t {
 		t.work = t.work.rest()
-		t.doubt = true
+		t.mayBeOver = true
 	}
 	return err
 }
@@ -215,7 +172,7 @@ func (c *conn) commit(ctx context.Context, run, undo func() error) error {
 func (c *conn) over() {
 	c.tx = nil
 	if c.chaining || c.doubtful != "" || c.session != nil && c.session.chaining {
-		c.tx = &transaction{work: newWork(c.cache, c.session, c.known), doubt: true, perhaps: c.doubtful != ""}
+		c.tx = &transaction{work: newWork(c.cache, c.session, c.known), mayBeOver: true, ifChaining: c.doubtful != ""}
 	}
 }
 
@@ -238,7 +195,7 @@ func (c *conn) dismiss(t *transaction) {
 // left notes a ROLLBACK after which database/sql takes the transaction for over. If that has failed, it may be open still.
 func (c *conn) left(err error) {
 	if open, known := c.base.open(); err != nil && c.tx != nil && (open || !known) {
-		c.tx.doubt = true
+		c.tx.mayBeOver = true
 		return
 	}
 	t := c.tx
@@ -255,11 +212,11 @@ func (c *conn) control(ctx context.Context, s *Statement, run func() error) erro
 	case Rollback:
 		return c.rollback(false, run)
 	case Release:
-		if c.tx != nil && c.tx.doubt {
+		if c.tx != nil && c.tx.mayBeOver {
 			// It may be the end of a transaction, or not.
 			rest := c.tx.work.rest()
 			err := c.commit(ctx, run, nil)
-			c.tx = &transaction{work: rest, doubt: true}
+			c.tx = &transaction{work: rest, mayBeOver: true}
 			return err
 		}
 		if c.tx != nil && c.tx.bySavepoint && c.savepoint(s.Savepoint) == 0 {
@@ -271,7 +228,7 @@ func (c *conn) control(ctx context.Context, s *Statement, run func() error) erro
 		if s.Control == Begin || s.Control == Savepoint && s.Begins {
 			c.mayHaveBegun(err)
 		}
-		c.doubt(err)
+		c.mayHaveEnded(err)
 		return err
 	}
 	c.follow(s)
@@ -284,7 +241,7 @@ func (c *conn) mayHaveBegun(err error) {
 		return
 	}
 	c.began(driver.TxOptions{})
-	c.tx.doubt = true
+	c.tx.mayBeOver = true
 }
 
 // leaveOwn ends a transaction of our own that is open because of its rows. A caller who starts or ends transactions must
@@ -295,10 +252,10 @@ func (c *conn) leaveOwn() {
 	}
 }
 
-// doubt notes that a statement has failed in the transaction, unless that is known to be still open.
-func (c *conn) doubt(err error) {
+// mayHaveEnded notes that a statement has failed in the transaction, unless that is known to be still open.
+func (c *conn) mayHaveEnded(err error) {
 	if err != nil && !errors.Is(err, driver.ErrSkip) && c.tx != nil && c.ended(err) {
-		c.tx.doubt = true
+		c.tx.mayBeOver = true
 	}
 }
 
@@ -358,7 +315,7 @@ func (c *conn) savepoint(name string) int {
 // the server ends the transaction, also when it has returned some rows.
 func (c *conn) queried(rows driver.Rows, err error) (driver.Rows, error) {
 	if err != nil {
-		c.doubt(err)
+		c.mayHaveEnded(err)
 		return rows, err
 	}
 	if c.tx == nil || c.cache.dialect.Aborts() {
@@ -393,7 +350,7 @@ func (r *readInTx) NextResultSet() error {
 
 func (r *readInTx) heard(err error) error {
 	if err != io.EOF { //nolint:errorlint // as database/sql compares it
-		r.conn.doubt(err)
+		r.conn.mayHaveEnded(err)
 	}
 	return err
 }

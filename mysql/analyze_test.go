@@ -239,6 +239,7 @@ func TestAnalyze(t *testing.T) {
 		"SET autocommit = 1":              "session autocommit-on",
 		"SET GLOBAL autocommit = 0":       "session until-reset",
 		"SET GLOBAL tx_read_only = 1":     "session until-reset",
+		"SET TRANSACTION READ ONLY":       "session for-next",
 		"SET CHARACTER SET utf8mb4":       "session until-reset",
 
 		// Where a text is a text, a name or a comment, a question mark is no parameter.

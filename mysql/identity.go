@@ -56,6 +56,9 @@ func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (m
 			vars[strings.ToLower(asText(row[0]))] = asText(row[1])
 		}
 	}
+	if vars["sql_select_limit"] != noLimit {
+		return moneyclip.Identity{}, errors.New("mysql: sql_select_limit is set: it cuts short what is asked of the schema, and of the rows of a write")
+	}
 	database, user := asText(rows[0][0]), asText(rows[0][1])
 	// The version is part of it: what functions return differs between versions.
 	parts := []string{options(dsn), user, asText(rows[0][2])}
@@ -86,6 +89,9 @@ func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (m
 	return id, nil
 }
 
+// noLimit is sql_select_limit where nobody has set it.
+const noLimit = "18446744073709551615"
+
 // Samples are values that go-sql-driver reads as its DSN says: parseTime, loc.
 func (dialect) Samples() string {
 	return "SELECT TIMESTAMP'2000-07-01 03:04:05', DATE'2000-07-01', TIME'03:04:05', 1, 1.5, 1.5e0, 'x', x'00'"
@@ -112,6 +118,8 @@ func taint(vars map[string]string) string {
 		return "sql_auto_is_null is on"
 	case vars["system_versioning_asof"] != "" && vars["system_versioning_asof"] != "DEFAULT":
 		return "system_versioning_asof is set"
+	case !slices.Contains(append(charsets, "binary", "", null), vars["character_set_results"]):
+		return "it reads texts in another character set than UTF-8"
 	case !slices.Contains(charsets, vars["character_set_client"]), !slices.Contains(charsets, vars["character_set_connection"]):
 		return "its character set is not UTF-8"
 	}

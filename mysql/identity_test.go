@@ -11,7 +11,7 @@ func session(t *testing.T, dsn, home string, variables ...string) moneyclip.Iden
 	t.Helper()
 	a := answers{sessionQuery: table(home), madeQuery: nil, variablesQuery: table(append([]string{
 		"server_uid|abc", "lower_case_table_names|0", "autocommit|ON", "foreign_key_checks|ON", "tx_isolation|REPEATABLE-READ",
-		"read_only|OFF", "sql_mode|STRICT_TRANS_TABLES", "character_set_client|utf8mb4", "character_set_connection|utf8mb4",
+		"read_only|OFF", "sql_mode|STRICT_TRANS_TABLES", "character_set_client|utf8mb4", "character_set_connection|utf8mb4", "sql_select_limit|18446744073709551615",
 	}, variables...)...)}
 	id, err := Dialect.Identify(t.Context(), a.ask, dsn)
 	if err != nil {
@@ -55,6 +55,8 @@ func TestIdentify(t *testing.T) {
 		{"a replica", session(t, "", home, "read_only|ON"), true, true, true, false, true},
 		{"a mode", session(t, "", home, "sql_mode|STRICT_TRANS_TABLES,ANSI_QUOTES"), true, false, true, false, true},
 		{"a charset", session(t, "", home, "character_set_client|latin1"), true, false, true, false, true},
+		{"another charset for results", session(t, "", home, "character_set_results|latin1"), true, false, true, false, true},
+		{"bytes for results", session(t, "", home, "character_set_results|binary"), true, false, true, false, false},
 		{"a table", session(t, "", home, "Com_create_temporary_table|1", "Com_create_table|0"), true, true, true, false, true},
 		{"the past", session(t, "", home, "system_versioning_asof|2020-01-01"), true, true, true, false, true},
 		{"no database", session(t, "", "-|app@localhost|8.4.0"), false, false, true, false, true},
@@ -73,5 +75,15 @@ func TestIdentify(t *testing.T) {
 	folded := session(t, "", "Shop|app@localhost|8.4.0", "lower_case_table_names|1")
 	if folded.Scope != plain.Scope {
 		t.Error("two scopes of a database whose name has no case")
+	}
+}
+
+// Whose answers are cut short is not asked for more.
+func TestIdentifyFewRows(t *testing.T) {
+	for _, limit := range []string{"sql_select_limit|60", ""} {
+		a := answers{sessionQuery: table(home), madeQuery: nil, variablesQuery: table("server_uid|abc", limit)}
+		if id, err := Dialect.Identify(t.Context(), a.ask, ""); err == nil {
+			t.Errorf("%q: got %+v, want an error", limit, id)
+		}
 	}
 }

@@ -42,7 +42,8 @@ func (a *analysis) set(n *ast.SetStmt) moneyclip.Statement {
 		case name == "tx_isolation_one_shot":
 			change("the isolation level of the next transaction", moneyclip.ForNext)
 		case name == "tx_read_only" && !v.IsGlobal:
-			// Also that of the next transaction alone: a read-only transaction writes nothing.
+			// A transaction of ours, or a hit, must not be taken for the next one. The parser does not tell whether it is for that alone.
+			change("the access mode of the next transaction", moneyclip.ForNext)
 		case name == "autocommit" && !v.IsGlobal:
 			if autocommit != nil {
 				return moneyclip.Statement{} // off and on again commits

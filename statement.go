@@ -99,6 +99,7 @@ const (
 	AutocommitOff              // every statement begins a transaction from now on
 	AutocommitOn               // no longer; an open transaction is committed
 	Chaining                   // until the connection is reset: the end of each transaction may begin another
+	UntilAsked                 // until the session is asked who it is, for that says what it has become
 )
 
 // A TableRead is one appearance of a table in a SELECT.

@@ -12,7 +12,8 @@ import (
 //
 //	what it has run                                      is noted   until
 //	a change of the session, Raw                         tainted    RESET ALL or the like, or a new connection
-//	what may have changed it: a function, EXECUTE, ...   doubtful   it was asked who it is
+//	one of what it says of itself; what may be a change,
+//	    as a function or EXECUTE                         doubtful   it was asked who it is
 //	what is not understood                               both
 //	SET TRANSACTION                                      next       the next transaction was begun, which is tainted then
 //	SET LOCAL and the like                               the transaction's tainted, until its end
@@ -24,6 +25,7 @@ type trust struct {
 	doubtful string // why the session may be another than it was
 	next     string // what was changed for the next transaction. Until one is begun it may be any statement
 	stuck    bool   // in a transaction of our own that could not be rolled back: the connection is good for nothing
+	owns     bool   // a transaction of our own was begun, and what ends it has not returned
 
 	// autocommit is what the session was last told of it; nil: nothing.
 	autocommit *bool
@@ -31,6 +33,19 @@ type trust struct {
 }
 
 const isNotUnderstood = "it has run a statement that is not understood"
+
+// isLost reports whether what came next would be done in a transaction of our own that nobody ends: it could not be rolled back, or the
+// base, the store or an observer has panicked in it. One whose rows are open is ended by them.
+func (c *conn) isLost() bool { return c.stuck || c.owns && c.own == nil }
+
+// taintBy notes why the cache is not used on the connection any more. Nothing else would say so: what follows are neither hits nor misses.
+func (c *conn) taintBy(why string) {
+	if c.tainted == "" {
+		c.cache.logOnce("a connection is not served from the cache any more, and its writes drop every key, until it is reset or dialed anew",
+			"reason", why)
+	}
+	c.tainted = why
+}
 
 // taint says why nothing that the connection does can be taken at its word; empty: it can.
 func (c *conn) taint() string {
@@ -75,7 +90,7 @@ func (c *conn) change(s *Statement, run func() error) error {
 		}
 		return err
 	case AutocommitOff, AutocommitOn:
-		c.tainted = s.Change
+		c.taintBy(s.Change)
 		err := run()
 		if err != nil {
 			c.doubtful = s.Change // it may be on or off
@@ -89,10 +104,12 @@ func (c *conn) change(s *Statement, run func() error) error {
 		c.autocommit = &on
 		return nil
 	case Chaining:
-		c.tainted = s.Change
+		c.taintBy(s.Change)
 		c.chaining = true
+	case UntilAsked:
+		c.doubtful = s.Change
 	default:
-		c.tainted = s.Change
+		c.taintBy(s.Change)
 	}
 	return run() // even if it fails: who knows how far it came
 }
@@ -111,7 +128,11 @@ func (w *writing) guess(err error) {
 		// What ends a transaction by the way, or changes what ends and begins one.
 		unclear = unclear || part.Kind == KindScript || part.Commits || part.MayCommit
 		if part.Kind == KindSession {
-			c.tainted = part.Change
+			if part.Reach == UntilAsked {
+				c.doubtful = part.Change
+			} else {
+				c.taintBy(part.Change)
+			}
 			switch part.Reach {
 			case AutocommitOff, AutocommitOn, Chaining:
 				c.doubtful, unclear = part.Change, true
@@ -122,7 +143,7 @@ func (w *writing) guess(err error) {
 		}
 	}
 	if riddle {
-		c.tainted = isNotUnderstood
+		c.taintBy(isNotUnderstood)
 	}
 	switch {
 	case err == nil && s.Kind == KindScript && !unclear:

@@ -248,7 +248,7 @@ func (c *converter) runs(schema, name string) {
 			c.calls = append(c.calls, e.writes...)
 		}
 		if e != nil && e.session != "" {
-			c.session, c.reach = e.session, moneyclip.UntilReset
+			c.changes(e.session, moneyclip.UntilReset)
 		}
 	}
 }

@@ -115,8 +115,18 @@ func (c *converter) sets(name string, args []*pg.Node) {
 	if setting != "" && isHarmlessSetting(strings.ToLower(setting)) {
 		return
 	}
-	c.session, c.reach = "sets a setting by set_config()", moneyclip.UntilReset
+	reach := moneyclip.UntilReset
 	if local := args[2].GetAConst().GetBoolval(); local.GetBoolval() {
-		c.reach = moneyclip.UntilEnd
+		reach = moneyclip.UntilEnd
+	} else if isProfiled(setting) {
+		reach = moneyclip.UntilAsked
+	}
+	c.changes("sets a setting by set_config()", reach)
+}
+
+// changes notes a change of the session. Of several the one counts that lasts longest.
+func (c *converter) changes(what string, reach moneyclip.Reach) {
+	if c.session == "" || c.reach == moneyclip.UntilEnd || reach == moneyclip.UntilReset {
+		c.session, c.reach = what, reach
 	}
 }

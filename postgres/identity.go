@@ -7,15 +7,33 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/moneyclip/moneyclip"
 	"github.com/moneyclip/moneyclip/internal/digest"
 )
 
+// profiled are settings that change what a SELECT returns or how its values are written, by their names in pg_settings.
+var profiled = strings.Fields(`TimeZone DateStyle IntervalStyle bytea_output extra_float_digits lc_monetary lc_numeric lc_time
+	default_text_search_config client_encoding xmlbinary xmloption row_security array_nulls standard_conforming_strings
+	backslash_quote quote_all_identifiers search_path role timezone_abbreviations gin_fuzzy_search_limit`)
+
+// isProfiled reports whether Identify finds out what a setting has been set to.
+func isProfiled(name string) bool {
+	switch name = strings.ToLower(name); name {
+	case "session_authorization", "session_replication_role", "transform_null_equals":
+		return true
+	}
+	return slices.ContainsFunc(profiled, func(known string) bool { return strings.ToLower(known) == name })
+}
+
+// quoted is a list of names as it stands in a statement.
+func quoted(names []string) string { return "'" + strings.Join(names, "', '") + "'" }
+
 // identityQuery asks which database this is, what shadows its tables, and for the settings that change what a SELECT
 // returns or how its values are written.
-const identityQuery = `SELECT
+var identityQuery = `SELECT
 	(SELECT system_identifier::text FROM pg_control_system()),
 	(SELECT oid::text FROM pg_database WHERE datname = current_database()),
 	pg_is_in_recovery()::text,
@@ -25,11 +43,7 @@ const identityQuery = `SELECT
 	current_setting('transform_null_equals'),
 	to_json(current_schemas(false))::text,
 	current_user::text, session_user::text,
-	(SELECT string_agg(name || '=' || setting, E'\n' ORDER BY name) FROM pg_settings WHERE name IN (
-		'TimeZone', 'DateStyle', 'IntervalStyle', 'bytea_output', 'extra_float_digits', 'lc_monetary', 'lc_numeric',
-		'lc_time', 'default_text_search_config', 'client_encoding', 'xmlbinary', 'xmloption', 'row_security', 'array_nulls',
-		'standard_conforming_strings', 'backslash_quote', 'quote_all_identifiers', 'search_path', 'role',
-		'timezone_abbreviations', 'gin_fuzzy_search_limit'))`
+	(SELECT string_agg(name || '=' || setting, E'\n' ORDER BY name) FROM pg_settings WHERE name IN (` + quoted(profiled) + `))`
 
 // Samples are values that drivers read in different ways.
 func (dialect) Samples() string {
@@ -73,6 +87,8 @@ func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (m
 		id.Tainted = "times without a zone are sent as instants, in a session whose TimeZone is not UTC"
 	case strings.Contains(row[9], "standard_conforming_strings=off"):
 		id.Tainted = "standard_conforming_strings is off: a backslash in a text is no character"
+	case !isReadable(row[9]):
+		id.Tainted = "a text, or a float8 as text, that it reads may be another than the one that is stored: client_encoding, extra_float_digits"
 	case row[5] != "off":
 		id.Tainted = `transform_null_equals is on: "x = NULL" means "x IS NULL"`
 	}
@@ -83,6 +99,24 @@ func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (m
 func instants(dsn string) bool {
 	list := options(dsn)
 	return strings.Contains(list, "default_query_exec_mode") && (strings.Contains(list, "exec\"") || strings.Contains(list, "=exec") || strings.Contains(list, "simple_protocol"))
+}
+
+// isReadable reports whether keys that are read from rows are those under which others look: texts are not converted, and numbers have
+// all their digits.
+func isReadable(settings string) bool {
+	for line := range strings.Lines(settings) {
+		switch name, value, _ := strings.Cut(strings.TrimSpace(line), "="); name {
+		case "client_encoding":
+			if value != "UTF8" && value != "SQL_ASCII" {
+				return false
+			}
+		case "extra_float_digits":
+			if digits, err := strconv.Atoi(value); err != nil || digits < 1 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // isUTC reports whether settings have a TimeZone that never differs from UTC.

@@ -19,6 +19,7 @@ var harmlessSettings = words(`
 	synchronous_commit commit_delay commit_siblings vacuum_cost_delay vacuum_cost_limit
 	track_activities track_counts track_io_timing track_functions wal_compression
 	default_transaction_deferrable default_toast_compression update_process_title
+	check_function_bodies default_table_access_method
 	io_combine_limit file_copy_method vacuum_buffer_usage_limit vacuum_truncate scram_iterations icu_validation_level
 	md5_password_warnings log_lock_failures track_cost_delay_timing createrole_self_grant`)
 

@@ -264,7 +264,10 @@ func set(v *pg.VariableSetStmt, s *moneyclip.Statement) {
 		return
 	}
 	s.Kind, s.Change = moneyclip.KindSession, fmt.Sprintf("sets %s", name)
-	if v.IsLocal {
+	switch {
+	case v.IsLocal:
 		s.Reach = moneyclip.UntilEnd
+	case isProfiled(name):
+		s.Reach = moneyclip.UntilAsked
 	}
 }

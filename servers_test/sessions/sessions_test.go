@@ -187,12 +187,15 @@ func TestSettings(t *testing.T) {
 			s.warm(db, "Ann")
 			c := s.conn(db)
 			s.want(c, "Ann", true)
-			s.exec(c, "SET search_path = b")
-			s.want(c, "Bea", false)
-			s.want(c, "Bea", false)
+			s.exec(c, "SET default_transaction_isolation = 'repeatable read'") // of which a session is not asked
+			s.want(c, "Ann", false)
+			s.want(c, "Ann", false)
 			s.want(db, "Ann", true)
-			if n := s.dropped(func() { s.exec(c, "UPDATE users SET name = 'Bim' WHERE id = 1") }); n == 0 {
+			if n := s.dropped(func() { s.exec(c, "UPDATE users SET city = 'Bim' WHERE id = 1") }); n == 0 {
 				t.Errorf("a write on a changed session drops one key")
+			}
+			if wide := s.cache.Activity().Wide; len(wide) == 0 || !strings.Contains(wide[0].Why, "default_transaction_isolation") {
+				t.Errorf("got %+v, want the change of the session", wide)
 			}
 			s.exec(c, reset)
 			s.name(c)
@@ -202,6 +205,103 @@ func TestSettings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// After a setting of which a session is asked it is, and goes on as what it has become: also where that is what it was.
+func TestSettingsAsked(t *testing.T) {
+	s := postgresSite(t)
+	s.warm(s.DB, "Ann")
+	c := s.conn(s.DB)
+	for _, query := range []string{"SET client_encoding = 'UTF8'", "SET standard_conforming_strings = on", "SET search_path = public", "SET row_security = on"} {
+		s.exec(c, query)
+		s.name(c) // it is asked
+		if _, hit := s.name(c); !hit {
+			t.Errorf("after %s it is not served", query)
+		}
+	}
+	s.exec(c, "SET search_path = b")
+	s.want(c, "Bea", false)
+	s.want(c, "Bea", true)
+	s.want(s.DB, "Ann", true)
+	if n := s.dropped(func() { s.exec(c, "UPDATE users SET name = 'Bim' WHERE id = 1") }); n != 0 {
+		t.Errorf("a write by key drops all of %d rules", n)
+	}
+	s.want(c, "Bim", false)
+
+	// What a rollback takes back is asked after it.
+	tx, err := c.BeginTx(context.Background(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.exec(tx, "SET search_path = public")
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	s.name(c)
+	s.want(c, "Bim", true)
+}
+
+// Keys that a session would read in another spelling, or not all of, are not made from what it reads.
+func TestUnreadableKeys(t *testing.T) {
+	for _, test := range []struct {
+		name, base, option, schema, row string
+		read, write                     string
+		key                             any
+	}{
+		{"few rows", "mysql", "sql_select_limit=60", "CREATE TABLE t (id int PRIMARY KEY, k int, v int)", "INSERT INTO t SELECT seq, 10, 0 FROM seq_1_to_100",
+			"SELECT v FROM t WHERE id = ?", "UPDATE t SET v = 1 WHERE k = 10", 90},
+		{"ascii", "mysql", "charset=utf8mb4&character_set_results=ascii", "CREATE TABLE t (id int PRIMARY KEY, k varchar(20) COLLATE utf8mb4_bin, v int)",
+			"INSERT INTO t VALUES (3, 'é', 0)", "SELECT v FROM t WHERE k = ?", "UPDATE t SET v = 1 WHERE id = 3", "é"},
+		{"digits", "pgx", "default_query_exec_mode=exec&extra_float_digits=0", "CREATE TABLE t (id int PRIMARY KEY, f float8, v int)",
+			"INSERT INTO t VALUES (1, 0.1::float8 + 0.2::float8, 0)", "SELECT v FROM t WHERE f = $1", "UPDATE t SET v = 1 WHERE id = 1", 0.30000000000000004},
+		{"encoding", "pgx", "client_encoding=LATIN1", "CREATE TABLE t (id int PRIMARY KEY, k text, v int)", "INSERT INTO t VALUES (2, 'Ã©', 0)",
+			"SELECT v FROM t WHERE k = $1", "UPDATE t SET v = 1 WHERE id = 2", "Ã©"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var s *site
+			if test.base == "mysql" {
+				s = open(t, "mysql", servers.MariaDB(t), test.schema, test.row)
+			} else {
+				s = open(t, "pgx", servers.Postgres(t), test.schema, test.row)
+			}
+			s.watch(s.dsn, moneyclip.Rule{Name: "t", Key: "t::%v", Query: test.read})
+			mark := "?"
+			if strings.Contains(s.dsn, "?") {
+				mark = "&"
+			}
+			odd := s.through(s.dsn + mark + test.option)
+			value := func() (v int) {
+				t.Helper()
+				if err := s.QueryRow(test.read, test.key).Scan(&v); err != nil {
+					t.Fatal(err)
+				}
+				return v
+			}
+			value()
+			value()
+			s.exec(odd, test.write)
+			if v := value(); v != 1 {
+				t.Errorf("got %d after the write, want 1", v)
+			}
+		})
+	}
+}
+
+// A hit does not use up what is set for the next transaction, and a transaction of ours is not that one.
+func TestReadOnlyForNext(t *testing.T) {
+	s := mysqlSite(t)
+	s.warm(s.DB, "Ann")
+	c := s.conn(s.DB)
+	s.exec(c, "SET TRANSACTION READ ONLY")
+	s.want(c, "Ann", false)
+	s.exec(c, "UPDATE users SET name = 'Amy' WHERE id = 1")
+	s.want(s.DB, "Amy", false)
+	s.exec(c, "SET TRANSACTION READ ONLY")
+	if _, err := c.ExecContext(context.Background(), "UPDATE users SET name = 'Abe' WHERE name = 'Amy'"); err == nil {
+		t.Error("a write was done in a transaction that is read-only")
+	}
+	s.name(s.DB)
+	s.want(s.DB, "Amy", true)
 }
 
 // A setting of one transaction ends with it. Settings that change no answer change nothing.

@@ -44,6 +44,7 @@ type errand struct {
 	stays    bool            // whose it is looks at what came of each command, and so does not leave before
 	done     func(err error) // of one that nobody waits for: called instead, by whoever has sent it
 	since    time.Time       // when that one came
+	bytes    int             // of the row that is sent with it
 }
 
 func newErrand(one command) *errand {
@@ -60,7 +61,7 @@ const (
 	maxSenders    = 2                      // so that there is something to do for the server while answers are read
 	enough        = 16                     // who wait, for one sender more
 	maxPiece      = 256                    // commands
-	maxPieceBytes = 512 << 10              // of answers: the time-out is that of a piece, so large rows go few at a time
+	maxPieceBytes = 512 << 10              // of answers, and of rows: the time-out is that of a piece, so large rows go few at a time
 	company       = 2 * time.Millisecond   // for which what has time waits for something to go with
 )
 
@@ -198,8 +199,10 @@ func (c *crowd) sendWaiting() {
 func (c *crowd) take(piece []*errand) []*errand {
 	room := min(maxPiece, max(1, maxPieceBytes/max(1, c.size)))
 	n := 0
-	for n < len(c.waiting) && (n == 0 || room >= len(c.waiting[n].commands)) {
+	bytes := 0
+	for n < len(c.waiting) && (n == 0 || room >= len(c.waiting[n].commands) && bytes+c.waiting[n].bytes <= maxPieceBytes) {
 		room -= len(c.waiting[n].commands)
+		bytes += c.waiting[n].bytes
 		n++
 	}
 	piece = append(piece, c.waiting[:n]...)

@@ -7,6 +7,20 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// What is sent is bounded as well as what is answered, but for an errand that is larger by itself.
+func TestTakeLargeFills(t *testing.T) {
+	t.Parallel()
+	var c crowd
+	for _, bytes := range []int{100, maxPieceBytes - 100, 1, 2 * maxPieceBytes, 0} {
+		c.waiting = append(c.waiting, &errand{commands: make([]redis.Cmder, 1), bytes: bytes})
+	}
+	for _, want := range []int{2, 1, 1, 1, 0} {
+		if piece := c.take(nil); len(piece) != want {
+			t.Errorf("got a piece of %d, want %d", len(piece), want)
+		}
+	}
+}
+
 // Large rows go few at a time, and all that wait are sent in their order. The commands of one errand stay together.
 func TestTake(t *testing.T) {
 	t.Parallel()

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Puts notices on a board. KEYS: the board. ARGV: a version that never was, a claim or nothing, and for each notice its life
 -- and its text. Returns the version and all texts; if there is no board, an empty version and a claim to it.
 -- common

@@ -13,7 +13,7 @@ import (
 // Get returns the row in the slot.
 func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, error) {
 	now := time.Now() // which costs something: a look-up asks for it as rarely as it can
-	deadline := now.Add(s.ReadTimeout)
+	deadline := s.until(ctx, now)
 	for range maxAttempts {
 		l := newLookup(slot)
 		n, err := s.nodeBy(ctx, l.key(), deadline)
@@ -41,6 +41,15 @@ func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, 
 		return row, nil
 	}
 	return nil, nil
+}
+
+// until is when a read gives up on the server: its caller keeps half of his time for the database.
+func (s *Store) until(ctx context.Context, now time.Time) time.Time {
+	d := s.ReadTimeout
+	if last, ok := ctx.Deadline(); ok {
+		d = min(d, last.Sub(now)/2)
+	}
+	return now.Add(d)
 }
 
 // look reads a slot and its generations in one piece. The lookup is not to be used after it. M29: on one connection, so from one server.
@@ -122,7 +131,7 @@ const maxFields = 64
 func (s *Store) Lease(
 	ctx context.Context, slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, renew bool,
 ) (moneyclip.Grant, error) {
-	step := s.reading.wait(ctx, time.Now().Add(s.ReadTimeout))
+	step := s.reading.wait(ctx, s.until(ctx, time.Now()))
 	at := placeOf(slot)
 	n, err := s.node(step, at.keys[0])
 	if err != nil {
@@ -250,6 +259,7 @@ func (n *node) fillLater(ctx *patience, text bool, keys []string, args []any, do
 	n.watch(time.Now())
 	command := fillScript.command(ctx, text, keys, args)
 	e := newErrand(command)
+	e.bytes = len(args[rowArg].([]byte))
 	e.done = func(err error) {
 		if err == nil && !text && code(command.Err()) == "NOSCRIPT" {
 			n.fillLater(ctx, true, keys, args, done) // it has not run, so it may be sent again
@@ -258,8 +268,10 @@ func (n *node) fillLater(ctx *patience, text bool, keys []string, args []any, do
 		got, err := n.result(ctx, "fill", command, err)
 		m := n.current(time.Now())
 		switch epoch, _ := got.(string); {
+		case err != nil:
+			go done(false, err) // it is logged, and who does that may read through this very store
 		case epoch == "":
-			done(false, err)
+			done(false, nil)
 		case m == nil:
 			go func() { done(n.isUnder(ctx, epoch)) }() // the server has to be asked: not on the time of who has sent this
 		default:
@@ -268,6 +280,8 @@ func (n *node) fillLater(ctx *patience, text bool, keys []string, args []any, do
 	}
 	n.reads.crowd.follow(ctx, e)
 }
+
+const rowArg = 6 // which of the arguments of a fill is the row
 
 // fillOf is what the script of a fill wants, or why the row cannot be stored.
 func fillOf(slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age) (keys []string, args []any, err error) {

@@ -212,6 +212,34 @@ func TestFillLaterIsSentAgain(t *testing.T) {
 	wantHit(t, s, slot("two"), 2)
 }
 
+// Who hears that a fill has failed may use the store, as a logger that reads through a cache.
+func TestFillLaterFails(t *testing.T) {
+	t.Parallel()
+	client := redis.NewClient(&redis.Options{Addr: servers.Redis(t, "maxmemory-policy=noeviction").Addr})
+	t.Cleanup(func() { client.Close() })
+	s := patient(client)
+	put(t, s, slot("one"), 1)
+	l := lease(t, s, slot("two"))
+	must(t, client.ConfigSet(t.Context(), "maxmemory", "1mb").Err())
+	heard := make(chan error, 1)
+	s.FillLater(t.Context(), slot("two"), l, row(2), forLong, func(_ bool, err error) {
+		var all sync.WaitGroup
+		for range 2 * crowded {
+			all.Go(func() { s.Get(t.Context(), slot("one")) })
+		}
+		all.Wait()
+		heard <- err
+	})
+	select {
+	case err := <-heard:
+		if err == nil {
+			t.Error("the fill has succeeded: memory is not full, and nothing is tested")
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("who reads meanwhile hangs")
+	}
+}
+
 // fillLater fills a slot and says when it is filled.
 func fillLater(t *testing.T, s *redisstore.Store, at *moneyclip.Slot, l moneyclip.Lease, r *moneyclip.Row) (filled chan struct{}) {
 	t.Helper()

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/moneyclip/moneyclip"
 	"github.com/moneyclip/moneyclip/sqlite"
@@ -33,6 +34,7 @@ type fakeState struct {
 	gates   map[string]chan struct{} // :: query → closed when its rows may go back
 	connect error                    // what connecting fails with; nil: it works
 	reset   error                    // what resetting fails with; nil: it works
+	takes   time.Duration            // each query
 }
 
 // note notes a call.
@@ -202,8 +204,9 @@ func (c *fakeConn) QueryContext(ctx context.Context, query string, args []driver
 		c.state.asked++
 	}
 	gate := c.state.gates[query]
-	name := c.state.name
+	name, takes := c.state.name, c.state.takes
 	c.state.mu.Unlock()
+	time.Sleep(takes)
 	if gate != nil {
 		select {
 		case <-gate:

@@ -82,7 +82,7 @@ func (r *readPlan) bypass(ctx context.Context, run runner) (driver.Rows, error) 
 // storeFailed reports an error of the store, unless it is the caller's who gave up. It never makes a read fail: the database is
 // asked instead.
 func (r *readPlan) storeFailed(ctx context.Context, err error) {
-	if ctx.Err() != nil {
+	if d, ok := ctx.Deadline(); ctx.Err() != nil || ok && time.Until(d) < time.Millisecond { // a connection's deadline comes before the context's timer
 		return
 	}
 	r.rule.owner.observe(ctx, Event{Kind: EventStoreError, Err: err})
@@ -99,6 +99,7 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 		return r.bypass(ctx, run)
 	}
 	var waited time.Duration
+	refused := 0 // flights
 	for {
 		grant, err := h.store.Lease(ctx, &l.slot, newToken(), times.Lease, renew)
 		if err != nil {
@@ -127,11 +128,14 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 			landed, err := f.wait(ctx)
 			switch {
 			case err != nil:
-				return nil, err
+				return nil, r.gaveUp(ctx, err)
 			case !landed, f.hopeless:
 				return r.bypass(ctx, run)
 			case f.row != nil:
 				return r.serve(ctx, h, l, f.row, true, run)
+			}
+			if refused++; refused == manyRefused {
+				return r.bypass(ctx, run) // it is written so often that each next one would be refused as well
 			}
 			continue
 		}
@@ -140,11 +144,20 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 		}
 		pause := 2*time.Millisecond + rand.N(6*time.Millisecond)
 		if err := sleep(ctx, pause); err != nil {
-			return nil, err
+			return nil, r.gaveUp(ctx, err)
 		}
 		waited += pause
 	}
 }
+
+// gaveUp counts a read whose caller's time was over while it waited for another.
+func (r *readPlan) gaveUp(ctx context.Context, err error) error {
+	r.rule.counters.bypasses.Add(1)
+	r.rule.owner.observe(ctx, Event{Kind: EventBypass, Rule: r.rule.Name})
+	return err
+}
+
+const manyRefused = 2 // flights, for one read
 
 const manyBarren = 4 // queries: after so many nobody waits for the next one's result
 
@@ -171,8 +184,11 @@ func (r *readPlan) announce(ctx context.Context) (version string, ok bool) {
 func (r *readPlan) lead(
 	ctx context.Context, h *hub, l *lookup, lease Lease, version string, f *flight, run runner,
 ) (driver.Rows, error) {
-	landing := false // the fill ends the flight
+	landing, answered := false, false // the fill ends the flight
 	defer func() {
+		if !answered { // the base has panicked
+			r.abandon(ctx, h, l, lease)
+		}
 		if !landing {
 			h.flights.end(f)
 		}
@@ -181,24 +197,27 @@ func (r *readPlan) lead(
 	start := time.Now()
 	rows, err := run(ctx)
 	if err != nil {
+		answered = true
 		if errors.Is(err, driver.ErrSkip) {
 			r.rule.counters.misses.Add(^uint64(0)) // it comes again, prepared, and counts then
+		} else {
+			r.asked(ctx, time.Since(start))
 		}
 		r.abandon(ctx, h, l, lease)
 		return nil, err
 	}
 	row, rest := record(rows, &r.columns)
-	took := time.Since(start)
-	r.rule.counters.databaseTime.Add(int64(took))
-	r.rule.owner.observe(ctx, Event{Kind: EventMiss, Rule: r.rule.Name, Took: took})
+	answered = true
+	r.asked(ctx, time.Since(start))
 	age := Age{Hard: r.rule.TTL, Soft: r.rule.Soft}
 	if row != nil && !row.found {
 		age = Age{Hard: min(r.rule.NotFound, r.rule.TTL)}
 	}
 	if row == nil || age.Hard == 0 {
 		f.hopeless = true
-		if r.barren.Load() < manyBarren {
-			r.barren.Add(1)
+		if r.barren.Load() < manyBarren && r.barren.Add(1) == manyBarren && row == nil {
+			r.rule.owner.logOnce("what a query returns is not stored: several rows, or an error", "rule", r.rule.Name,
+				"statement", (&plan{query: r.query, statement: r.statement}).label(), "hint", "only one row is stored; is it a :many?")
 		}
 		r.abandon(ctx, h, l, lease)
 		return rest, nil
@@ -215,6 +234,12 @@ func (r *readPlan) lead(
 	landing = true
 	r.fill(ctx, h, l, lease, version, row, age, f, awaited)
 	return rest, nil
+}
+
+// asked notes how long the database took for a miss.
+func (r *readPlan) asked(ctx context.Context, took time.Duration) {
+	r.rule.counters.databaseTime.Add(int64(took))
+	r.rule.owner.observe(ctx, Event{Kind: EventMiss, Rule: r.rule.Name, Took: took})
 }
 
 // aside does what a read leaves to be done with its slot. Across a network nobody waits for it, unless there is too much;
@@ -328,11 +353,12 @@ func (fs *flights) start(l *lookup, begun bool) *flight {
 	return f
 }
 
-// begin notes that it is a flight's turn.
-func (fs *flights) begin(f *flight) {
+// begin notes that it is a flight's turn. It reports false if there is a later one for the slot: then this one has lost its lease.
+func (fs *flights) begin(f *flight) bool {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	f.begun = true
+	return fs.m[f.id] == f
 }
 
 // find returns the flight to wait for, or nil.

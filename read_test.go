@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -931,5 +932,114 @@ func TestReadsThatArePreparedCountOnce(t *testing.T) {
 		if got := store.gets.Load(); got > 3 {
 			t.Errorf("verify %v: three reads were looked up %d times", verify, got)
 		}
+	}
+}
+
+// Reads count, and are told, however they end.
+func TestReadsCount(t *testing.T) {
+	t.Parallel()
+	events := &excited{}
+	f := openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}, Observer: events, Logger: slog.New(slog.DiscardHandler)})
+	f.wantRow(t, selectUser, 7)
+	release := f.block(selectUser)
+	defer release()
+	reads := 1
+	for i := range 6 {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		if i%2 == 1 {
+			ctx = moneyclip.Bypass(ctx)
+		}
+		f.QueryRowContext(ctx, selectUser, 10+i).Scan(new(int64), new(string))
+		reads++
+	}
+	go func() { f.QueryRowContext(t.Context(), selectUser, 1).Scan(new(int64), new(string)) }()
+	for range 100 {
+		if f.cache.Stats().Misses == 5 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	reads++
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	f.QueryRowContext(ctx, selectUser, 1).Scan(new(int64), new(string)) // which waits for the other
+	reads++
+	s := f.cache.Stats()
+	if n := s.Hits + s.Misses + s.Bypasses; n != uint64(reads) {
+		t.Errorf("%d reads are counted as %+v", reads, s.RuleStats)
+	}
+	if events.n(moneyclip.EventMiss)+1 != s.Misses || events.n(moneyclip.EventBypass) != s.Bypasses { // one miss is under way
+		t.Errorf("got %d and %d events, want those of %+v", events.n(moneyclip.EventMiss), events.n(moneyclip.EventBypass), s.RuleStats)
+	}
+}
+
+// excited counts events, and panics at each.
+type excited [16]atomic.Uint64
+
+func (e *excited) Observe(_ context.Context, event moneyclip.Event) {
+	e[event.Kind].Add(1)
+	panic("an observer's")
+}
+
+func (e *excited) n(kind moneyclip.EventKind) uint64 { return e[kind].Load() }
+
+// A key that is written all the time: its readers do not wait for one another without end, and what repopulates it is not late.
+func TestHotKey(t *testing.T) {
+	t.Parallel()
+	for _, refresh := range []bool{false, true} {
+		rule := userRule
+		rule.Refresh = refresh
+		f := openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{rule}})
+		f.wantRow(t, selectUser, 1)
+		f.state.mu.Lock()
+		f.state.takes = 30 * time.Millisecond
+		f.state.mu.Unlock()
+		stop := make(chan struct{})
+		var writer, readers sync.WaitGroup
+		writer.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(5 * time.Millisecond):
+					f.Exec(renameUser, "x", 1)
+				}
+			}
+		})
+		time.Sleep(300 * time.Millisecond)
+		for range 40 {
+			readers.Go(func() {
+				start := time.Now()
+				if err := f.QueryRow(selectUser, 1).Scan(new(int64), new(string)); err != nil {
+					t.Error(err)
+				}
+				if took := time.Since(start); took > 600*time.Millisecond { // three queries, and room for a slow machine
+					t.Errorf("refresh %t: a read took %v", refresh, took)
+				}
+			})
+		}
+		readers.Wait()
+		close(stop)
+		writer.Wait()
+		start := time.Now()
+		for f.cache.Stats().Hits == 0 && time.Since(start) < 20*time.Second {
+			f.wantRow(t, selectUser, 1)
+		}
+		if took := time.Since(start); took > 2*time.Second {
+			t.Errorf("refresh %t: the first hit came %v after the last write", refresh, took)
+		}
+	}
+}
+
+// A base that panics at a read leaves no lease behind.
+func TestReadPanics(t *testing.T) {
+	t.Parallel()
+	f := open(t, tables["users"]+"; INSERT INTO users VALUES (1, 'ada', 'a@x')", moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+	f.read(t, selectUser, 2)
+	f.wire.panicAt(t, selectUser, func() { f.QueryRow(selectUser, 1).Scan(new(int), new(string)) })
+	f.read(t, selectUser, 1)
+	if _, asked := f.read(t, selectUser, 1); asked {
+		t.Error("the row was not stored")
 	}
 }

@@ -160,7 +160,10 @@ func (n *connector) reloadAll() {
 // run does a job. Its rows are of no interest here: what counts is that they were stored.
 func (c *conn) run(ctx context.Context, j job) {
 	var st driver.Stmt
-	c.cache.hub.flights.begin(j.flight)
+	if !c.cache.hub.flights.begin(j.flight) {
+		c.cache.hub.flights.end(j.flight) // since a later write there is another job for the slot, or a reader who fills it
+		return
+	}
 	rows, err := j.read.lead(ctx, c.cache.hub, j.lookup, j.lease, j.version, j.flight, func(ctx context.Context) (driver.Rows, error) {
 		err := c.ready(ctx)
 		if err != nil {

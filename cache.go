@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -257,7 +258,14 @@ func (c *Cache) logLater(message string, args ...any) {
 }
 
 func (c *Cache) observe(ctx context.Context, event Event) {
-	if c.observer != nil {
-		c.observer.Observe(ctx, event)
+	if c.observer == nil {
+		return
 	}
+	defer func() {
+		// Others' reads and writes go on: it may have been called between two steps of one, or on the goroutine of a stranger.
+		if p := recover(); p != nil {
+			c.logOnce("the observer has panicked", "error", fmt.Sprintf("a %T at %s", p, debug.Stack()))
+		}
+	}()
+	c.observer.Observe(ctx, event)
 }

@@ -46,7 +46,8 @@ type conn struct {
 	scanning scanning
 	recent   [32]remembered // by length of text, and a letter
 
-	uncounted uint // SELECTs without a rule
+	unmatchedSent uint32 // SELECTs without a rule
+	counts        uint32 // which of the next of them is counted
 
 	// rows and stmt are what the interceptor has got from the base, without sqlmw's wrapping; running is the statement
 	// that is on its way there by Exec.
@@ -231,6 +232,7 @@ func (c *conn) recall(known knowledge, query string) *plan {
 		return last.plan
 	}
 	p := known.meaning.plan(query)
+	p.logWide()
 	*last = remembered{known, p}
 	return p
 }
@@ -343,7 +345,7 @@ func (c *conn) unwrapped(_ driver.Rows, err error) (driver.Rows, error) {
 
 // ready makes sure that there is a base connection which is fit for use, and that it is known what it is connected to.
 func (c *conn) ready(ctx context.Context) error {
-	if c.stuck && c.base != nil {
+	if c.base != nil && c.isLost() {
 		c.hangUp()
 	}
 	if c.base != nil && c.resetDue {
@@ -378,7 +380,7 @@ func (c *conn) ready(ctx context.Context) error {
 
 // isReady reports whether ready would do nothing; it may say no all the same.
 func (c *conn) isReady() bool {
-	return c.base != nil && c.base.queryer != nil && (!c.resetDue || c.base.resetter == nil) && !c.stuck && (c.tx == nil || !c.tx.mayBeOver) &&
+	return c.base != nil && c.base.queryer != nil && (!c.resetDue || c.base.resetter == nil) && !c.isLost() && (c.tx == nil || !c.tx.mayBeOver) &&
 		c.session != nil && c.doubtful == "" && !c.session.database.stale()
 }
 
@@ -483,7 +485,7 @@ func (c *conn) ResetSession(context.Context) error {
 
 // IsValid reports what the base says of itself, unless it is known better. A connection that has not dialed is valid.
 func (c *conn) IsValid() bool {
-	return c.base == nil || !c.stuck && (c.base.validator == nil || c.base.validator.IsValid())
+	return c.base == nil || !c.isLost() && (c.base.validator == nil || c.base.validator.IsValid())
 }
 
 // CheckNamedValue takes every argument as it is: it is called before there is a connection that could tell. The

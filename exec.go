@@ -186,8 +186,6 @@ func (w *writing) guard(run func() error) error {
 		case over:
 		case w.later:
 			w.in.work.add(w.plan, w.args, nil)
-		case w.own:
-			w.conn.stuck = true // what came next would be done in the transaction
 		case w.in != nil:
 			w.in.work.join(w.work)
 		}
@@ -279,9 +277,11 @@ func ends(s *Statement) bool { return s.isRiddle() || s.Kind == KindScript || s.
 // collect adds the keys of the statement to its work.
 func (w *writing) collect() {
 	w.work.add(w.plan, w.args, w.read)
-	if w.conn.taint() == "" || w.work.session == nil {
+	why := w.conn.taint()
+	if why == "" || w.work.session == nil {
 		return
 	}
+	w.work.tainted = why
 	m := w.work.session.database.meaning.Load()
 	w.work.drops.widen(m.watching())
 	// It may reach into another database that is attached to this one; but not if all that is amiss is that the database
@@ -347,6 +347,12 @@ func (w *writing) undone(err error) bool {
 // commitOwn ends a transaction of our own. It commits also after an error, because that is what happens to a statement
 // outside of a transaction: what the statement has undone is undone, and what it has left behind stays.
 func (w *writing) commitOwn(ctx context.Context, err error) error {
+	err = w.endOwn(ctx, err)
+	w.conn.owns = false
+	return err
+}
+
+func (w *writing) endOwn(ctx context.Context, err error) error {
 	c := w.conn
 	if w.undone(err) && c.base.run(context.WithoutCancel(ctx), "ROLLBACK") == nil {
 		return err
@@ -367,11 +373,15 @@ func (w *writing) commitOwn(ctx context.Context, err error) error {
 		c.rollBackOwn(ctx)
 		return errors.Join(err, quarantineErr)
 	}
-	commitErr := c.base.run(context.WithoutCancel(ctx), "COMMIT")
-	if commitErr != nil {
-		c.rollBackOwn(ctx)
-	}
-	w.work.lookAgain(ctx, c, commitErr)
+	commitErr := w.work.guard(func() error {
+		err := c.base.run(context.WithoutCancel(ctx), "COMMIT")
+		if err != nil {
+			c.rollBackOwn(ctx)
+		}
+		w.work.lookAgain(ctx, c, err)
+		return err
+	})
+	c.owns = false
 	w.work.release(ctx, commitErr) // the COMMIT has settled what the statement's own error may have left open
 	switch {
 	case err != nil:
@@ -390,11 +400,11 @@ func (w *writing) commitOwn(ctx context.Context, err error) error {
 // rollBackOwn ends a transaction of our own by a ROLLBACK. If that fails, and the transaction is not known to be over, what came next
 // would be done in it, and lost with it: then the connection is of no use any more, and rollBackOwn reports false.
 func (c *conn) rollBackOwn(ctx context.Context) bool {
-	if c.base.run(context.WithoutCancel(ctx), "ROLLBACK") == nil {
-		return true
+	if c.base.run(context.WithoutCancel(ctx), "ROLLBACK") != nil {
+		open, known := c.base.open()
+		c.stuck = open || !known
 	}
-	open, known := c.base.open()
-	c.stuck = open || !known
+	c.owns = false
 	return !c.stuck
 }
 

@@ -70,7 +70,7 @@ func (c *counters) stats() RuleStats {
 }
 
 // An Observer is told what the cache does. Its method is called by many goroutines at once, on the path of the caller or of
-// another one whose commands go to the store together with his, and must return at once. The context has the values of the
+// another one whose commands go to the store together with his, and must return at once. A panic of it is logged, once, and goes no further. The context has the values of the
 // statement's; it is empty for what no statement waits for. Packages expvarstats, promstats and otelstats have observers.
 type Observer interface {
 	Observe(ctx context.Context, event Event)

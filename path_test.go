@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/moneyclip/moneyclip"
@@ -410,4 +411,24 @@ func TestPathFaults(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A path that fails after the COMMIT has the rule dropped as a whole. What was in quarantine by key is released all the same.
+func TestPathFailsAfterCommit(t *testing.T) {
+	t.Parallel()
+	f := open(t, shelves, moneyclip.Config{Rules: []moneyclip.Rule{markRule}})
+	f.warm(t, countMarks, 1)
+	var paths atomic.Int64
+	f.wire.failWith(func(text string) error {
+		if strings.HasPrefix(text, "SELECT owner_id FROM books JOIN") && paths.Add(1) == 2 {
+			return errors.New("out of memory")
+		}
+		return nil
+	})
+	exec(t, f.DB, "INSERT INTO marks (tag_id, page) VALUES (100, 7)") // of owner 1
+	f.wire.failWith(nil)
+	if paths.Load() < 2 {
+		t.Fatal("the path was not looked at again")
+	}
+	f.warm(t, countMarks, 1)
 }

@@ -154,7 +154,7 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 		c.leaveOwn()
 		stranger := c.tainted != ""
 		const why = "its base connection was used directly"
-		c.tainted = why
+		c.taintBy(why)
 		if len(writes) == 1 && writes[0] == ReadOnly {
 			return f(c.base.Conn)
 		}

@@ -137,7 +137,9 @@ func (w *writing) readFirst(ctx context.Context) error {
 	}
 	switch {
 	case w.in == nil:
+		c.owns = true
 		if err := c.base.runAll(ctx, c.cache.dialect.Begin()); err != nil {
+			c.owns = false
 			return w.lost(ctx, err)
 		}
 		w.own = true

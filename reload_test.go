@@ -179,6 +179,12 @@ func TestReloadPrivate(t *testing.T) {
 	if got := cache.Stats(); got.Hits != before.Hits+1 || got.Refreshes != 1 {
 		t.Errorf("got %d hits and %d refreshes, want 1 and 1", got.Hits-before.Hits, got.Refreshes)
 	}
+	exec(t, db, "UPDATE users SET name = 'y' WHERE name = 'x'") // in a transaction of ours
+	before = cache.Stats()
+	wantUser(t, db, 1, "y")
+	if got := cache.Stats(); got.Hits != before.Hits+1 || got.Refreshes != 2 {
+		t.Errorf("after a reading: got %d hits and %d refreshes, want 1 and 2", got.Hits-before.Hits, got.Refreshes)
+	}
 }
 
 // A key that waits for its turn to be loaded again is nobody's to wait for: a read asks the database.

@@ -81,7 +81,7 @@ func TestRenewals(t *testing.T) {
 }
 
 // Where the driver has panicked at a COMMIT, the quarantine of the next one is renewed as well.
-func TestRenewalsAfterPanic(t *testing.T) {
+func TestRenewalsAfterPanicOfOwn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := &countedStore{Store: moneyclip.NewMemStore(1 << 20)}
@@ -110,6 +110,34 @@ func TestRenewalsAfterPanic(t *testing.T) {
 		exec(t, c, "COMMIT")
 		if n := len(store.quarantines()); commits != 2 || n < 29 {
 			t.Errorf("in the 10 minutes of COMMIT %d the quarantine was renewed %d times", commits, n)
+		}
+	})
+}
+
+// After a panic nobody is left to release a quarantine: it runs out, and is not renewed.
+func TestRenewalsAfterPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &countedStore{Store: moneyclip.NewMemStore(1 << 20)}
+		script := &scripted{fakeState: newFakeState(), replies: map[string]reply{
+			"COMMIT": {do: func() { panic("out of memory") }},
+			`SELECT DISTINCT +"users"."id" FROM main."users" WHERE email = 'a@x'`: {rows: column(int64(1))},
+		}}
+		cache := newCache(t, moneyclip.Config{Scope: "scripted", Rules: []moneyclip.Rule{userRule}, Store: store})
+		db := sql.OpenDB(cache.Connector(scriptedConnector{script}))
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("there was no panic")
+				}
+			}()
+			db.ExecContext(t.Context(), "UPDATE users SET name = 'x' WHERE email = 'a@x'")
+		}()
+		db.Close()
+		cache.Close()
+		store.clear()
+		time.Sleep(time.Hour)
+		if n := len(store.quarantines()); n > 0 {
+			t.Errorf("the quarantine was renewed %d times", n)
 		}
 	})
 }

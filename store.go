@@ -158,6 +158,13 @@ type Marks struct {
 
 func (m *Marks) empty() bool { return len(m.Keys) == 0 && len(m.Generations) == 0 }
 
+// keep adds keys that may be among them already.
+func (m *Marks) keep(keys []string) {
+	m.Keys = append(m.Keys, keys...)
+	slices.Sort(m.Keys)
+	m.Keys = slices.Compact(m.Keys)
+}
+
 // addGeneration adds a generation, once.
 func (m *Marks) addGeneration(name string) {
 	if !slices.Contains(m.Generations, name) {

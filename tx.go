@@ -115,8 +115,9 @@ func (c *conn) commitFirst(ctx context.Context, p *plan, args []driver.NamedValu
 // collectFirst notes in the open transaction what commits it.
 func (c *conn) collectFirst(p *plan, args []driver.NamedValue) {
 	c.tx.work.add(p, args, nil)
-	if c.taint() != "" {
+	if why := c.taint(); why != "" {
 		c.tx.work.drops.widen(c.watching())
+		c.tx.work.tainted = why
 	}
 }
 
@@ -147,15 +148,18 @@ func (c *conn) commit(ctx context.Context, run, undo func() error) error {
 			t.work, t.mayBeOver = t.work.rest(), true
 		}
 	}()
-	err := t.work.guard(run)
-	sent = true
-	if open, known := c.base.open(); err == nil || undo != nil && !(known && open) {
-		c.over()
-	}
-	if t.work.lookAgain(ctx, c, err) && c.tx == nil && c.implicit(c.session) {
-		c.base.run(context.WithoutCancel(ctx), "COMMIT") // or else the next transaction sees the database as it was now
-	}
-	c.settleSchema(ctx, t.work, err)
+	err := t.work.guard(func() error {
+		err := run()
+		sent = true
+		if open, known := c.base.open(); err == nil || undo != nil && !(known && open) {
+			c.over()
+		}
+		if t.work.lookAgain(ctx, c, err) && c.tx == nil && c.implicit(c.session) {
+			c.base.run(context.WithoutCancel(ctx), "COMMIT") // or else the next transaction sees the database as it was now
+		}
+		c.settleSchema(ctx, t.work, err)
+		return err
+	})
 	t.work.release(ctx, err)
 	if err == nil {
 		c.reload(ctx, t.work)

@@ -392,15 +392,28 @@ func TestTxStatementPanics(t *testing.T) {
 			f.want(t, test.others, selectUser, 2)
 		})
 	}
-	// In a transaction of our own: it is open then, and nothing else may be done in it.
-	f := open(t, tables["users"]+schema, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
-	f.SetMaxOpenConns(1)
-	f.warm(t, selectUser, 1)
+	// In a transaction of our own, at any of its statements: it is open then, and nothing else may be done in it.
 	const write = "UPDATE users SET name = 'x' WHERE email = 'a@x'"
-	f.wire.panicAt(t, write, func() { f.Exec(write) })
-	exec(t, f.DB, "UPDATE users SET name = 'y' WHERE id = 2")
-	if got := readRow(t, f.bare, "SELECT name FROM users WHERE id = 2"); got != `[]interface {}{"y"}` {
-		t.Errorf("got %s: the next write was not committed", got)
+	openOne := func(t *testing.T) *fixture {
+		f := open(t, tables["users"]+schema, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+		f.SetMaxOpenConns(1)
+		f.warm(t, selectUser, 1)
+		f.sent()
+		return f
+	}
+	f := openOne(t)
+	exec(t, f.DB, write)
+	statements := f.sent()
+	if len(statements) < 4 {
+		t.Fatalf("got the statements %q, want a transaction", statements)
+	}
+	for _, statement := range statements {
+		f := openOne(t)
+		f.wire.panicAt(t, statement, func() { f.Exec(write) })
+		exec(t, f.DB, "UPDATE users SET name = 'y' WHERE id = 2")
+		if got := readRow(t, f.bare, "SELECT name FROM users WHERE id = 2"); got != `[]interface {}{"y"}` {
+			t.Errorf("after a panic at %s: got %s: the next write was not committed", statement, got)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package moneyclip
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -42,12 +43,14 @@ type work struct {
 	due     int            // how many of them have keys that are still to be added
 	texts   map[*plan]bool // of the statements above maxItems, without their arguments
 	drops   drops
-	blind   bool // not even the database is known: everything is dropped
+	blind   bool   // not even the database is known: everything is dropped
+	tainted string // why its connection was not taken at its word; empty: it was
 
 	lookups map[string]lookedUp // :: id → paths that are to be gone again after the COMMIT
 
 	marks   Marks
 	found   *board // what board found
+	sent    bool   // the store was told of marks: what is in quarantine has to be released, even where its rule is dropped as a whole by then
 	version string // of the board, as it was known when the marks were computed
 	suspect bool   // the store did not take the quarantine
 
@@ -307,6 +310,7 @@ func (w *work) join(other *work) {
 		w.rememberText(p)
 	}
 	w.blind = w.blind || other.blind
+	w.tainted = cmp.Or(w.tainted, other.tainted)
 	for i := range other.drops.keys {
 		w.drops.put(other.drops.keys[i].drop, other.drops.keys[i].data)
 	}
@@ -323,9 +327,13 @@ func (w *work) compute() {
 	w.touchDue()
 	m := &w.marks
 	if w.drops.changed || w.blind {
+		before := m.Keys
 		*m = Marks{Writer: m.Writer}
 		w.drops.marks(m)
 		w.drops.changed = false
+		if w.sent {
+			m.keep(before)
+		}
 	}
 	if w.blind {
 		for _, name := range w.cache.hub.everything() {
@@ -400,6 +408,7 @@ func (w *work) mark(ctx context.Context, hold, patience time.Duration) (late boo
 	step := w.within(ctx, patience)
 	defer step.end()
 	h := w.cache.hub
+	w.sent = true
 	version, err := h.settle(step, &w.marks, hold)
 	for err == nil && w.heed(step, version) {
 		version, err = h.settle(step, &w.marks, hold)
@@ -450,8 +459,8 @@ func (w *work) release(ctx context.Context, outcome error) {
 		_, err = w.mark(ctx, hold, times.Store)
 	}
 	if err != nil {
-		w.failed(ctx, err)
 		h.journal.enter(h, entry{w.marks, hold, w.version})
+		w.failed(ctx, err)
 	}
 	if w.suspect {
 		h.journal.suspect.Add(-1)

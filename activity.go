@@ -3,6 +3,7 @@ package moneyclip
 import (
 	"cmp"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -104,11 +105,17 @@ func (u *Unmatched) suggests(r *Rule) bool {
 // wait for each other.
 const sample = 16
 
-// unmatched counts a SELECT without a rule.
+// unmatched counts a SELECT without a rule: of so many one, by chance, for of texts that always come in the same order each time the first
+// would hide the others.
 func (c *conn) unmatched(p *plan) {
-	if c.uncounted++; c.uncounted%sample == 0 {
+	place := c.unmatchedSent % sample
+	if place == 0 {
+		c.counts = rand.Uint32N(sample)
+	}
+	if place == c.counts {
 		p.sent.Add(sample)
 	}
+	c.unmatchedSent++
 }
 
 // culprit is the statement of a work that drops every key of a rule, and why.
@@ -125,6 +132,12 @@ func (w *work) culprit(b *bound) (statement, why string) {
 				}
 			}
 		}
+	}
+	if w.tainted != "" {
+		if statement == "" && len(w.items) > 0 {
+			statement = w.items[len(w.items)-1].plan.query
+		}
+		return statement, "nothing that its connection does is taken at its word: " + w.tainted
 	}
 	if statement != "" {
 		return statement, "its keys could not be known this time: by an argument of a type that only the driver understands, by more rows than MaxKeys, " +

@@ -19,7 +19,7 @@ func TestActivity(t *testing.T) {
 	}
 	f.SetMaxOpenConns(1) // each connection counts for itself
 	const often, seldom, wide = "SELECT email FROM users WHERE email = ?", "SELECT code FROM coupons WHERE user_id > ?", "DELETE FROM users WHERE id = random()"
-	for i := range 320 {
+	for i := range 3200 {
 		readRow(t, f.DB, often, "a@x")
 		if i%4 == 0 {
 			readRow(t, f.DB, seldom, 1)
@@ -33,9 +33,9 @@ func TestActivity(t *testing.T) {
 	if len(a.Unmatched) != 2 || a.Unmatched[0].Statement != often || a.Unmatched[1].Statement != seldom {
 		t.Fatalf("got %+v, want the two SELECTs", a.Unmatched)
 	}
-	// Of each 400 sent, every 16th is counted for 16, whichever of the two it is.
-	if n := a.Unmatched[0].Times + a.Unmatched[1].Times; n != 400 {
-		t.Errorf("got %d times, want 400", n)
+	// Of 16 that are sent one is counted for 16, whichever of the two it is.
+	if n := a.Unmatched[0].Times + a.Unmatched[1].Times; n != 4000 {
+		t.Errorf("got %d times, want 4000", n)
 	}
 	if r := a.Unmatched[0].Suggested; r == nil || r.Table != "users" {
 		t.Errorf("got %+v suggested, want a rule for users", r)
@@ -52,6 +52,26 @@ func TestActivity(t *testing.T) {
 	}
 	if len(a.Wide) != 64 || rules["user"] == 0 || !a.Wide[63].At.Before(a.Wide[0].At) {
 		t.Errorf("got %d of rules %v, want 64, the latest first", len(a.Wide), rules)
+	}
+}
+
+// A program that sends the same texts in the same order again and again sees all of them.
+func TestActivityInTurns(t *testing.T) {
+	t.Parallel()
+	f := openShop(t, moneyclip.Config{})
+	f.SetMaxOpenConns(1)
+	texts := []string{"SELECT email FROM users WHERE email = ?", "SELECT code FROM coupons WHERE user_id > ?", "SELECT name FROM users WHERE name = ?", "SELECT id FROM users WHERE name = ?"}
+	for range 400 {
+		for _, text := range texts {
+			if rows, err := f.Query(text, 1); err != nil {
+				t.Fatal(err)
+			} else {
+				rows.Close()
+			}
+		}
+	}
+	if got := f.cache.Activity().Unmatched; len(got) != len(texts) {
+		t.Errorf("got %+v, want all %d SELECTs", got, len(texts))
 	}
 }
 

@@ -87,7 +87,7 @@ func Configure(cfg Config) {
 // add adds rules to the default caches. The defaults are locked.
 func add(by string, at place, rules []Rule) {
 	if defaults.opened {
-		panic(fmt.Sprintf("moneyclip: %s at %s: a moneyclip driver was opened already; register rules from init", by, at))
+		panic(fmt.Sprintf("moneyclip: %s at %s: a moneyclip driver was opened already; call %[1]s from init", by, at))
 	}
 	places := slices.Clone(defaults.places)
 	for range rules {

@@ -167,7 +167,7 @@ ping: it cannot connect
 true 3
 open: <nil>
 true
-panic: moneyclip: Register at main.go:LINE: a moneyclip driver was opened already; register rules from init
+panic: moneyclip: Register at main.go:LINE: a moneyclip driver was opened already; call Register from init
 panic: moneyclip: Configure at main.go:LINE: called before, at main.go:LINE
 panic: moneyclip: RegisterDialect: twice for moneyclip+sqlite3
 `

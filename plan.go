@@ -25,6 +25,8 @@ type plan struct {
 	collected bool        // a write of which a transaction needs to know nothing but its arguments
 	doubtful  string      // why it may have changed the session besides what else it does, by itself or by a trigger; empty: it has not
 
+	logged atomic.Bool // logWide was there
+
 	sent atomic.Uint64 // times that a SELECT without a rule was sent to the database; about
 }
 
@@ -61,7 +63,6 @@ func makePlan(m *meaning, query string, s *Statement) (p *plan, learnt bool) {
 		if silent := m.ignored(p.write, query, s); silent != nil {
 			p.write, p.ignored = silent, true
 		}
-		p.logWide()
 		p.collected = s.Kind == KindWrite && p.doubtful == "" && !s.Commits && !s.MayCommit && !p.write.reads()
 		return p, false
 	}
@@ -74,6 +75,9 @@ func makePlan(m *meaning, query string, s *Statement) (p *plan, learnt bool) {
 		}
 		verbs, why := b.match(m, s)
 		if why != "" {
+			if b.idle == "" && b.bySQLCName() && s.Name == b.Query {
+				b.owner.logLater("query does not fit its rule and is not cached", "rule", b.Name, "at", b.place.String(), "reason", why)
+			}
 			continue
 		}
 		known := slices.IndexFunc(b.reads, func(r *readPlan) bool { return r.query == query })
@@ -101,15 +105,23 @@ func makePlan(m *meaning, query string, s *Statement) (p *plan, learnt bool) {
 	return p, learnt
 }
 
-// logWide logs, once for each text, that it drops every key of a rule.
+// logWide logs, once for each text that is run, that it drops every key of rules.
 func (p *plan) logWide() {
-	if k := p.statement.Kind; p.write == nil || k != KindWrite && k != KindUnknown {
+	if k := p.statement.Kind; p.write == nil || k != KindWrite && k != KindUnknown || p.logged.Swap(true) {
 		return
 	}
+	type cause struct {
+		owner *Cache
+		why   string
+	}
+	rules := map[cause][]string{}
 	for _, t := range p.write.touches {
-		if t.guarantee == RuleWide {
-			t.rule.owner.logLater("a statement drops every key of a rule", "rule", t.rule.Name, "statement", p.label(), "reason", t.why)
+		if one := (cause{t.rule.owner, t.why}); t.guarantee == RuleWide {
+			rules[one] = append(rules[one], t.rule.Name)
 		}
+	}
+	for one, names := range rules {
+		one.owner.logOnce("a statement drops every key of a rule", "rule", strings.Join(names, ", "), "statement", p.label(), "reason", one.why)
 	}
 }
 

@@ -325,6 +325,6 @@ func (p *project) placed(err error, byName map[string]*rule) error {
 		return err
 	}
 	q := byName[fault.Rule].query
-	return fmt.Errorf("%s: query %s: its annotation cannot be heeded: %w; a rule that needs more than an annotation can say is registered by the program",
+	return fmt.Errorf("%s: query %s: its annotation cannot be heeded: %w",
 		q.Filename, q.Name, fault.Err)
 }

@@ -128,8 +128,7 @@ func TestErrors(t *testing.T) {
 		},
 		{
 			"refused", shop, "-- name: Named :one\n-- moneyclip: cache key=name-{name}\nSELECT count(*) FROM odd WHERE name = ?;", "",
-			"queries.sql: query Named: its annotation cannot be heeded: reads odd, where column name has the collation FOLDED; " +
-				"a rule that needs more than an annotation can say is registered by the program\n",
+			"queries.sql: query Named: its annotation cannot be heeded: reads odd, where column name has the collation FOLDED\n",
 		},
 		{
 			"not a function of the rows", shop, "-- name: Count :one\n-- moneyclip: cache key=count\nSELECT count(*), random() FROM followers;", "",

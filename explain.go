@@ -94,6 +94,8 @@ func (c *Cache) explain(m *meaning, tainted, query string, args []any) Explanati
 		}
 	}
 	switch {
+	case p.statement.Kind == KindSession && p.statement.Reach == UntilAsked:
+		x.Reason = p.statement.Change + "; the connection is asked who it is after it"
 	case p.statement.Kind == KindSession:
 		x.Reason = p.statement.Change + "; the connection is not served from the cache after it"
 	default:

@@ -219,6 +219,9 @@ func TestSettingsAsked(t *testing.T) {
 			t.Errorf("after %s it is not served", query)
 		}
 	}
+	if x, err := s.cache.Explain("SET search_path = b"); err != nil || !strings.Contains(x.Reason, "asked") {
+		t.Errorf("got %+v, %v, want that the session is asked", x, err)
+	}
 	s.exec(c, "SET search_path = b")
 	s.want(c, "Bea", false)
 	s.want(c, "Bea", true)

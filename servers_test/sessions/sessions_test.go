@@ -187,14 +187,14 @@ func TestSettings(t *testing.T) {
 			s.warm(db, "Ann")
 			c := s.conn(db)
 			s.want(c, "Ann", true)
-			s.exec(c, "SET default_transaction_isolation = 'repeatable read'") // of which a session is not asked
-			s.want(c, "Ann", false)
-			s.want(c, "Ann", false)
+			s.exec(c, "SET search_path = b")
+			s.want(c, "Bea", false)
+			s.want(c, "Bea", false)
 			s.want(db, "Ann", true)
-			if n := s.dropped(func() { s.exec(c, "UPDATE users SET city = 'Bim' WHERE id = 1") }); n == 0 {
+			if n := s.dropped(func() { s.exec(c, "UPDATE users SET name = 'Bim' WHERE id = 1") }); n == 0 {
 				t.Errorf("a write on a changed session drops one key")
 			}
-			if wide := s.cache.Activity().Wide; len(wide) == 0 || !strings.Contains(wide[0].Why, "default_transaction_isolation") {
+			if wide := s.cache.Activity().Wide; len(wide) == 0 || !strings.Contains(wide[0].Why, "sets search_path") {
 				t.Errorf("got %+v, want the change of the session", wide)
 			}
 			s.exec(c, reset)
@@ -212,36 +212,38 @@ func TestSettingsAsked(t *testing.T) {
 	s := postgresSite(t)
 	s.warm(s.DB, "Ann")
 	c := s.conn(s.DB)
-	for _, query := range []string{"SET client_encoding = 'UTF8'", "SET standard_conforming_strings = on", "SET search_path = public", "SET row_security = on"} {
+	for _, query := range []string{"SET client_encoding = 'UTF8'", "SET standard_conforming_strings = on", "SET TIME ZONE 'Asia/Tokyo'", "SET row_security = on"} {
+		if x, err := s.cache.Explain(query); err != nil || !strings.Contains(x.Reason, "asked") {
+			t.Errorf("%s: got %+v, %v, want that the session is asked", query, x, err)
+		}
 		s.exec(c, query)
 		s.name(c) // it is asked
-		if _, hit := s.name(c); !hit {
-			t.Errorf("after %s it is not served", query)
-		}
+		s.want(c, "Ann", true)
 	}
-	if x, err := s.cache.Explain("SET search_path = b"); err != nil || !strings.Contains(x.Reason, "asked") {
-		t.Errorf("got %+v, %v, want that the session is asked", x, err)
-	}
-	s.exec(c, "SET search_path = b")
-	s.want(c, "Bea", false)
-	s.want(c, "Bea", true)
-	s.want(s.DB, "Ann", true)
-	if n := s.dropped(func() { s.exec(c, "UPDATE users SET name = 'Bim' WHERE id = 1") }); n != 0 {
+	if n := s.dropped(func() { s.exec(c, "UPDATE users SET name = 'Amy' WHERE id = 1") }); n != 0 {
 		t.Errorf("a write by key drops all of %d rules", n)
 	}
-	s.want(c, "Bim", false)
+	s.want(s.DB, "Amy", false)
 
 	// What a rollback takes back is asked after it.
+	s.want(c, "Amy", false) // in its zone
 	tx, err := c.BeginTx(context.Background(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.exec(tx, "SET search_path = public")
+	s.exec(tx, "SET TIME ZONE 'Europe/Rome'")
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
+	s.want(c, "Amy", true)
+
+	// And what it becomes may be such that it is not served.
+	s.exec(c, "SET standard_conforming_strings = off")
+	s.want(c, "Amy", false)
+	s.want(c, "Amy", false)
+	s.exec(c, "RESET standard_conforming_strings")
 	s.name(c)
-	s.want(c, "Bim", true)
+	s.want(c, "Amy", true)
 }
 
 // Keys that a session would read in another spelling, or not all of, are not made from what it reads.

@@ -459,6 +459,9 @@ func (c *conn) identify(ctx context.Context) {
 	if s == nil {
 		return
 	}
+	if s.tainted != "" {
+		c.cache.logOnce("a connection is not served from the cache, and its writes drop every key", "reason", s.tainted)
+	}
 	if c.tainted == "" && c.doubtful == "" { // or else a statement may have made it what it is
 		c.connector.settle(s)
 	}

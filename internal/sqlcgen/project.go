@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -153,6 +154,14 @@ func names(line, query string) bool {
 // annotations makes the rules.
 func (p *project) annotations() error {
 	var faults []error
+	for _, file := range slices.Sorted(maps.Keys(p.sources)) {
+		for _, source := range p.sources[file] {
+			above := source[:nameLine(source)]
+			if a, err := annotation.Of(above); a != nil || err != nil {
+				faults = append(faults, fmt.Errorf("%s: an annotation stands above the first query: %s", file, isBelow))
+			}
+		}
+	}
 	for _, q := range p.request.Queries {
 		if err := p.annotated(q); err != nil {
 			faults = append(faults, fmt.Errorf("%s: query %s: %w", q.Filename, q.Name, err))
@@ -161,11 +170,68 @@ func (p *project) annotations() error {
 	return errors.Join(faults...)
 }
 
+const isBelow = `it belongs between the line "-- name:" and the end of its query`
+
+// nameLine is where the first line that names a query begins; the length of the source, if none does.
+func nameLine(source string) int {
+	at := 0
+	for line := range strings.Lines(source) {
+		if names(line, "") {
+			break
+		}
+		at += len(line)
+	}
+	return at
+}
+
+// isComment reports whether a line is one.
+func isComment(line string) bool {
+	line = strings.TrimSpace(line)
+	return strings.HasPrefix(line, "--") || strings.HasPrefix(line, "#") || strings.HasPrefix(line, "/*")
+}
+
+// misspelt finds a comment that was meant to be an annotation and is none; 0: there is no such line.
+func misspelt(section string) (line int) {
+	n := 0
+	for text := range strings.Lines(section) {
+		n++
+		fields := strings.Fields(strings.TrimLeft(text, "-/*# \t"))
+		if isComment(text) && len(fields) > 1 && strings.EqualFold(strings.TrimSuffix(fields[0], ":"), "moneyclip") &&
+			(fields[1] == "cache" || fields[1] == "ignore") {
+			return n
+		}
+	}
+	return 0
+}
+
+// isAfter reports whether what stands at an offset stands in the lines after the end of the query.
+func isAfter(section string, offset int) bool {
+	lines := strings.Split(section[:offset], "\n")
+	for _, line := range slices.Backward(lines[:len(lines)-1]) {
+		if names(line, "") {
+			return false
+		}
+		if strings.TrimSpace(line) != "" && !isComment(line) {
+			return strings.HasSuffix(strings.TrimSpace(line), ";")
+		}
+	}
+	return false
+}
+
 func (p *project) annotated(q *Query) error {
 	section := p.section(q)
 	a, err := annotation.Of(section)
-	if err != nil || a == nil {
+	if err != nil {
 		return err
+	}
+	if a == nil {
+		if line := misspelt(section); line > 0 {
+			return fmt.Errorf("line %d: an annotation begins with \"moneyclip:\", in small letters and with a colon", line)
+		}
+		return nil
+	}
+	if isAfter(section, a.Offset()) {
+		return a.Wrong(section, "an annotation stands after the end of the query: "+isBelow)
 	}
 	s := p.engine.dialect.Analyze(q.sent(), p.catalog)
 	if a.Ignore != "" {

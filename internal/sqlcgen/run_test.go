@@ -107,6 +107,16 @@ func TestErrors(t *testing.T) {
 				"queries.sql: query B: line 6, column 23: expected the reason why the write does not matter\n",
 		},
 		{
+			"no colon", shop, "-- name: A :one\n-- moneyclip cache key=a\nSELECT 1;\n-- name: B :one\n-- MoneyClip: cache key=b\nSELECT 2;", "",
+			"queries.sql: query A: line 2: an annotation begins with \"moneyclip:\", in small letters and with a colon\n" +
+				"queries.sql: query B: line 5: an annotation begins with \"moneyclip:\", in small letters and with a colon\n",
+		},
+		{
+			"above the name", shop, "-- moneyclip: cache key=a\n-- name: A :one\nSELECT 1;\n\n-- of B\n-- moneyclip: cache key=b\n-- name: B :one\nSELECT 2;", "",
+			"queries.sql: an annotation stands above the first query: it belongs between the line \"-- name:\" and the end of its query\n" +
+				"queries.sql: query A: line 6, column 4: an annotation stands after the end of the query: it belongs between the line \"-- name:\" and the end of its query\n",
+		},
+		{
 			"no such parameter", shop, "-- name: Count :one\n-- moneyclip: cache key=count-{nobody}\nSELECT count(*) FROM followers WHERE account_id = ?;", "",
 			"queries.sql: query Count: line 2, column 32: expected the name of a parameter of the query\n",
 		},

@@ -193,7 +193,7 @@ func TestJSON(t *testing.T) {
 	if len(got.Wide) == 0 || got.Wide[0].Rule != "user" || !strings.Contains(got.Wide[0].Statement, hostile[:8]) || got.Wide[0].Why == "" {
 		t.Errorf("got %+v, want the UPDATE", got.Wide)
 	}
-	if len(got.Unmatched) != 1 || got.Unmatched[0].Times != 32 || got.Unmatched[0].Suggested != `moneyclip.Rule{Key: "users::email-%v", Table: "users", By: []string{"email"}}` {
+	if len(got.Unmatched) != 1 || got.Unmatched[0].Times < 16 || got.Unmatched[0].Times > 48 || got.Unmatched[0].Suggested != `moneyclip.Rule{Key: "users::email-%v", Table: "users", By: []string{"email"}}` {
 		t.Errorf("got %+v, want the SELECT by email with the rule for it", got.Unmatched)
 	}
 	if strings.Contains(w.Body.String(), "<") || strings.Contains(w.Body.String(), "secret@") {

@@ -23,7 +23,11 @@ type patience struct {
 // wait is the caller's context, but with a deadline.
 func (a *alarm) wait(ctx context.Context, until time.Time) *patience {
 	p := &patience{Context: ctx, deadline: until, alarm: a}
-	if deadline, ok := ctx.Deadline(); ok && deadline.Before(until) {
+	deadline, ok := ctx.Deadline()
+	if ok && a.halves {
+		deadline = deadline.Add(-time.Until(deadline) / 2)
+	}
+	if ok && deadline.Before(until) {
 		// A writer gives a step about as long as the store does by default: then it is the node that is late, and not he who leaves.
 		p.deadline, p.theirs = deadline, until.Sub(deadline) > time.Until(until)/10 && time.Until(deadline) < times.Store*9/10
 	}
@@ -56,6 +60,8 @@ func (p *patience) left() bool {
 
 // An alarm rings for all who wait until about the same time.
 type alarm struct {
+	halves bool // who has a deadline of his own keeps half of his time: a read, for the database
+
 	mu   sync.Mutex // protects what follows
 	due  time.Time
 	late time.Duration // by which it may ring later than asked: so many steps share one timer

@@ -10,6 +10,20 @@ import (
 )
 
 // A step ends by the earlier deadline, and it is told whose that was.
+func TestPatienceHalves(t *testing.T) {
+	t.Parallel()
+	a := &alarm{halves: true}
+	now := time.Now()
+	ctx, cancel := context.WithDeadline(t.Context(), now.Add(time.Second))
+	defer cancel()
+	for until, want := range map[time.Duration]time.Duration{100 * time.Millisecond: 100 * time.Millisecond, 900 * time.Millisecond: 500 * time.Millisecond} {
+		p := a.wait(ctx, now.Add(until))
+		if got := p.deadline.Sub(now); got < want-50*time.Millisecond || got > want+50*time.Millisecond || p.theirs != (want < until) {
+			t.Errorf("a step of %v has %v, the caller's: %t", until, got, p.theirs)
+		}
+	}
+}
+
 func TestPatience(t *testing.T) {
 	t.Parallel()
 	var a alarm

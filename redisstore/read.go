@@ -13,18 +13,18 @@ import (
 // Get returns the row in the slot.
 func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, error) {
 	now := time.Now() // which costs something: a look-up asks for it as rarely as it can
-	deadline := s.until(ctx, now)
+	step := s.reading.wait(ctx, now.Add(s.ReadTimeout))
 	for range maxAttempts {
 		l := newLookup(slot)
-		n, err := s.nodeBy(ctx, l.key(), deadline)
+		n, err := s.nodeBy(ctx, l.key(), step.deadline)
 		if err != nil {
 			return nil, err
 		}
-		before, err := n.confirm(ctx, now, deadline)
+		before, err := n.confirm(ctx, now, step.deadline)
 		if err != nil {
 			return nil, err
 		}
-		seen, err := n.look(ctx, l, deadline)
+		seen, err := n.look(step, l)
 		if err != nil {
 			return nil, err
 		}
@@ -43,18 +43,9 @@ func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, 
 	return nil, nil
 }
 
-// until is when a read gives up on the server: its caller keeps half of his time for the database.
-func (s *Store) until(ctx context.Context, now time.Time) time.Time {
-	d := s.ReadTimeout
-	if last, ok := ctx.Deadline(); ok {
-		d = min(d, last.Sub(now)/2)
-	}
-	return now.Add(d)
-}
-
 // look reads a slot and its generations in one piece. The lookup is not to be used after it. M29: on one connection, so from one server.
-func (n *node) look(ctx context.Context, l *lookup, deadline time.Time) (sight, error) {
-	if err := n.reads.crowd.send(n.reads.alarm.wait(ctx, deadline), &l.errand); err != nil {
+func (n *node) look(ctx *patience, l *lookup) (sight, error) {
+	if err := n.reads.crowd.send(ctx, &l.errand); err != nil {
 		return sight{}, failed("get", err)
 	}
 	for _, c := range l.commands {
@@ -131,7 +122,7 @@ const maxFields = 64
 func (s *Store) Lease(
 	ctx context.Context, slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, renew bool,
 ) (moneyclip.Grant, error) {
-	step := s.reading.wait(ctx, s.until(ctx, time.Now()))
+	step := s.reading.wait(ctx, time.Now().Add(s.ReadTimeout))
 	at := placeOf(slot)
 	n, err := s.node(step, at.keys[0])
 	if err != nil {

@@ -63,6 +63,7 @@ func New(client redis.UniversalClient) *Store {
 		client:       client,
 		nodes:        map[*redis.Client]*node{},
 	}
+	s.reading.halves = true
 	s.held.quarantines = map[moneyclip.Token]*quarantine{}
 	switch c := client.(type) {
 	case *redis.Client:

@@ -35,7 +35,7 @@ type trust struct {
 const isNotUnderstood = "it has run a statement that is not understood"
 
 // isLost reports whether what came next would be done in a transaction of our own that nobody ends: it could not be rolled back, or the
-// base, the store or an observer has panicked in it. One whose rows are open is ended by them.
+// base or the store has panicked in it. One whose rows are open is ended by them.
 func (c *conn) isLost() bool { return c.stuck || c.owns && c.own == nil }
 
 // taintBy notes why the cache is not used on the connection any more. Nothing else would say so: what follows are neither hits nor misses.

@@ -27,6 +27,7 @@ type crowd struct {
 	alone   int        // errands that are under way alone
 	waiting []*errand
 	senders int  // goroutines that send what waits
+	under   int  // errands that they have sent, and that are not answered
 	timed   bool // leave will be called
 	size    int  // of an answer, in bytes, on average; only its order of magnitude counts
 
@@ -58,8 +59,8 @@ const (
 	far           = 250 * time.Microsecond // a round trip across a network, and not within a machine: then more go alone
 	effort        = 12 * time.Microsecond  // of the server, about, for who goes alone: in a round trip it has time for so many
 	span          = time.Second            // in which somebody goes whom nobody keeps
-	maxSenders    = 2                      // so that there is something to do for the server while answers are read
-	enough        = 16                     // who wait, for one sender more
+	maxSenders    = 3                      // so that there is something to do for the server while answers are read
+	enough        = 4                      // who wait, for one sender more
 	maxPiece      = 256                    // commands
 	maxPieceBytes = 512 << 10              // of answers, and of rows: the time-out is that of a piece, so large rows go few at a time
 	company       = 2 * time.Millisecond   // for which what has time waits for something to go with
@@ -86,7 +87,7 @@ func (c *crowd) send(p *patience, e *errand) error {
 		return c.lane.send(p, e.commands...)
 	}
 	e.expect(p)
-	piece := append(c.take(nil), e)
+	piece := append(c.take(nil, maxPiece), e)
 	c.mu.Unlock()
 	c.sendPiece(piece)
 	return e.answer(p)
@@ -138,13 +139,14 @@ func (e *errand) expect(p *patience) {
 
 // answer waits for the answer, or until the caller leaves.
 func (e *errand) answer(p *patience) error {
-	if e.stays {
+	left := p.Context.Done()
+	if e.stays || left == nil {
 		return <-e.answered
 	}
 	select {
 	case err := <-e.answered:
 		return err
-	case <-p.Context.Done():
+	case <-left:
 		// Whether the node answers at all is found out by the piece, which has the deadline.
 		return p.Context.Err()
 	}
@@ -183,7 +185,9 @@ func (c *crowd) sendWaiting() {
 	for {
 		runtime.Gosched() // those who were answered come back with their next errands, so that the next piece is a large one
 		c.mu.Lock()
-		piece = c.take(piece[:0])
+		c.under -= len(piece)
+		piece = c.take(piece[:0], c.share())
+		c.under += len(piece)
 		if len(piece) == 0 {
 			c.senders--
 		}
@@ -195,12 +199,16 @@ func (c *crowd) sendWaiting() {
 	}
 }
 
-// take moves who waits into a piece. The crowd is locked.
-func (c *crowd) take(piece []*errand) []*errand {
+// share is how many one sender takes, who leaves theirs to the others. A piece with all in it would come back with all, and so go on: while
+// it is away there would be nothing to do here, and while it is read nothing for the server. The crowd is locked.
+func (c *crowd) share() int { return max(enough, (len(c.waiting)+c.under)/maxSenders) }
+
+// take moves so many who wait into a piece, or as many as there is room for. The crowd is locked.
+func (c *crowd) take(piece []*errand, most int) []*errand {
 	room := min(maxPiece, max(1, maxPieceBytes/max(1, c.size)))
 	n := 0
 	bytes := 0
-	for n < len(c.waiting) && (n == 0 || room >= len(c.waiting[n].commands) && bytes+c.waiting[n].bytes <= maxPieceBytes) {
+	for n < min(len(c.waiting), most) && (n == 0 || room >= len(c.waiting[n].commands) && bytes+c.waiting[n].bytes <= maxPieceBytes) {
 		room -= len(c.waiting[n].commands)
 		bytes += c.waiting[n].bytes
 		n++

@@ -15,7 +15,7 @@ func TestTakeLargeFills(t *testing.T) {
 		c.waiting = append(c.waiting, &errand{commands: make([]redis.Cmder, 1), bytes: bytes})
 	}
 	for _, want := range []int{2, 1, 1, 1, 0} {
-		if piece := c.take(nil); len(piece) != want {
+		if piece := c.take(nil, maxPiece); len(piece) != want {
 			t.Errorf("got a piece of %d, want %d", len(piece), want)
 		}
 	}
@@ -36,7 +36,7 @@ func TestTake(t *testing.T) {
 		c.waiting = append(c.waiting, all...)
 		sent := 0
 		for {
-			piece := c.take(nil)
+			piece := c.take(nil, maxPiece)
 			if len(piece) == 0 {
 				break
 			}
@@ -55,8 +55,19 @@ func TestTake(t *testing.T) {
 		}
 	}
 	large := crowd{waiting: []*errand{{commands: make([]redis.Cmder, 10*maxPiece)}, {commands: make([]redis.Cmder, 1)}}}
-	if piece := large.take(nil); len(piece) != 1 {
+	if piece := large.take(nil, maxPiece); len(piece) != 1 {
 		t.Errorf("got a piece of %d, want the large errand alone", len(piece))
+	}
+}
+
+// Each sender leaves their share to the others, but takes a few at least.
+func TestShare(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ waiting, under, want int }{{1, 0, enough}, {0, 60, 60 / maxSenders}, {60, 0, 60 / maxSenders}, {30, 60, 90 / maxSenders}} {
+		c := crowd{waiting: make([]*errand, test.waiting), under: test.under}
+		if got := c.share(); got != test.want {
+			t.Errorf("%d wait and %d are under way: got %d, want %d", test.waiting, test.under, got, test.want)
+		}
 	}
 }
 

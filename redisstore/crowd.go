@@ -46,7 +46,11 @@ type errand struct {
 	done     func(err error) // of one that nobody waits for: called instead, by whoever has sent it
 	since    time.Time       // when that one came
 	bytes    int             // of the row that is sent with it
+	asks     *asked          // of a look-up: who asks the same gets the same answer
 }
+
+// Asked is what a look-up asks for.
+type asked = [texts]string
 
 func newErrand(one command) *errand {
 	e := &errand{room: [1]command{one}}
@@ -223,8 +227,11 @@ func (c *crowd) take(piece []*errand, most int) []*errand {
 func (c *crowd) sendPiece(piece []*errand) {
 	commands := make([]command, 0, 2*len(piece))
 	deadline := piece[0].deadline
-	for _, e := range piece {
-		commands = append(commands, e.commands...)
+	same := alike(piece)
+	for i, e := range piece {
+		if same == nil || same[i] == nil {
+			commands = append(commands, e.commands...)
+		}
 		if e.deadline.Before(deadline) {
 			deadline = e.deadline
 		}
@@ -244,6 +251,11 @@ func (c *crowd) sendPiece(piece []*errand) {
 	c.mu.Lock()
 	c.size = (3*c.size + bytes/len(commands)) / 4
 	c.mu.Unlock()
+	for i, other := range same {
+		if other != nil {
+			piece[i].copy(other)
+		}
+	}
 	for i, e := range piece {
 		if e.done == nil {
 			piece[i] = nil // who has his answer may give it back
@@ -254,5 +266,35 @@ func (c *crowd) sendPiece(piece []*errand) {
 		if e != nil { // nobody waits for it, so it comes last
 			e.done(err)
 		}
+	}
+}
+
+// alike finds those in a piece who ask what somebody before them asks, as many do of a row that is read all the time. They need not be
+// sent: they all came before the piece is, so its answer is as new to the last of them as to the first.
+func alike(piece []*errand) (same []*errand) {
+	first := make(map[string]*errand, len(piece)) // :: key in Redis → who asks for it
+	for i, e := range piece {
+		if e.asks == nil {
+			continue
+		}
+		other := first[e.asks[textKey]]
+		if other == nil {
+			first[e.asks[textKey]] = e
+		} else if *other.asks == *e.asks {
+			if same == nil {
+				same = make([]*errand, len(piece))
+			}
+			same[i] = other
+		}
+	}
+	return same
+}
+
+// copy takes the answer of a look-up that asks the same. Neither has been told of it yet.
+func (e *errand) copy(other *errand) {
+	for i, c := range e.commands {
+		from := other.commands[i].(*redis.StringSliceCmd)
+		c.SetErr(from.Err())
+		c.(*redis.StringSliceCmd).SetVal(from.Val())
 	}
 }

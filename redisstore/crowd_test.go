@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/moneyclip/moneyclip"
 )
 
 // What is sent is bounded as well as what is answered, but for an errand that is larger by itself.
@@ -68,6 +70,40 @@ func TestShare(t *testing.T) {
 		if got := c.share(); got != test.want {
 			t.Errorf("%d wait and %d are under way: got %d, want %d", test.waiting, test.under, got, test.want)
 		}
+	}
+}
+
+// Of who asks the same in one piece only the first is sent. What differs in anything is not the same.
+func TestAlike(t *testing.T) {
+	t.Parallel()
+	look := func(key, field, generation string) *errand {
+		return &newLookup(&moneyclip.Slot{Key: []byte(key), Field: []byte(field), Generations: [2]string{generation, "a:@@"}}).errand
+	}
+	piece := []*errand{
+		look("a:1", "x", "a:@1"), newErrand(nil), look("a:2", "x", "a:@1"), look("a:1", "y", "a:@1"), look("a:1", "x", "a:@2"),
+		look("a:1", "x", "a:@1"), look("a:2", "x", "a:@1"), newErrand(nil),
+	}
+	if same := alike(piece[:5]); same != nil {
+		t.Errorf("got %v, want none", same)
+	}
+	same := alike(piece)
+	for i, want := range []*errand{5: piece[0], 6: piece[2], 7: nil} {
+		if same[i] != want {
+			t.Errorf("errand %d: got %p, want %p", i, same[i], want)
+		}
+	}
+
+	first := piece[0].commands[0].(*redis.StringSliceCmd)
+	first.SetVal([]string{"row"})
+	piece[0].commands[1].SetErr(redis.Nil)
+	piece[5].copy(piece[0])
+	for _, c := range piece[0].commands {
+		c.SetErr(nil)
+	}
+	first.SetVal(nil) // as it is used again
+	got, err := piece[5].commands[0].(*redis.StringSliceCmd).Result()
+	if len(got) != 1 || got[0] != "row" || err != nil || piece[5].commands[1].Err() != redis.Nil { //nolint:errorlint // see isReply
+		t.Errorf("got %q, %v, %v, want what the first was told", got, err, piece[5].commands[1].Err())
 	}
 }
 

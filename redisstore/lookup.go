@@ -20,7 +20,7 @@ type lookup struct {
 	both  *redis.StringSliceCmd    // the generations
 	apart [2]*redis.StringSliceCmd // or these two, if they are in two hashes
 
-	texts [6]string // the key; the field; the hash and the field of each generation
+	texts asked // the key; the field; the hash and the field of each generation
 	all   [3]command
 }
 
@@ -31,12 +31,14 @@ const (
 	textName1
 	textHash2
 	textName2
+	texts
 )
 
 // lookups are those that nobody uses.
 var lookups = sync.Pool{New: func() any {
 	l := &lookup{errand: errand{answered: make(chan error, 1)}}
 	ctx := context.Background() // of no use to commands in a pipeline
+	l.asks = &l.texts
 	at := func(i int) any { return &l.texts[i] }
 	l.value = redis.NewStringSliceCmd(ctx, "hmget", at(textKey), at(textField))
 	l.bytes = redis.NewStringCmd(ctx)
@@ -50,7 +52,7 @@ var lookups = sync.Pool{New: func() any {
 func newLookup(slot *moneyclip.Slot) *lookup {
 	l := lookups.Get().(*lookup)
 	var room [512]byte
-	var ends [len(l.texts)]int
+	var ends [texts]int
 	b := bucket(slot.Key)
 	text := appendKeyIn(room[:0], strconv.Itoa(b), slot.Key)
 	ends[textKey] = len(text)
@@ -85,7 +87,7 @@ func (l *lookup) free() {
 	for _, c := range []*redis.StringSliceCmd{l.value, l.both, l.apart[0], l.apart[1]} {
 		c.SetVal(nil)
 	}
-	l.commands, l.texts = nil, [len(l.texts)]string{}
+	l.commands, l.texts = nil, asked{}
 	lookups.Put(l)
 }
 

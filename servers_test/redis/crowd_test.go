@@ -96,6 +96,62 @@ func TestCrowd(t *testing.T) {
 	}
 }
 
+// Who look for the same row at the same time ask for it once. None gets what is older than the last write that was done when he began.
+func TestCrowdOfTheSame(t *testing.T) {
+	t.Parallel()
+	client := redis.NewClient(&redis.Options{Addr: servers.Redis(t).Addr})
+	t.Cleanup(func() { client.Close() })
+	s := patient(client)
+	same := slot("same")
+	put(t, s, same, 0)
+	settle(t, s, client)
+	must(t, client.ConfigResetStat(t.Context()).Err())
+	var written, done, looks, hits atomic.Int64
+	versions := map[string]int64{} // :: row → which it is
+	const rounds = 300
+	for k := range int64(rounds) {
+		versions[spell(row(k))] = k
+	}
+	var all sync.WaitGroup
+	for range crowded {
+		all.Go(func() {
+			for done.Load() == 0 {
+				least := written.Load()
+				got, err := s.Get(t.Context(), same)
+				looks.Add(1)
+				if err != nil {
+					t.Errorf("Get: %v", err)
+					return
+				}
+				if got == nil {
+					continue
+				}
+				hits.Add(1)
+				if version, ok := versions[spell(got)]; !ok || version < least {
+					t.Errorf("got row %d, want %d or later", version, least)
+					return
+				}
+			}
+		})
+	}
+	for k := int64(1); k < rounds; k++ {
+		marks := writer(same)
+		quarantine(t, s, marks)
+		release(t, s, marks)
+		put(t, s, same, k)
+		written.Store(k)
+		time.Sleep(time.Millisecond) // for those who hit
+	}
+	done.Store(1)
+	all.Wait()
+	if looks, hits := looks.Load(), hits.Load(); hits < looks/4 {
+		t.Errorf("%d of %d look-ups found a row, want more", hits, looks)
+	}
+	if sent := calls(t, client, "hmget"); sent > looks.Load() { // two for each that is sent
+		t.Errorf("%d look-ups of the same row took %d HMGET, want fewer than one each", looks.Load(), sent)
+	}
+}
+
 // So do writers, and readers who lease and fill; each has his own answer.
 func TestCrowdOfAllKinds(t *testing.T) {
 	t.Parallel()

@@ -182,8 +182,8 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 	if c.base != nil && r.inVain(c.cache.hub) {
 		return nil, p
 	}
-	aside := s.database.stale()
-	if aside && c.cache.dialect.Holds() {
+	due := s.database.due()
+	if due && c.cache.dialect.Holds() {
 		return nil, p // this connection reads the catalog then: another one could keep the program's own from writing
 	}
 	verified := c.cache.verifies()
@@ -199,7 +199,7 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 		c.doubted = row
 		return nil, p
 	}
-	if aside {
+	if due {
 		c.connector.readAside(s)
 	}
 	out := &c.replay
@@ -375,13 +375,16 @@ func (c *conn) ready(ctx context.Context) error {
 	if c.tx == nil && c.next == "" && (c.session == nil || c.doubtful != "" || c.session.database.stale()) {
 		c.identify(ctx) // but not as the next transaction
 	}
+	if c.session != nil && c.session.database.due() {
+		c.connector.readAside(c.session)
+	}
 	return nil
 }
 
 // isReady reports whether ready would do nothing; it may say no all the same.
 func (c *conn) isReady() bool {
 	return c.base != nil && c.base.queryer != nil && (!c.resetDue || c.base.resetter == nil) && !c.isLost() && (c.tx == nil || !c.tx.mayBeOver) &&
-		c.session != nil && c.doubtful == "" && !c.session.database.stale()
+		c.session != nil && c.doubtful == "" && !c.session.database.due()
 }
 
 // dial connects. Its errors go to the caller as they are.
@@ -443,7 +446,7 @@ func (c *conn) identify(ctx context.Context) {
 	if c.session != nil {
 		if c.session.database.stale() && c.tainted == "" && time.Since(c.asked) > patience { // after USE it would be another database's
 			c.asked = time.Now()
-			c.session.database.refreshCatalog(ctx, c.base.ask, false)
+			c.connector.freshen(ctx, c.session, c.base.ask)
 		}
 		return
 	}

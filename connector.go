@@ -217,7 +217,7 @@ func (c *connector) identify(ctx context.Context, ask Asker) (*session, error) {
 	}
 	sum := sha256.Sum256([]byte(c.name + scanForm + "\x00" + identity.Profile))
 	copy(s.profile[:], sum[:])
-	if err := s.database.refreshCatalog(ctx, ask, false); err != nil {
+	if err := c.freshen(ctx, s, ask); err != nil {
 		cache.hub.part(s)
 		return nil, err
 	}

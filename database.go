@@ -24,7 +24,7 @@ type database struct {
 	reader  chan struct{}                  // holds one while a connection reads the catalog for all
 	asked   atomic.Uint64                  // how often the catalog was asked for, or has changed
 	void    atomic.Uint64                  // what was asked for no later than this is not believed any more
-	aside   atomic.Bool                    // it is asked for beside the pool, or was just now
+	aside   atomic.Pointer[chan struct{}]  // it is asked for beside the pool, or was just now: closed when that is done
 
 	mu sync.Mutex // serialises changes of meaning
 
@@ -46,16 +46,26 @@ func (s *site) all() []*database {
 	return slices.Clone(s.databases)
 }
 
-// catalogAge is how long a catalog is believed, so that DDL by other programs is seen within that time.
-const catalogAge = time.Minute
+// catalogAge is how long a catalog is believed, so that DDL by other programs is seen within that time. Before, from catalogDue on, it is
+// read aside, so that of statements that come all the time none waits for that.
+const (
+	catalogAge = time.Minute
+	catalogDue = catalogAge * 3 / 4
+)
 
 // A catalogReading becomes old by a timer: to ask for the time took a third of what a statement costs that is none of the
 // cache's business.
-type catalogReading struct{ old atomic.Bool }
+type catalogReading struct{ due, old atomic.Bool }
 
-func newCatalogReading() *catalogReading {
+func (d *database) newReading() *catalogReading {
 	r := new(catalogReading)
-	time.AfterFunc(catalogAge, func() { r.old.Store(true) })
+	if !d.dialect.Holds() {
+		time.AfterFunc(catalogDue, func() { r.due.Store(true) })
+	}
+	time.AfterFunc(catalogAge, func() {
+		r.due.Store(true)
+		r.old.Store(true)
+	})
 	return r
 }
 
@@ -136,28 +146,68 @@ func (d *database) refreshCatalog(ctx context.Context, ask Asker, changed bool) 
 	return d.readCatalog(ctx, ask)
 }
 
+// freshen reads the catalog of a session's database again if it is old, for a statement that waits for that.
+func (n *connector) freshen(ctx context.Context, s *session, ask Asker) error {
+	if s.private || s.database.dialect.Holds() || !hurried(ctx) {
+		return s.database.refreshCatalog(ctx, ask, false)
+	}
+	if !s.database.stale() {
+		return nil
+	}
+	// P5: it may take longer than he has, and a question that is broken off takes the connection with it, so that the next one would
+	// be as far as he was.
+	if done := n.readAside(s); done != nil {
+		patience := time.NewTimer(halfOf(ctx, catalogPatience))
+		defer patience.Stop()
+		select {
+		case <-done:
+		case <-patience.C:
+		case <-ctx.Done():
+		}
+	}
+	return nil // he goes by the one that there is; if there is none, nothing is cached, and what he writes drops every key
+}
+
+// hurried reports whether a caller has little time: less than it takes to read a large catalog on a machine that is busy.
+func hurried(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < 5*time.Second
+}
+
 // asidePause is between two attempts to read a catalog beside the pool: the database may be out of reach.
 const asidePause = 10 * time.Second
 
-// readAside has the catalog of a session's database read again, for reads that are all hits: none of them would do that. It is done in
-// the background, on a connection beside the pool, so that what takes long there, or fails, is no affair of theirs. On SQLite it is not
-// done at all: while one connection reads, another may not be able to write.
-func (n *connector) readAside(s *session) {
+// readAside has the catalog of a session's database read again if it is due, for those who do not wait for it or cannot. It is done in
+// the background, on a connection beside the pool, so that what takes long there, or fails, is no affair of theirs. What it returns is
+// closed when that is done, or nil. On SQLite it is not done at all: while one connection reads, another may not be able to write.
+func (n *connector) readAside(s *session) <-chan struct{} {
 	d := s.database
-	if s.private || !d.aside.CompareAndSwap(false, true) {
-		return
+	if s.private || d.dialect.Holds() {
+		return nil
 	}
-	again := func() { d.aside.Store(false) }
+	if running := d.aside.Load(); running != nil {
+		return *running
+	}
+	done := make(chan struct{})
+	if !d.aside.CompareAndSwap(nil, &done) {
+		return nil // somebody else has just begun
+	}
+	again := func() { d.aside.Store(nil) }
 	if !n.cache.spawn(func() {
 		defer time.AfterFunc(asidePause, again)
+		defer close(done)
 		ctx, cancel := context.WithTimeout(backgroundContext, times.Lease)
 		defer cancel()
 		c := &conn{connector: n, cache: n.cache}
 		defer c.Close()
-		c.ready(ctx)
+		if c.ready(ctx) == nil && c.session != nil && c.session.database == d && d.due() {
+			d.readCatalog(ctx, c.base.ask)
+		}
 	}) {
 		again()
+		return nil
 	}
+	return done
 }
 
 func (d *database) readCatalog(ctx context.Context, ask Asker) error {
@@ -176,7 +226,7 @@ func (d *database) readCatalog(ctx context.Context, ask Asker) error {
 		return nil // it may be from before a change that another connection has made, and read the catalog after
 	}
 	d.invalidate(n - 1)
-	d.reading.Store(newCatalogReading())
+	d.reading.Store(d.newReading())
 	if old := d.meaning.Load().catalog; old == nil || old.Digest != catalog.Digest {
 		d.bindAll(catalog)
 	}
@@ -220,10 +270,16 @@ func (d *database) forget() {
 	d.bindAll(nil)
 }
 
-// stale reports whether the catalog should be read again.
+// stale reports whether the catalog must be read again before it is gone by.
 func (d *database) stale() bool {
 	last := d.reading.Load()
 	return last == nil || last.old.Load()
+}
+
+// due reports whether the catalog should be read again: it is stale, or is so before long.
+func (d *database) due() bool {
+	last := d.reading.Load()
+	return last == nil || last.due.Load()
 }
 
 // rebind makes a new meaning of the rules, under a new catalog or, for nil, under the one there is.

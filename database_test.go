@@ -206,6 +206,66 @@ func TestCatalogBesideHits(t *testing.T) {
 	}
 }
 
+// A laborious is a dialect that takes a second to read a catalog, and does not get to the end of it for who has less time.
+type laborious struct{ loose }
+
+func (d laborious) Catalog(ctx context.Context, ask moneyclip.Asker) (*moneyclip.Catalog, error) {
+	select {
+	case <-time.After(time.Second):
+		return d.loose.Catalog(ctx, ask)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Who has less time than it takes to read the catalog is served all the same: neither at first, nor after a pause, nor ever does the cache
+// make his statement fail. Others have it read for all, and wait at first only.
+func TestCatalogTakesLong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := openFakeAs(t, laborious{loose{sqlite.Dialect}}, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+		run := func(d time.Duration, query string, args ...any) (took time.Duration) {
+			t.Helper()
+			ctx, cancel := context.WithTimeout(t.Context(), d)
+			defer cancel()
+			began := time.Now()
+			if _, err := f.ExecContext(ctx, query, args...); err != nil {
+				t.Errorf("%s: %v", query, err)
+			}
+			if err := f.QueryRowContext(ctx, selectUser, 1).Scan(new(int64), new(string)); err != nil {
+				t.Errorf("who has %v: %v", d, err)
+			}
+			return time.Since(began)
+		}
+		const little, plenty = 100 * time.Millisecond, time.Minute
+		for when, pause := range []time.Duration{0, 5 * time.Minute} {
+			time.Sleep(pause)
+			for range 30 {
+				run(little, renameUser, "x", 1)
+				time.Sleep(50 * time.Millisecond)
+			}
+			before := f.cache.Stats()
+			run(little, renameUser, "x", 1)
+			f.wantQueries(t, 0, selectUser, 1)
+			if got := f.cache.Stats(); got.RuleWide != before.RuleWide {
+				t.Errorf("%d: a second later %d writes have dropped every key", when, got.RuleWide-before.RuleWide)
+			}
+		}
+		time.Sleep(5 * time.Minute)
+		run(plenty, renameUser, "x", 1)
+		before := f.schemas()
+		for range 600 {
+			if took := run(plenty, renameUser, "x", 1); took > 0 {
+				t.Errorf("a statement waited for %v", took)
+			}
+			time.Sleep(time.Second)
+		}
+		if got := f.schemas() - before; got < 10 || got > 14 {
+			t.Errorf("in ten minutes the catalog was read %d times, want about 13", got)
+		}
+	})
+}
+
 func testCatalogBesideHits(t *testing.T, dialect moneyclip.Dialect, alone bool) {
 	f := openFakeAs(t, dialect, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
 	state := f.state

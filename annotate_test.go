@@ -134,7 +134,7 @@ func TestAnnotationNotHeeded(t *testing.T) {
 	for range 2 {
 		g.wantMiss(t, other, 1)
 	}
-	if x, err := g.cache.Explain(other, 1); err != nil || !strings.Contains(g.log.String(), "give one of them a name=") || !strings.Contains(x.Reason, `the name "user::{id}" is`) {
+	if x, err := g.cache.Explain(other, 1); err != nil || !strings.Contains(g.log.String(), "give one of them a name=") || !strings.Contains(x.Reason, `the Key "user::{id}", which is the name of a rule without one, is`) {
 		t.Errorf("logged %s, got %s, %v, want that the name is taken", g.log, x, err)
 	}
 	g.warm(t, other+" name=email", 1)

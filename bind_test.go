@@ -559,3 +559,19 @@ func TestWatchesAreMerged(t *testing.T) {
 		}
 	}
 }
+
+// Two rules for queries of one name are told apart by the folders of their files, and how that is mended is said.
+func TestRulesOfOneName(t *testing.T) {
+	t.Parallel()
+	rule := Rule{Key: "user-%d", Query: "GetUser"}
+	_, err := compileAll([]Rule{rule, rule}, []place{{file: "/x/a/moneyclip_rules.go", line: 6}, {file: "/x/b/moneyclip_rules.go", line: 9}})
+	const want = `moneyclip_rules.go:9: rule GetUser: the name "GetUser" is already in a/moneyclip_rules.go:6` +
+		`; if two packages have a query GetUser, give one rule its text as Query, and a Name`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	rule.Name, rule.Query = "other", "SELECT name FROM users WHERE id = ?"
+	if _, err := compileAll([]Rule{{Key: "user-%d", Query: "GetUser"}, rule}, nil); err != nil {
+		t.Error(err)
+	}
+}

@@ -278,7 +278,12 @@ func (c *conn) missed(ctx context.Context, r *readPlan, args []driver.NamedValue
 	if m == bypass || ctx.Err() != nil || r.unfit.Load() || c.failed || c.looksBack() || !c.mayServe(c.session) {
 		return r.bypass(ctx, run)
 	}
-	if c.connector.keeps.Load() && hasKept(args) || !r.slot(&c.room, c.session, args, prepared) {
+	if c.connector.keeps.Load() && hasKept(args) {
+		c.cache.logOnce("a read is not cached: an argument's type has methods by which the driver may send another value", "rule", r.rule.Name,
+			"hint", "convert the argument, or let its type be a driver.Valuer")
+		return r.bypass(ctx, run)
+	}
+	if !r.slot(&c.room, c.session, args, prepared) {
 		return r.bypass(ctx, run)
 	}
 	if served := c.doubted; served != nil {

@@ -119,8 +119,11 @@ func (c *Cache) wrap(shown, base driver.Driver, name, dsn string) (driver.Connec
 
 // Connector wraps a base connector, for [sql.OpenDB]. What the base was told, beyond what its sessions and its values show, is not
 // known. So connections of different connectors of a cache do not share rows; on a shared store those of the first that each process makes do,
-// of the second, and so on, if they are of one type and their values look alike.
+// of the second, and so on, if they are of one type and their values look alike. To connect with a nil one is an error.
 func (c *Cache) Connector(base driver.Connector) driver.Connector {
+	if base == nil {
+		return &connector{cache: c, driver: c.Driver(nil), fault: errNoBase}
+	}
 	c.mu.Lock()
 	c.connectors++
 	number := c.connectors

@@ -219,7 +219,13 @@ func (d *database) readCatalog(ctx context.Context, ask Asker) error {
 	if d.path != nil {
 		catalog.Path = d.path
 	}
-	defer d.hub.speak()
+	again := false
+	defer func() { // without the lock
+		if again {
+			d.tellAbsent()
+		}
+		d.hub.speak()
+	}()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if n <= d.void.Load() {
@@ -227,13 +233,25 @@ func (d *database) readCatalog(ctx context.Context, ask Asker) error {
 	}
 	d.invalidate(n - 1)
 	d.reading.Store(d.newReading())
-	if old := d.meaning.Load().catalog; old == nil || old.Digest != catalog.Digest {
+	old := d.meaning.Load().catalog
+	if old == nil || old.Digest != catalog.Digest {
 		d.bindAll(catalog)
 	}
+	again = old != nil
 	if n <= d.void.Load() {
 		d.reading.Store(nil) // in between
 	}
 	return nil
+}
+
+// tellAbsent logs which rules are for tables that no database has which the program has used so far. At first it may be about to make
+// them, so this is for a later reading of the catalog.
+func (d *database) tellAbsent() {
+	for _, b := range d.meaning.Load().own() {
+		if b.isAbsent && !d.hub.binds(b.rule) {
+			b.owner.logLater("rule is inactive", "rule", b.Name, "at", b.place.String(), "reason", b.idle)
+		}
+	}
 }
 
 // changed notes that the catalog may have changed: it is to be read again, by a question that has not been asked yet.

@@ -206,6 +206,29 @@ func TestCatalogBesideHits(t *testing.T) {
 	}
 }
 
+// A rule for a table that is not there may be for one that is about to be made, or for another database. When neither has come true after
+// a minute, it is told once.
+func TestAbsentTable(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := new(logged)
+		f := openFakeAs(t, sqlite.Dialect, moneyclip.Config{Logger: log.logger(), Rules: []moneyclip.Rule{
+			userRule, {Key: "typo-%d", Table: "userz", By: []string{"id"}},
+		}})
+		f.wantRow(t, selectUser, 1)
+		if got := log.String(); got != "" {
+			t.Errorf("at first got %s", got)
+		}
+		for range 3 {
+			time.Sleep(2 * time.Minute)
+			f.wantRow(t, selectUser, 1)
+		}
+		if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "rule is inactive") || !strings.Contains(got, "userz") {
+			t.Errorf("after a while got %s, want one line for the rule", got)
+		}
+	})
+}
+
 // A laborious is a dialect that takes a second to read a catalog, and does not get to the end of it for who has less time.
 type laborious struct{ loose }
 

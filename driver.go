@@ -239,7 +239,7 @@ func (n *named) open() (*Cache, error) {
 	return c, nil
 }
 
-// Driver wraps a base driver. Register what it returns under a name of your own, or use [Cache.Connector].
+// Driver wraps a base driver. Register what it returns under a name of your own, or use [Cache.Connector]. To open a nil one is an error.
 func (c *Cache) Driver(base driver.Driver) driver.Driver { return &wrapped{c, base} }
 
 type wrapped struct {
@@ -255,6 +255,9 @@ var (
 func (w *wrapped) Open(dsn string) (driver.Conn, error) { return openNow(w, dsn) }
 
 func (w *wrapped) OpenConnector(dsn string) (driver.Connector, error) {
+	if w.base == nil {
+		return nil, errNoBase
+	}
 	return w.cache.wrap(w, w.base, fmt.Sprintf("%T", w.base), dsn)
 }
 

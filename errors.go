@@ -15,6 +15,8 @@ var ErrNoRule = errors.New("moneyclip: no such rule")
 // ErrCacheDown is what the error wraps of a write that fails because its keys could not be quarantined: see [FailWrites].
 var ErrCacheDown = errors.New("moneyclip: the write was not made: its keys could not be quarantined")
 
+var errNoBase = errors.New("moneyclip: the base driver or connector is nil")
+
 var errNested = errors.New("moneyclip: the base driver is MoneyClip's already: wrap it once")
 
 // A RuleError is a fault of one rule.

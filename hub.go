@@ -123,6 +123,19 @@ func (h *hub) database(dialect Dialect, scope string, path []string) *database {
 	return d
 }
 
+// binds reports whether the tables of a rule are in some database.
+func (h *hub) binds(r *rule) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, d := range h.databases {
+		m := d.meaning.Load()
+		if m != nil && slices.ContainsFunc(m.own(), func(b *bound) bool { return b.rule == r && !b.isAbsent }) {
+			return true
+		}
+	}
+	return false
+}
+
 // use notes that a session more is of a database. The hub is locked.
 func (h *hub) use(d *database) {
 	if d.users == 0 {

@@ -51,6 +51,18 @@ func (o *Offline) Faults() []error {
 	return faults
 }
 
+// Absent are the rules for tables that this database does not have, each a [*RuleError] that names one. They may be meant for another
+// database of the program.
+func (o *Offline) Absent() []error {
+	var absent []error
+	for _, b := range o.meaning.own() {
+		if b.isAbsent {
+			absent = append(absent, b.fail("%s", b.idle))
+		}
+	}
+	return absent
+}
+
 // Explain is [Cache.Explain] for the database that is not there.
 func (o *Offline) Explain(query string, args ...any) Explanation {
 	return o.cache.explain(o.meaning, "", query, args)

@@ -24,7 +24,7 @@ func Invalidate(ctx context.Context, db *sql.DB, rule string, args ...any) error
 		}
 		b := c.session.database.meaning.Load().rule(c.cache, rule)
 		if b == nil {
-			return fmt.Errorf("%w: %q", ErrNoRule, rule)
+			return fmt.Errorf("%w: %q%s", ErrNoRule, rule, c.cache.otherName(rule))
 		}
 		if b.idle != "" {
 			return fmt.Errorf("%w: %q is inactive: %s", ErrNoRule, rule, b.idle)
@@ -52,8 +52,21 @@ func Invalidate(ctx context.Context, db *sql.DB, rule string, args ...any) error
 	})
 }
 
+// otherName is a hint for who has called a rule by its key or by its query.
+func (c *Cache) otherName(text string) string {
+	for _, r := range c.rules {
+		if r.Key == text || r.Query == text {
+			return fmt.Sprintf(": its name is %q", r.Name)
+		}
+	}
+	return ""
+}
+
 // withConn gives f a connection of a wrapped database.
 func withConn(ctx context.Context, db *sql.DB, f func(*conn) error) error {
+	if db == nil {
+		return errors.New("moneyclip: the database is nil")
+	}
 	sqlConn, err := db.Conn(ctx)
 	if err != nil {
 		return err

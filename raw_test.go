@@ -67,6 +67,8 @@ func TestInvalidateErrors(t *testing.T) {
 	}{
 		{"not wrapped", f.bare, "user", nil, moneyclip.ErrNotWrapped, "moneyclip: the database was not opened through moneyclip"},
 		{"no rule", f.DB, "nobody", nil, moneyclip.ErrNoRule, `moneyclip: no such rule: "nobody"`},
+		{"by its key", f.DB, "user::id-%d", []any{1}, moneyclip.ErrNoRule, `moneyclip: no such rule: "user::id-%d": its name is "user"`},
+		{"nil", nil, "user", []any{1}, nil, "moneyclip: the database is nil"},
 		{"inactive", f.DB, "absent", nil, moneyclip.ErrNoRule, `moneyclip: no such rule: "absent" is inactive: the database has no table "absent"`},
 		{"too many", f.DB, "user", []any{1, "secret"}, nil, `moneyclip: rule user: key "user::id-%d" has 1 verb, got 2 values`},
 		{"strange", f.DB, "user", []any{[]int{7}}, nil, "moneyclip: rule user: value 1, a []int, is of a kind whose equality is not known"},

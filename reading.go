@@ -242,7 +242,8 @@ func (w *writing) askFor(ctx context.Context, q *Query, more ...driver.Value) ([
 func (w *writing) unread(ctx context.Context, err error) {
 	if !errors.Is(err, errTooMany) && ctx.Err() == nil {
 		// Not its text: a database may put arguments into that.
-		w.conn.cache.logOnce("rows of a write could not be read, so that it drops every key", "error", fmt.Sprintf("%T", err))
+		w.conn.cache.logOnce("rows of a write could not be read: if it succeeds, it drops every key of the rules that it touches",
+			"statement", w.plan.label(), "error", fmt.Sprintf("%T", err))
 	}
 }
 

@@ -110,6 +110,15 @@ func (p place) String() string {
 	return fmt.Sprintf("%s:%d", filepath.Base(p.file), p.line)
 }
 
+// near is the place for who has been told of another one. Files that sqlc's plugin makes have one name.
+func (p place) near(other place) string {
+	base := filepath.Base(p.file)
+	if p.beside || p.file == other.file || p.file == "" || base != filepath.Base(other.file) {
+		return p.String()
+	}
+	return filepath.Base(filepath.Dir(p.file)) + "/" + p.String()
+}
+
 func (r *rule) fail(format string, args ...any) error {
 	e := &RuleError{Rule: r.Name, Err: fmt.Errorf(format, args...)}
 	if r.place.file != "" {
@@ -196,6 +205,14 @@ func compile(declared Rule, at place) (*rule, error) {
 	if r.TTL < 0 || r.Soft < 0 || r.NotFound < 0 {
 		fault("TTL, Soft and NotFound cannot be negative")
 	}
+	for _, life := range []struct {
+		name string
+		time.Duration
+	}{{"TTL", r.TTL}, {"Soft", r.Soft}, {"NotFound", r.NotFound}} {
+		if life.Duration > 0 && life.Duration < time.Millisecond {
+			fault("%s is %v: write the unit, as in 60 * time.Second", life.name, life.Duration)
+		}
+	}
 	if r.Soft != 0 && r.Soft >= r.TTL {
 		fault("Soft (%v) must be less than TTL (%v)", r.Soft, r.TTL)
 	}
@@ -217,7 +234,7 @@ func compileAll(declared []Rule, places []place) ([]*rule, error) {
 			continue
 		}
 		if double := findDouble(rules, r); double != nil {
-			faults = append(faults, r.fail("%s already in %s", sameness(double, r), double.place))
+			faults = append(faults, r.fail("%s already in %s%s", sameness(double, r), double.place.near(r.place), remedy(double, r)))
 			continue
 		}
 		rules = append(rules, r)
@@ -237,12 +254,22 @@ func findDouble(rules []*rule, r *rule) *rule {
 
 func sameness(a, b *rule) string {
 	switch {
+	case a.Name == b.Name && b.Name == b.Key:
+		return fmt.Sprintf("the Key %q, which is the name of a rule without one, is", b.Key)
 	case a.Name == b.Name:
 		return fmt.Sprintf("the name %q is", b.Name)
 	case a.Query != "" && a.Query == b.Query:
 		return "the same Query is"
 	case a.Table != "" && strings.EqualFold(a.Table, b.Table) && sameColumns(a.By, b.By):
 		return fmt.Sprintf("a rule for %q by the same columns is", b.Table)
+	}
+	return ""
+}
+
+// remedy is what can be done about two queries that sqlc knows by one name, in two of its packages.
+func remedy(a, b *rule) string {
+	if a.bySQLCName() && a.Query == b.Query && a.place.file != b.place.file {
+		return fmt.Sprintf("; if two packages have a query %s, give one rule its text as Query, and a Name", b.Query)
 	}
 	return ""
 }

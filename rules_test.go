@@ -50,6 +50,9 @@ func TestRuleFaults(t *testing.T) {
 		},
 		{moneyclip.Rule{Key: key, Query: query, TTL: -1}, `rule k-%d: TTL, Soft and NotFound cannot be negative`},
 		{moneyclip.Rule{Key: key, Query: query, Soft: -1}, `rule k-%d: TTL, Soft and NotFound cannot be negative`},
+		{moneyclip.Rule{Key: key, Query: query, TTL: 60}, `rule k-%d: TTL is 60ns: write the unit, as in 60 * time.Second`},
+		{moneyclip.Rule{Key: key, Query: query, Soft: 5}, `rule k-%d: Soft is 5ns: write the unit, as in 60 * time.Second`},
+		{moneyclip.Rule{Key: key, Query: query, NotFound: 60}, `rule k-%d: NotFound is 60ns: write the unit, as in 60 * time.Second`},
 		{moneyclip.Rule{Key: key, Query: query, NotFound: -1}, `rule k-%d: TTL, Soft and NotFound cannot be negative`},
 		{moneyclip.Rule{Key: key, Query: query, Soft: time.Hour}, `rule k-%d: Soft (1h0m0s) must be less than TTL (10m0s)`},
 

@@ -8,7 +8,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -146,7 +148,26 @@ func (t *target) base() (engine, name, dsn string, err error) {
 	if t.db == "" {
 		return "", "", "", errors.New("which database? Give its DSN with --db")
 	}
+	if engine == "sqlite" && isAbsentFile(t.db) {
+		return "", "", "", errors.New("there is no file of the name that --db gives; it would be made, with nothing in it")
+	}
 	return engine, name, strings.TrimPrefix(t.db, "mysql://"), nil
+}
+
+// isAbsentFile reports whether a DSN of SQLite is for a file that is not there.
+func isAbsentFile(dsn string) bool {
+	path, params, _ := strings.Cut(strings.TrimPrefix(dsn, "file:"), "?")
+	if path == "" || strings.Contains(path, ":memory:") || strings.Contains(params, "mode=") || strings.Contains(params, "vfs=") {
+		return false
+	}
+	if strings.HasPrefix(dsn, "file:") {
+		path = strings.TrimPrefix(strings.TrimPrefix(path, "//localhost"), "//")
+		if decoded, err := url.PathUnescape(path); err == nil {
+			path = decoded
+		}
+	}
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // open opens the database through a cache of its own, for what does not have to find another program's rows.

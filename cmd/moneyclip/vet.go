@@ -42,7 +42,7 @@ func newVet() *cobra.Command {
   W  rule-wide: every key of the rule is dropped
   .  none
 
-The exit code is 1 if a rule cannot be kept fresh, or if there is no query of its name. No database is needed; with
+The exit code is 1 if a rule cannot be kept fresh, or if there is no query of its name or no table of its. No database is needed; with
 --db its schema takes the place of the schema files.`,
 		Example: "  moneyclip vet --rules ./internal/rules --html vet.html",
 		Args:    cobra.MaximumNArgs(1),
@@ -75,7 +75,7 @@ The exit code is 1 if a rule cannot be kept fresh, or if there is no query of it
 			}
 			if slices.ContainsFunc(r.Databases, func(d vetted) bool {
 				return slices.ContainsFunc(d.Rules, func(r vettedRule) bool { return r.Fault != "" })
-			}) || len(r.Unused) > 0 {
+			}) || len(r.Unused) > 0 || len(r.Absent) > 0 {
 				return errFindings
 			}
 			return nil
@@ -128,6 +128,7 @@ func importsUs(path string) bool {
 type vetReport struct {
 	Databases []vetted `json:"databases"`
 	Unused    []string `json:"unused,omitempty"` // rules for queries that are in none of them
+	Absent    []string `json:"absent,omitempty"` // rules for tables that are in none of them, and which these are
 }
 
 // A vetted is one database of the project.
@@ -144,6 +145,8 @@ type vettedRule struct {
 	Key    string   `json:"key"`
 	Caches []string `json:"caches,omitempty"` // the queries, by name
 	Fault  string   `json:"fault,omitempty"`  // why it cannot be kept fresh
+
+	absent string // which table the database does not have
 }
 
 type vettedWrite struct {
@@ -213,6 +216,7 @@ func (t *target) vet(ctx context.Context, config string, rules []moneyclip.Rule)
 		return vetReport{}, fmt.Errorf("%s has no database of the kind %s", config, wanted)
 	}
 	r.Unused = unknown(rules, all)
+	r.Absent = r.absent()
 	return r, nil
 }
 
@@ -336,10 +340,27 @@ func vetDatabase(p *project, catalog *moneyclip.Catalog, rules []moneyclip.Rule,
 			d.Writes = append(d.Writes, w)
 		}
 	}
+	absent := map[string]string{}
+	for _, one := range offline.Absent() {
+		var fault *moneyclip.RuleError
+		if errors.As(one, &fault) {
+			absent[fault.Rule] = fault.Err.Error()
+		}
+	}
 	for _, r := range rules {
-		d.Rules = append(d.Rules, vettedRule{r.Name, r.Key, cached[r.Name], faults[r.Name]})
+		d.Rules = append(d.Rules, vettedRule{r.Name, r.Key, cached[r.Name], faults[r.Name], absent[r.Name]})
 	}
 	return d
+}
+
+// absent are the rules that lack a table in each of the databases.
+func (r *vetReport) absent() (all []string) {
+	for i, rule := range r.Databases[0].Rules {
+		if !slices.ContainsFunc(r.Databases, func(d vetted) bool { return i >= len(d.Rules) || d.Rules[i].absent == "" }) {
+			all = append(all, rule.Name+": "+rule.absent)
+		}
+	}
+	return all
 }
 
 // unjoin finds the faults of rules in an error, at any depth, and what else is joined there.
@@ -370,6 +391,9 @@ func (r vetReport) text(w io.Writer) {
 	}
 	for _, name := range r.Unused {
 		fmt.Fprintf(w, "\nrule %s: there is no query of its name: it caches nothing\n", name)
+	}
+	for _, one := range r.Absent {
+		fmt.Fprintf(w, "\nrule %s: it caches nothing\n", printable(one))
 	}
 }
 

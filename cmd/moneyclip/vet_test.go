@@ -43,7 +43,7 @@ func TestVetFaulty(t *testing.T) {
 	}
 	out, _, code = run(t, "vet", "../../examples/sqlc", "--rules", "testdata/faulty.json", "--json")
 	var r vetReport
-	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 1 || len(r.Databases) != 3 || len(r.Unused) != 1 {
+	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 1 || len(r.Databases) != 3 || len(r.Unused) != 1 || len(r.Absent) != 1 {
 		t.Errorf("got %d, %v, %+v", code, err, r)
 	}
 }

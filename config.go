@@ -21,7 +21,7 @@ type Config struct {
 	// number of them. All caches of a database on one store must have the same Scope: under different ones they do not know
 	// of each other's writes. A cache with a Scope serves one database, and opening a second one fails. That database is not
 	// asked, also not whether its sessions are fit to be cached, when they are dialed or later: neither the DSN nor a hook of its
-	// driver, nor a function that is called, may switch autocommit off, have what is not committed read, change the search path,
+	// driver, nor a function that is called, may switch autocommit off, choose READ UNCOMMITTED, change the search path,
 	// attach other databases, or make temporary tables or triggers.
 	Scope string
 

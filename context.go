@@ -32,8 +32,8 @@ func modeOf(ctx context.Context) mode {
 	return m
 }
 
-// halfOf is how long something may take at most that a caller waits for before the database: half of what is left of his time. He who
-// has none left does not come so far, or what he wanted was done in time.
+// halfOf is how long something may take at most that a caller waits for before the database: half of what is left of his time. If nothing
+// is left his own query fails, whatever came before it.
 func halfOf(ctx context.Context, most time.Duration) time.Duration {
 	if deadline, ok := ctx.Deadline(); ok {
 		if left := time.Until(deadline); left > 0 {

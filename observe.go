@@ -69,9 +69,9 @@ func (c *counters) stats() RuleStats {
 	}
 }
 
-// An Observer is told what the cache does. Its method is called by many goroutines at once, on the path of the caller or of
-// another one whose commands go to the store together with his, and must return at once. A panic of it is logged, once, and goes no further. The context has the values of the
-// statement's; it is empty for what no statement waits for. Packages expvarstats, promstats and otelstats have observers.
+// An Observer is told what the cache does. Its method is called by many goroutines at once, and must return at once: a statement waits
+// for it, or several whose commands go to the store together. A panic of it is logged, once, and goes no further. The context has the values
+// of the statement's; it is empty for what no statement waits for. Packages expvarstats, promstats and otelstats have observers.
 type Observer interface {
 	Observe(ctx context.Context, event Event)
 }

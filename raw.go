@@ -150,7 +150,8 @@ const ReadOnly = "\x00read only"
 // f may write: every key of the rules that such a write can touch is dropped, be it through a foreign key or a trigger.
 // None named, or one that the database does not have: f may write any. [ReadOnly]: it writes none, and neither begins nor ends a
 // transaction, nor changes how they are begun. What else f does to the session is not known, so the connection is not served from the
-// cache any more.
+// cache any more, and what is written on it later drops every key, until it is dialed anew: where that matters, do it on a [sql.DB] of
+// its own.
 //
 // The error is f's own, or that of connecting; it wraps [ErrNotWrapped] for a connection that is not MoneyClip's, and
 // [ErrCacheDown] where f was not called because its keys could not be quarantined.

@@ -60,7 +60,9 @@ type Rule struct {
 	_ struct{} // fields by name only: there will be more
 }
 
-// An On names writes that touch keys of a [Rule].
+// An On names writes that touch keys of a [Rule]. What it says is taken at its word, in place of what would be inferred for that rule:
+// other Columns than those of the key, or a Set without a column that the query reads, leave rows stale until their TTL. [Config.Verify]
+// finds such rows.
 type On struct {
 	// Table is the table that is written, with or without its schema.
 	Table string

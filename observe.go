@@ -102,3 +102,11 @@ const (
 	EventRefresh              // a writer loads a key again
 	EventMismatch             // a hit was found to differ from the database: see [Config.Verify]
 )
+
+func (k EventKind) String() string {
+	names := [...]string{"unknown", "hit", "miss", "bypass", "write", "store error", "fill", "refresh", "mismatch"}
+	if int(k) < len(names) {
+		return names[k]
+	}
+	return "unknown"
+}

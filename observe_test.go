@@ -118,3 +118,15 @@ func TestObserver(t *testing.T) {
 		t.Errorf("%d events came without the context of their statement", background)
 	}
 }
+
+// Who prints an event sees of what kind it is.
+func TestEventKindString(t *testing.T) {
+	t.Parallel()
+	got := ""
+	for k := range moneyclip.EventMismatch + 2 {
+		got += k.String() + ","
+	}
+	if want := "unknown,hit,miss,bypass,write,store error,fill,refresh,mismatch,unknown,"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

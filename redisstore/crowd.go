@@ -68,13 +68,17 @@ const (
 	maxPiece      = 256                    // commands
 	maxPieceBytes = 512 << 10              // of answers, and of rows: the time-out is that of a piece, so large rows go few at a time
 	company       = 2 * time.Millisecond   // for which what has time waits for something to go with
+	ample         = 10                     // round trips: who has fewer may leave before he is answered
 )
 
 // send sends an errand and waits for its answer, until the deadline; the error says that there is none. When the caller leaves
 // only this one stops waiting.
 func (c *crowd) send(p *patience, e *errand) error {
 	c.mu.Lock()
-	if most := c.few(); c.alone >= most || c.senders > 0 && most == few { // nearby all go together once some do
+	// A connection whose only one leaves is closed: he goes with others, or in a piece that does not end when he does. Otherwise each who
+	// is in a hurry would cost all the look-ups that are under way, for which server a new connection leads to is not certain.
+	leaves := p.theirs && !e.stays && time.Until(p.deadline) < ample*c.trip()
+	if most := c.few(); leaves || c.alone >= most || c.senders > 0 && most == few { // nearby all go together once some do
 		e.expect(p)
 		c.waiting = append(c.waiting, e)
 		if c.senders == 0 || c.senders < maxSenders && len(c.waiting) >= enough {
@@ -141,17 +145,24 @@ func (e *errand) expect(p *patience) {
 	}
 }
 
-// answer waits for the answer, or until the caller leaves.
+// answer waits for the answer, or until the caller leaves. Whether the node answers at all is found out by the piece, which has a deadline.
 func (e *errand) answer(p *patience) error {
 	left := p.Context.Done()
 	if e.stays || left == nil {
 		return <-e.answered
 	}
+	var late <-chan time.Time
+	if p.theirs { // well before his context ends: there is something to do after this
+		timer := time.NewTimer(time.Until(p.deadline))
+		defer timer.Stop()
+		late = timer.C
+	}
 	select {
 	case err := <-e.answered:
 		return err
+	case <-late:
+		return context.DeadlineExceeded
 	case <-left:
-		// Whether the node answers at all is found out by the piece, which has the deadline.
 		return p.Context.Err()
 	}
 }
@@ -170,16 +181,22 @@ func (c *crowd) arrived(left time.Time) {
 	}
 }
 
-// few is how many may go alone. It goes by the quickest round trip, for the others have been in each other's way. The crowd is locked.
-func (c *crowd) few() int {
+// trip is how long a round trip takes: the quickest, for the others have been in each other's way. 0: it is not known. The crowd is locked.
+func (c *crowd) trip() time.Duration {
 	quickest := c.quickest[0]
 	if before := c.quickest[1]; before > 0 && before < quickest {
 		quickest = before
 	}
-	if quickest < far {
+	return quickest
+}
+
+// few is how many may go alone. The crowd is locked.
+func (c *crowd) few() int {
+	trip := c.trip()
+	if trip < far {
 		return few
 	}
-	return max(few, min(int(quickest/effort), c.most))
+	return max(few, min(int(trip/effort), c.most))
 }
 
 // sendWaiting sends pieces, one after the other, until nobody waits. It is a goroutine of its own, since no caller's time may

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -407,6 +408,53 @@ func TestCrowdHangs(t *testing.T) {
 	eventually(t, "it answers again", func() error { _, err := s.Get(t.Context(), slot("one")); return err })
 }
 
+// Who has less time than a round trip takes costs nobody else anything, however often he comes; and he leaves with half of it.
+func TestCrowdOfTheHurried(t *testing.T) {
+	t.Parallel()
+	const oneWay, little = time.Millisecond, 1500 * time.Microsecond
+	var dials atomic.Int64
+	client := redis.NewClient(&redis.Options{Addr: servers.Redis(t).Addr, Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		dials.Add(1)
+		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+		return &farConn{Conn: conn, oneWay: oneWay}, err
+	}})
+	t.Cleanup(func() { client.Close() })
+	s := patient(client)
+	put(t, s, slot("one"), 1)
+	settle(t, s, client)
+	wantHit(t, s, slot("one"), 1)
+	before := dials.Load()
+	var hits, misses atomic.Int64
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	var all sync.WaitGroup
+	for range 2 {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				if got, err := s.Get(t.Context(), slot("one")); err != nil {
+					t.Errorf("Get: %v", err)
+				} else if got == nil {
+					misses.Add(1)
+				} else {
+					hits.Add(1)
+				}
+			}
+		})
+	}
+	all.Go(func() {
+		for ctx.Err() == nil {
+			hurried, leave := context.WithTimeout(t.Context(), little)
+			s.Get(hurried, slot("one"))
+			leave()
+			time.Sleep(time.Millisecond)
+		}
+	})
+	all.Wait()
+	if n := dials.Load() - before; n > 5 || misses.Load() > hits.Load()/10 {
+		t.Errorf("beside one in a hurry others had %d hits and %d misses, and %d connections were made, want next to no misses and none", hits.Load(), misses.Load(), n)
+	}
+}
+
 // Across a network a look-up among some takes as long as one by itself.
 func TestFarCrowd(t *testing.T) {
 	t.Parallel()
@@ -417,7 +465,7 @@ func TestFarCrowd(t *testing.T) {
 	)
 	client := redis.NewClient(&redis.Options{Addr: servers.Redis(t).Addr, PoolSize: 4 * goroutines, Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
-		return &farConn{conn, oneWay}, err
+		return &farConn{Conn: conn, oneWay: oneWay}, err
 	}})
 	t.Cleanup(func() { client.Close() })
 	s := patient(client)
@@ -461,13 +509,29 @@ func TestFarCrowd(t *testing.T) {
 // A farConn is one to a server that is far away.
 type farConn struct {
 	net.Conn
-	oneWay time.Duration
+	oneWay   time.Duration
+	deadline atomic.Pointer[time.Time] // for a Read; nil: none
 }
 
 func (c *farConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	time.Sleep(2 * c.oneWay) // there and back: nobody else uses the connection meanwhile
+	arrives := time.Now().Add(2 * c.oneWay) // there and back: nobody else uses the connection meanwhile
+	if d := c.deadline.Load(); d != nil && !d.IsZero() && d.Before(arrives) {
+		time.Sleep(time.Until(*d))
+		return 0, os.ErrDeadlineExceeded
+	}
+	time.Sleep(time.Until(arrives))
 	return n, err
+}
+
+func (c *farConn) SetDeadline(d time.Time) error {
+	c.deadline.Store(&d)
+	return c.Conn.SetDeadline(d)
+}
+
+func (c *farConn) SetReadDeadline(d time.Time) error {
+	c.deadline.Store(&d)
+	return c.Conn.SetReadDeadline(d)
 }
 
 // A look-up of a row allocates little of its own, whether it goes alone or not.

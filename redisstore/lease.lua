@@ -122,8 +122,9 @@ end
 
 -- After a failover writers that were at work before it may have lost their quarantines: until they have put them back
 -- nothing is leased. Who asks first notes since when this server is the master. A server that never was a replica has
--- been it since it started; of one that was promoted nobody knows when, so it counts from now.
-if not since or since:sub(1, #epoch) ~= epoch then
+-- been it since it started; of one that was promoted nobody knows when, so it counts from now. So it does if the clock has gone back
+-- since it was noted: otherwise nothing would be leased for as long as it went.
+if not since or since:sub(1, #epoch) ~= epoch or (tonumber(since:sub(#epoch + 1)) or 0) > now() then
   local from = now()
   if not since and info:find('master_replid2:0+\r') then
     from = now() - 1000 * (tonumber(redis.call('INFO', 'server'):match('uptime_in_seconds:(%d+)')) or 0)

@@ -286,6 +286,33 @@ func TestNoGraceWithoutReason(t *testing.T) {
 	put(t, s, slot("k"), 2)
 }
 
+// A server whose clock has gone back, as when it was wrong until the network was there, is in grace from then on, and not until it is as
+// late again as it was.
+func TestGraceAfterClockWentBack(t *testing.T) {
+	t.Parallel()
+	c := client(t, servers.Redis(t))
+	isOld(t, c)
+	s := patient(c)
+	s.Grace = time.Second
+	one := slot("k")
+	put(t, s, one, 1)
+	for _, hash := range must1(c.Keys(t.Context(), "*@").Result()) {
+		since := must1(c.HGet(t.Context(), hash, "e").Result())
+		later := strconv.FormatInt(time.Now().Add(time.Hour).UnixMilli(), 10)
+		must(t, c.HSet(t.Context(), hash, "e", since[:len(since)-len(later)]+later).Err())
+	}
+	two := slot("k")
+	two.Field = []byte("another")
+	wantBypass(t, s, two)
+	eventually(t, "the grace time is over", func() error {
+		g, err := s.Lease(t.Context(), two, token(), time.Minute, false)
+		if err == nil && g.Answer != moneyclip.AnswerLease {
+			err = errors.New("not yet")
+		}
+		return err
+	})
+}
+
 // isOld waits until a server is up for more than two seconds.
 func isOld(t *testing.T, c *redis.Client) {
 	t.Helper()

@@ -373,8 +373,16 @@ func (b *builder) column(t thing) {
 	if b.ownEquality(t.str(7)) {
 		col.Type += " with an operator = of the database's own"
 	}
-	col.Class = classOf(col.Type)
+	classify(col)
 	def.Columns = append(def.Columns, col)
+}
+
+// classify sets the class of a column. One whose collation calls texts equal that differ carries its values to no other.
+func classify(col *moneyclip.Column) {
+	col.Class = classOf(col.Type)
+	if isOdd(col) {
+		col.Class += " " + col.Collation
+	}
 }
 
 // ownEquality reports whether there is an operator = for values of a type besides PostgreSQL's own, which it hides.
@@ -524,7 +532,7 @@ func (b *builder) virtual() {
 				texts[moneyclip.ColumnName{Table: name, Column: col.Name}] != texts[moneyclip.ColumnName{Table: def.Name, Column: col.Name}]
 		}) {
 			col.Type += " that each of the tables which share the rows computes in its own way"
-			col.Class = classOf(col.Type)
+			classify(col)
 		}
 	}
 }

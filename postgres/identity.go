@@ -91,7 +91,7 @@ func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (m
 	case strings.Contains(row[9], "standard_conforming_strings=off"):
 		id.Tainted = "standard_conforming_strings is off: a backslash in a text is no character"
 	case !isReadable(row[9]):
-		id.Tainted = "a text, or a float8 as text, that it reads may be another than the one that is stored: client_encoding, extra_float_digits"
+		id.Tainted = "what it reads may be another value than the one that is stored, or none: client_encoding, extra_float_digits, DateStyle, bytea_output"
 	case row[5] != "off":
 		id.Tainted = `transform_null_equals is on: "x = NULL" means "x IS NULL"`
 	}
@@ -104,13 +104,22 @@ func instants(dsn string) bool {
 	return strings.Contains(list, "default_query_exec_mode") && (strings.Contains(list, "exec\"") || strings.Contains(list, "=exec") || strings.Contains(list, "simple_protocol"))
 }
 
-// isReadable reports whether keys that are read from rows are those under which others look: texts are not converted, and numbers have
-// all their digits.
+// isReadable reports whether keys that are read from rows are those under which others look: texts are not converted, numbers have
+// all their digits, and times and bytes come as drivers expect them that ask for texts. One that cannot read a key says so to the caller, although
+// his write has been made.
 func isReadable(settings string) bool {
 	for line := range strings.Lines(settings) {
 		switch name, value, _ := strings.Cut(strings.TrimSpace(line), "="); name {
 		case "client_encoding":
 			if value != "UTF8" && value != "SQL_ASCII" {
+				return false
+			}
+		case "DateStyle":
+			if !strings.HasPrefix(value, "ISO") {
+				return false
+			}
+		case "bytea_output":
+			if value != "hex" {
 				return false
 			}
 		case "extra_float_digits":

@@ -261,6 +261,11 @@ func TestUnreadableKeys(t *testing.T) {
 			"INSERT INTO t VALUES (1, 0.1::float8 + 0.2::float8, 0)", "SELECT v FROM t WHERE f = $1", "UPDATE t SET v = 1 WHERE id = 1", 0.30000000000000004},
 		{"encoding", "pgx", "client_encoding=LATIN1", "CREATE TABLE t (id int PRIMARY KEY, k text, v int)", "INSERT INTO t VALUES (2, 'Ã©', 0)",
 			"SELECT v FROM t WHERE k = $1", "UPDATE t SET v = 1 WHERE id = 2", "Ã©"},
+		// pgx cannot read these, and says so after the write was made.
+		{"dates", "pgx", "default_query_exec_mode=simple_protocol&timezone=UTC&datestyle=German", "CREATE TABLE t (id int PRIMARY KEY, k timestamp, v int)",
+			"INSERT INTO t VALUES (1, '2020-01-01', 0)", "SELECT v FROM t WHERE k = $1", "UPDATE t SET v = 1 WHERE id = 1", time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)},
+		{"bytes", "pgx", "default_query_exec_mode=simple_protocol&timezone=UTC&bytea_output=escape", "CREATE TABLE t (id int PRIMARY KEY, k bytea, v int)",
+			`INSERT INTO t VALUES (1, '\x00ff', 0)`, "SELECT v FROM t WHERE k = $1", "UPDATE t SET v = 1 WHERE id = 1", []byte{0, 0xff}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var s *site

@@ -214,6 +214,27 @@ var scenes = []scene{
 		},
 	},
 	{
+		about: "values that come from a column whose collation calls different texts equal", since: 15,
+		schema: `CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false); CREATE DOMAIN word AS text COLLATE loose;
+			CREATE TABLE o (k text PRIMARY KEY, v int); INSERT INTO o VALUES ('a', 1), ('A', 2), ('b', 3), ('B', 4), ('c', 5), ('C', 6);
+			CREATE TABLE p (id int PRIMARY KEY, k text COLLATE loose UNIQUE, w word, x int); INSERT INTO p VALUES (1, 'A', 'a', 0), (2, 'b', 'B', 0), (3, 'C', 'c', 0), (4, 'd', 'd', 0);
+			CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE o SET v = v + 100 WHERE k = OLD.k; RETURN NULL; END $$;
+			CREATE TRIGGER f AFTER UPDATE OF x ON p FOR EACH ROW EXECUTE FUNCTION f()`,
+		read: "SELECT v FROM o WHERE k = $1", args: []any{"a", "A", "b", "B", "c", "C"},
+		steps: []string{
+			"UPDATE o SET v = v + 10 FROM p WHERE o.k = p.k AND p.k = 'a'", "UPDATE o SET v = v + 10 FROM p WHERE o.k = p.w AND p.w = 'A'", "UPDATE p SET x = 1 WHERE k = 'B'",
+			"DELETE FROM o USING p WHERE o.k = p.k AND p.k = 'c' AND p.id = 3", "INSERT INTO o SELECT k || 'x', 7 FROM p WHERE k = 'D'",
+		},
+	},
+	{
+		about: "foreign keys to a column whose collation calls different texts equal", since: 15,
+		schema: `CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+			CREATE TABLE p (k text COLLATE loose PRIMARY KEY, v int); INSERT INTO p VALUES ('a', 0), ('b', 0), ('c', 0);
+			CREATE TABLE c (id int PRIMARY KEY, k text REFERENCES p (k) ON DELETE CASCADE ON UPDATE CASCADE, v int); INSERT INTO c VALUES (1, 'A', 0), (2, 'a', 0), (3, 'B', 0), (4, 'C', 0)`,
+		read: "SELECT count(*), sum(id) FROM c WHERE k = $1", args: []any{"a", "A", "b", "B", "c", "C", "e"},
+		steps: []string{"DELETE FROM p WHERE k = 'a'", "UPDATE p SET k = 'e' WHERE k = 'b'", "DELETE FROM p WHERE k = 'C'"},
+	},
+	{
 		about: "conditions of domains", since: 17,
 		schema: numbers + `CREATE FUNCTION holds(int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN UPDATE public.kv SET v = v + 1 WHERE id = 1; RETURN true; END $$;
 			CREATE DOMAIN held AS int CHECK (holds(VALUE)); CREATE DOMAIN over AS held; CREATE TYPE pair AS (a held, b int); CREATE DOMAIN other AS int CHECK (VALUE > 0)`,

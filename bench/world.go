@@ -202,6 +202,9 @@ type oneConn struct {
 }
 
 func (c *oneConn) Connect(ctx context.Context) (driver.Conn, error) {
+	if _, ok := ctx.Deadline(); ok {
+		return c.Connector.Connect(ctx) // the cache, which reads the catalog beside the pool
+	}
 	if c.conn != nil {
 		return c.conn, nil
 	}

@@ -119,7 +119,8 @@ func (c *Cache) wrap(shown, base driver.Driver, name, dsn string) (driver.Connec
 
 // Connector wraps a base connector, for [sql.OpenDB]. What the base was told, beyond what its sessions and its values show, is not
 // known. So the connectors of a cache do not share rows with each other. On a shared store the first that a process makes shares them with
-// the first of each other process, the second with the second, and so on, if they are of one type and their values look alike. To connect with a nil one is an error.
+// the first of each other process, the second with the second, and so on, if they are of one type and their values look
+// alike. To connect with a nil one is an error.
 func (c *Cache) Connector(base driver.Connector) driver.Connector {
 	if base == nil {
 		return &connector{cache: c, driver: c.Driver(nil), fault: errNoBase}

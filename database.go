@@ -165,7 +165,9 @@ func (n *connector) freshen(ctx context.Context, s *session, ask Asker) error {
 		case <-ctx.Done():
 		}
 	}
-	return nil // he goes by the one that there is; if there is none, nothing is cached, and what he writes drops every key
+	// If there is none, nothing is cached, and what he writes drops every key. An old one is gone by for as long as the new one takes: to do
+	// without would drop all that is stored, each time that a program has rested.
+	return nil
 }
 
 // hurried reports whether a caller has little time: less than it takes to read a large catalog on a machine that is busy.

@@ -2,6 +2,7 @@ package moneyclip
 
 import (
 	"cmp"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
@@ -97,10 +98,13 @@ func (b *bound) bindTable(m *meaning) error {
 		return fmt.Errorf("table %q: %s", t.Name, cmp.Or(t.Opaque, t.Guarded))
 	}
 	own := watch{table: t.Name, all: true}
-	for _, name := range b.By {
+	for i, name := range b.By {
 		c, err := t.keyColumn(m.database.dialect, name)
 		if err != nil {
 			return err
+		}
+		if b.template.verbs[i] == 'd' && !holdsIntegers(m.database.dialect, c) {
+			return fmt.Errorf("key %q: %%d is for an integer, and column %s.%s is %s: write %%s, or %%v", b.Key, t.Name, c.Name, cmp.Or(c.Type, "none"))
 		}
 		b.columns = append(b.columns, c)
 		own.columns = append(own.columns, c.Name)
@@ -110,6 +114,15 @@ func (b *bound) bindTable(m *meaning) error {
 		return nil
 	}
 	return b.declare(m, []TableRead{{Table: t.Name, All: true}})
+}
+
+// holdsIntegers reports whether some value is stored under a key as an integer, where it is compared with a column.
+func holdsIntegers(dialect Dialect, c *Column) bool {
+	spell := canonical(dialect, c)
+	return slices.ContainsFunc([]driver.Value{int64(1), int64(2001), 1.0, true, "1", []byte("1")}, func(v driver.Value) bool { // a year, a truth, a number as a text
+		d, ok := spell(v)
+		return ok && d.kind == datumInt
+	})
 }
 
 // bindDeclared binds a rule for a sqlc query before its text was seen: what its On say.

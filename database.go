@@ -161,6 +161,9 @@ func (n *connector) freshen(ctx context.Context, s *session, ask Asker) error {
 		defer patience.Stop()
 		select {
 		case <-done:
+			if s.database.stale() { // the pool makes connections to other places, or none
+				return s.database.refreshCatalog(ctx, ask, false)
+			}
 		case <-patience.C:
 		case <-ctx.Done():
 		}

@@ -289,6 +289,25 @@ func TestCatalogTakesLong(t *testing.T) {
 	})
 }
 
+// Where nobody can read it beside the pool, who has little time reads it himself.
+func TestCatalogNotBeside(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := openFakeAs(t, loose{sqlite.Dialect}, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+		f.wantRow(t, selectUser, 1)
+		time.Sleep(5 * time.Minute)
+		f.state.failWith(errors.New("too many connections"), nil)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if _, err := f.ExecContext(ctx, renameUser, "x", 1); err != nil {
+			t.Error(err)
+		}
+		if got := f.schemas(); got != 2 {
+			t.Errorf("the catalog was read %d times, want 2", got)
+		}
+	})
+}
+
 func testCatalogBesideHits(t *testing.T, dialect moneyclip.Dialect, alone bool) {
 	f := openFakeAs(t, dialect, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
 	state := f.state

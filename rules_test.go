@@ -173,6 +173,10 @@ func TestRuleInactive(t *testing.T) {
 			`the database has no table "absent"`, false,
 		},
 		{moneyclip.Rule{Key: "k-%d", Table: "t", By: []string{"x"}}, "SELECT a FROM t WHERE id = ?", `table "t" has no column "x"`, true},
+		{
+			moneyclip.Rule{Key: "k-%d", Table: "t", By: []string{"s"}}, "SELECT a FROM t WHERE s = ?",
+			`key "k-%d": %d is for an integer, and column t.s is TEXT: write %s, or %v`, true,
+		},
 		{moneyclip.Rule{Key: "k-%d", Table: "v", By: []string{"id"}}, "SELECT a FROM V WHERE id = ?", `"v" is a view: name the table below it, or give the Query`, true},
 		{moneyclip.Rule{Key: "k-%s", Table: "f", By: []string{"a"}}, "SELECT * FROM f WHERE a = ?", `table "f": a virtual table`, true},
 		{

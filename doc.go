@@ -57,11 +57,11 @@
 //
 // # Reading order
 //
-// The words: config.go, rules.go, keyfmt.go, statement.go, catalog.go, dialect.go, store.go, row.go with codec.go, errors.go.
+// The words: config.go, rules.go, keyfmt.go, statement.go, catalog.go, dialect.go, store.go, row.go with codec.go, context.go, errors.go.
 // What a text means: cache.go, hub.go, database.go, bind.go, annotate.go, board.go, plan.go, effect.go, value.go, consequence.go,
-// drops.go. The flow: driver.go and connector.go, then conn.go, base.go, args.go, stmt.go and intercept.go, read.go for a hit and a
+// drops.go. The flow: driver.go and connector.go, then conn.go, trust.go, base.go, args.go, stmt.go and intercept.go, read.go for a hit and a
 // miss, exec.go, reading.go, path.go, write.go, renewals.go and returning.go for a write, tx.go for transactions, reload.go with
-// forms.go and outage.go for what comes after, raw.go for what goes past all of it, scan_go127.go for rows that fill
-// destinations themselves. The store of this process: memstore.go. Beside it, for people: explain.go, suggest.go, offline.go,
+// forms.go and outage.go for what comes after, raw.go for what goes past all of it, scan_go127.go and scan_old.go for
+// rows that fill destinations themselves. The store of this process: memstore.go. Beside it, for people: explain.go, suggest.go, offline.go,
 // verify.go, activity.go, observe.go, manifest.go, warm.go. ARCHITECTURE.md walks through them.
 package moneyclip

@@ -1,8 +1,10 @@
 package moneyclip_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"io/fs"
+	"os"
 	osexec "os/exec"
 	"path/filepath"
 	"slices"
@@ -108,5 +110,25 @@ func TestEveryPackageIsTested(t *testing.T) {
 	}
 	if len(sources) < 3 {
 		t.Errorf("got %d packages: is this the module's root?", len(sources))
+	}
+}
+
+// Who reads the code finds each file on the map, and in the order to read them in.
+func TestFilesAreOnTheMap(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("got %q, %v", files, err)
+	}
+	for _, place := range []string{"ARCHITECTURE.md", "doc.go"} {
+		text, err := os.ReadFile(place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if file != "doc.go" && !strings.HasSuffix(file, "_test.go") && !bytes.Contains(text, []byte(file)) {
+				t.Errorf("%s does not name %s", place, file)
+			}
+		}
 	}
 }

@@ -42,8 +42,10 @@ type Cache struct {
 	last       *session // of the connection that was made last, for Explain
 	latest     *connector
 
-	background sync.WaitGroup // reloads and fills at work
-	fills      int            // of these: fills, and leases on their way back
+	background sync.WaitGroup  // reloads and fills at work
+	open       context.Context // ends with Close: of what can be broken off
+	shut       context.CancelFunc
+	fills      int // of these: fills, and leases on their way back
 }
 
 // New makes a cache. The error joins every fault found in the config, each a [*RuleError] if it is a rule's.
@@ -110,6 +112,7 @@ func build(dialect Dialect, cfg Config, places []place, h *hub) (*Cache, error) 
 		observer:  cfg.Observer,
 		verify:    cfg.Verify,
 	}
+	c.open, c.shut = context.WithCancel(backgroundContext)
 	h.join(c)
 	return c, nil
 }
@@ -165,6 +168,7 @@ func (c *Cache) Close() error {
 	c.closed = true
 	c.mu.Unlock()
 	if first {
+		c.shut()
 		c.hub.leave()
 	}
 	c.background.Wait()

@@ -24,7 +24,8 @@ type database struct {
 	reader  chan struct{}                  // holds one while a connection reads the catalog for all
 	asked   atomic.Uint64                  // how often the catalog was asked for, or has changed
 	void    atomic.Uint64                  // what was asked for no later than this is not believed any more
-	aside   atomic.Pointer[chan struct{}]  // it is asked for beside the pool, or was just now: closed when that is done
+	known   atomic.Bool                    // it was read once
+	aside   atomic.Pointer[asideReading]   // it is asked for beside the pool, or was just now
 
 	mu sync.Mutex // serialises changes of meaning
 
@@ -148,29 +149,55 @@ func (d *database) refreshCatalog(ctx context.Context, ask Asker, changed bool) 
 
 // freshen reads the catalog of a session's database again if it is old, for a statement that waits for that.
 func (n *connector) freshen(ctx context.Context, s *session, ask Asker) error {
-	if s.private || s.database.dialect.Holds() || !hurried(ctx) {
-		return s.database.refreshCatalog(ctx, ask, false)
+	d := s.database
+	if ctx.Value(asideKey{}) != nil {
+		return nil // who reads it does so when he knows where he is
 	}
-	if !s.database.stale() {
+	if s.private || d.dialect.Holds() || !d.known.Load() && !hurried(ctx) {
+		return d.refreshCatalog(ctx, ask, false)
+	}
+	if !d.stale() {
 		return nil
 	}
-	// P5: it may take longer than he has, and a question that is broken off takes the connection with it, so that the next one would
-	// be as far as he was.
-	if done := n.readAside(s); done != nil {
-		patience := time.NewTimer(halfOf(ctx, catalogPatience))
-		defer patience.Stop()
-		select {
-		case <-done:
-			if s.database.stale() { // the pool makes connections to other places, or none
-				return s.database.refreshCatalog(ctx, ask, false)
-			}
-		case <-patience.C:
-		case <-ctx.Done():
-		}
+	// P5: it may take longer than he has, or wait for a lock that somebody holds; and a question that is broken off takes the connection
+	// with it, so that the next one would be as far as he was.
+	r := n.readAside(s)
+	if r == nil {
+		return d.refreshCatalog(ctx, ask, false)
+	}
+	patience := time.NewTimer(min(halfOf(ctx, catalogPatience), time.Until(r.began.Add(catalogPatience))))
+	defer patience.Stop()
+	select {
+	case <-r.done:
+	case <-patience.C:
+	case <-ctx.Done():
+	}
+	if r.isUseless() && d.stale() {
+		return d.refreshCatalog(ctx, ask, false)
 	}
 	// If there is none, nothing is cached, and what he writes drops every key. An old one is gone by for as long as the new one takes: to do
 	// without would drop all that is stored, each time that a program has rested.
 	return nil
+}
+
+// asideKey marks the context of an asideReading.
+type asideKey struct{}
+
+// An asideReading is one of a catalog on a connection beside the pool.
+type asideReading struct {
+	began     time.Time
+	done      chan struct{} // closed at its end, however it went
+	elsewhere bool          // there was no connection, or it led elsewhere; set before that
+}
+
+// isUseless reports whether somebody else has to read it: the pool makes connections to other places, or none, or one that never comes.
+func (r *asideReading) isUseless() bool {
+	select {
+	case <-r.done:
+		return r.elsewhere
+	default:
+		return time.Since(r.began) > 2*times.Lease
+	}
 }
 
 // hurried reports whether a caller has little time: less than it takes to read a large catalog on a machine that is busy.
@@ -183,36 +210,38 @@ func hurried(ctx context.Context) bool {
 const asidePause = 10 * time.Second
 
 // readAside has the catalog of a session's database read again if it is due, for those who do not wait for it or cannot. It is done in
-// the background, on a connection beside the pool, so that what takes long there, or fails, is no affair of theirs. What it returns is
-// closed when that is done, or nil. On SQLite it is not done at all: while one connection reads, another may not be able to write.
-func (n *connector) readAside(s *session) <-chan struct{} {
+// the background, on a connection beside the pool, so that what takes long there, or fails, is no affair of theirs; nil: it is not. On
+// SQLite it never is: while one connection reads, another may not be able to write.
+func (n *connector) readAside(s *session) *asideReading {
 	d := s.database
 	if s.private || d.dialect.Holds() {
 		return nil
 	}
 	if running := d.aside.Load(); running != nil {
-		return *running
+		return running
 	}
-	done := make(chan struct{})
-	if !d.aside.CompareAndSwap(nil, &done) {
-		return nil // somebody else has just begun
+	r := &asideReading{began: time.Now(), done: make(chan struct{})}
+	if !d.aside.CompareAndSwap(nil, r) {
+		return d.aside.Load()
 	}
 	again := func() { d.aside.Store(nil) }
 	if !n.cache.spawn(func() {
 		defer time.AfterFunc(asidePause, again)
-		defer close(done)
-		ctx, cancel := context.WithTimeout(backgroundContext, times.Lease)
+		defer close(r.done)
+		ctx, cancel := context.WithTimeout(context.WithValue(n.cache.open, asideKey{}, true), times.Lease)
 		defer cancel()
 		c := &conn{connector: n, cache: n.cache}
 		defer c.Close()
-		if c.ready(ctx) == nil && c.session != nil && c.session.database == d && d.due() {
+		if err := c.ready(ctx); err != nil || c.session == nil || c.session.database != d {
+			r.elsewhere = true
+		} else if d.due() {
 			d.readCatalog(ctx, c.base.ask)
 		}
 	}) {
 		again()
 		return nil
 	}
-	return done
+	return r
 }
 
 func (d *database) readCatalog(ctx context.Context, ask Asker) error {
@@ -238,6 +267,7 @@ func (d *database) readCatalog(ctx context.Context, ask Asker) error {
 	}
 	d.invalidate(n - 1)
 	d.reading.Store(d.newReading())
+	d.known.Store(true)
 	old := d.meaning.Load().catalog
 	if old == nil || old.Digest != catalog.Digest {
 		d.bindAll(catalog)

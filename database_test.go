@@ -289,6 +289,66 @@ func TestCatalogTakesLong(t *testing.T) {
 	})
 }
 
+// A hanging is a dialect whose question for the catalog waits, while it is told so, until it is broken off: for a lock that somebody holds.
+type hanging struct {
+	loose
+	hangs *atomic.Bool
+}
+
+func (d hanging) Catalog(ctx context.Context, ask moneyclip.Asker) (*moneyclip.Catalog, error) {
+	if !d.hangs.Load() {
+		return d.loose.Catalog(ctx, ask)
+	}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// While the question for the catalog hangs, statements wait for it once and for a little, whatever time they have, and none fails. Nor does a
+// change of the schema wait for ever, or Close.
+func TestCatalogHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dialect := hanging{loose{sqlite.Dialect}, new(atomic.Bool)}
+		f := openFakeAs(t, dialect, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+		f.wantRow(t, selectUser, 1)
+		time.Sleep(5 * time.Minute)
+		dialect.hangs.Store(true)
+		var waited time.Duration
+		for n := range 300 {
+			ctx, cancel := context.WithCancel(t.Context())
+			if n%2 == 1 {
+				ctx, cancel = context.WithTimeout(t.Context(), 300*time.Millisecond)
+			}
+			began := time.Now()
+			if _, err := f.ExecContext(ctx, renameUser, "x", 1); err != nil {
+				t.Fatalf("statement %d: %v", n, err)
+			}
+			cancel()
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("statement %d waited for %v", n, took)
+			} else {
+				waited += took
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if waited > 6*time.Second {
+			t.Errorf("in half a minute statements waited for %v", waited)
+		}
+		began := time.Now()
+		exec(t, f, "CREATE TABLE more (id INTEGER)")
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("a change of the schema waited for %v", took)
+		}
+		time.Sleep(21 * time.Second)
+		exec(t, f, renameUser, "x", 1) // it has the catalog read again
+		began = time.Now()
+		f.cache.Close()
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("Close waited for %v", took)
+		}
+	})
+}
+
 // Where nobody can read it beside the pool, who has little time reads it himself.
 func TestCatalogNotBeside(t *testing.T) {
 	t.Parallel()

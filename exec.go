@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+
+	"github.com/moneyclip/moneyclip/internal/times"
 )
 
 // exec runs a statement that is of interest to the cache and returns no rows.
@@ -417,14 +420,63 @@ func (c *conn) settleSchema(ctx context.Context, w *work, err error) {
 	if c.taint() != "" {
 		c.cache.hub.forget() // it may have been the schema of another database
 	}
+	d := c.session.database
+	before := d.meaning.Load()
 	if c.tainted == "" { // or else so may be what would be read now
 		c.readSchema(ctx)
 	}
+	// What other search paths see has changed with it, and on MySQL a text may name another database.
+	others := d.site.all()
+	spans := w.spans(c.cache.dialect)
+	if spans {
+		others = c.cache.hub.all(c.cache.dialect)
+	}
+	if spans || d.meaning.Load() != before {
+		for _, other := range others {
+			if other != d {
+				other.forget()
+			}
+		}
+	}
 }
 
+// A spanning dialect is one in whose databases a statement may name another one, or what is in it. They are then one behind a dot.
+type spanning interface{ Spans() }
+
+// spans reports whether a text that is no read may touch what is in another database than the session's, as nobody knows what leads there.
+func (m *meaning) spans(query string, s *Statement) bool {
+	_, ok := m.database.dialect.(spanning)
+	return ok && m.catalog == nil && s.Kind == KindWrite || spans(m.database.dialect, query, s)
+}
+
+// spans reports whether a text that is not understood, or that changes the schema, may be about another database than the session's.
+func spans(dialect Dialect, query string, s *Statement) bool {
+	_, ok := dialect.(spanning)
+	return ok && changesSchema(s) && strings.Contains(query, ".")
+}
+
+// spans reports whether one of the work's texts does.
+func (w *work) spans(dialect Dialect) bool {
+	for _, it := range w.items {
+		if !it.plan.ignored && spans(dialect, it.plan.query, it.plan.statement) {
+			return true
+		}
+	}
+	for p := range w.texts {
+		if !p.ignored && spans(dialect, p.query, p.statement) {
+			return true
+		}
+	}
+	return false
+}
+
+// readSchema reads the catalog after a change of it. The caller's own deadline would cost the connection; but another session may hold a
+// lock for which the question waits, perhaps one of the caller's own.
 func (c *conn) readSchema(ctx context.Context) {
 	d := c.session.database
-	if err := d.refreshCatalog(context.WithoutCancel(ctx), c.base.ask, true); err != nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), times.Lease)
+	defer cancel()
+	if err := d.refreshCatalog(ctx, c.base.ask, true); err != nil {
 		d.forget()
 	}
 }

@@ -212,6 +212,18 @@ func (h *hub) forget() {
 	}
 }
 
+// all are the databases of a dialect.
+func (h *hub) all(dialect Dialect) (list []*database) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, d := range h.databases {
+		if d.dialect.Name() == dialect.Name() {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
 // members returns the caches on the store that speak a dialect.
 func (h *hub) members(dialect Dialect) []*Cache {
 	h.mu.Lock()

@@ -59,6 +59,7 @@ func makePlan(m *meaning, query string, s *Statement) (p *plan, learnt bool) {
 	p = &plan{query: query, statement: s, doubtful: s.Doubtful}
 	if s.Kind != KindRead {
 		p.write = planWrite(m, s)
+		p.write.everything = p.write.everything || m.spans(query, s)
 		p.doubtful = cmp.Or(p.doubtful, p.write.doubtful)
 		if silent := m.ignored(p.write, query, s); silent != nil {
 			p.write, p.ignored = silent, true

@@ -183,7 +183,7 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 		w := newWork(c.cache, c.session, c.known)
 		w.blind = c.session == nil
 		if c.session != nil {
-			w.drops.widen(c.session.database.meaning.Load().touchedBy(writes))
+			w.mayWrite(c.session.database.meaning.Load(), writes)
 		}
 		if c.tx != nil { // f may commit what was written before
 			c.tx.work.join(w)
@@ -210,7 +210,7 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 					}
 				}
 				// A rule may have learnt meanwhile that it watches one of the tables.
-				w.drops.widen(c.session.database.meaning.Load().touchedBy(writes))
+				w.mayWrite(c.session.database.meaning.Load(), writes)
 			}
 			c.tx.work.join(w)
 			w.release(ctx, nil)
@@ -227,30 +227,37 @@ func (c *conn) identity(ctx context.Context) (Identity, error) {
 	return c.cache.dialect.Identify(ctx, c.base.ask, c.connector.dsn)
 }
 
-// touchedBy returns the rules that any write to one of the tables can touch; all, if none is named.
-func (m *meaning) touchedBy(tables []string) []*bound {
+// mayWrite adds the keys that any write to one of the tables can touch; all, if none is named.
+func (w *work) mayWrite(m *meaning, tables []string) {
+	rules, everything := m.touchedBy(tables)
+	w.drops.widen(rules)
+	w.blind = w.blind || everything
+}
+
+// touchedBy returns the rules that any write to one of the tables can touch, and whether it may be a write to another database. Where
+// names have no schemas, a table that is not known may be there.
+func (m *meaning) touchedBy(tables []string) (rules []*bound, everything bool) {
+	elsewhere := m.catalog == nil || m.catalog.Path == nil
 	if len(tables) == 0 || m.catalog == nil {
-		return m.watching()
+		return m.watching(), elsewhere
 	}
-	any := &Statement{Kind: KindWrite}
+	write := &Statement{Kind: KindWrite}
 	for _, name := range tables {
 		t, err := m.catalog.find(name)
-		if err != nil {
-			return m.watching()
+		if err != nil || t.View { // what is below a view the dialects see in a text
+			return m.watching(), elsewhere
 		}
 		for _, op := range []Op{Insert, Update, Delete} {
-			any.Writes = append(any.Writes, Write{Op: op, Table: t.Name, SetAll: true})
+			write.Writes = append(write.Writes, Write{Op: op, Table: t.Name, SetAll: true})
 		}
 	}
 	m.database.site.mu.RLock()
 	defer m.database.site.mu.RUnlock()
-	var rules []*bound
-	if p := planWrite(m, any); p != nil {
-		for _, t := range p.touches {
-			if t.guarantee != None {
-				rules = append(rules, t.rule)
-			}
+	p := planWrite(m, write)
+	for _, t := range p.touches {
+		if t.guarantee != None {
+			rules = append(rules, t.rule)
 		}
 	}
-	return rules
+	return rules, p.everything
 }

@@ -19,6 +19,9 @@ func (dialect) Begin() []string {
 // leaves none in which more could be wanted.
 func (dialect) Aborts() bool { return false }
 
+// Spans says that a statement may name another database of the server, and what is in it.
+func (dialect) Spans() {}
+
 // Holds implements [moneyclip.Dialect]. A connection has the rows of one statement open at a time.
 func (dialect) Holds() bool { return false }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/moneyclip/moneyclip/internal/times"
 )
@@ -440,22 +439,7 @@ func (c *conn) settleSchema(ctx context.Context, w *work, err error) {
 	}
 }
 
-// A spanning dialect is one in whose databases a statement may name another one, or what is in it. They are then one behind a dot.
-type spanning interface{ Spans() }
-
-// spans reports whether a text that is no read may touch what is in another database than the session's, as nobody knows what leads there.
-func (m *meaning) spans(query string, s *Statement) bool {
-	_, ok := m.database.dialect.(spanning)
-	return ok && m.catalog == nil && s.Kind == KindWrite || spans(m.database.dialect, query, s)
-}
-
-// spans reports whether a text that is not understood, or that changes the schema, may be about another database than the session's.
-func spans(dialect Dialect, query string, s *Statement) bool {
-	_, ok := dialect.(spanning)
-	return ok && changesSchema(s) && strings.Contains(query, ".")
-}
-
-// spans reports whether one of the work's texts does.
+// spans reports whether one of the work's texts may be about another database than the session's.
 func (w *work) spans(dialect Dialect) bool {
 	for _, it := range w.items {
 		if !it.plan.ignored && spans(dialect, it.plan.query, it.plan.statement) {

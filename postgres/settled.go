@@ -44,7 +44,7 @@ func (dialect) Waited(err error) bool {
 // Settled implements [moneyclip.Dialect]. ErrBadConn is no verdict: pgx (v5.12) and lib/pq (v1.12) say it also of a COMMIT
 // that was sent and whose answer was lost with the connection, pgx of any statement without arguments.
 func (dialect) Settled(err error) bool {
-	if isRolledBack(err) {
+	if isRolledBack(err) || isUnsent(err) {
 		return true
 	}
 	state := sqlState(err)
@@ -67,6 +67,17 @@ func isRolledBack(err error) bool {
 	for ; err != nil; err = errors.Unwrap(err) {
 		switch strings.ToLower(err.Error()) {
 		case "commit unexpectedly resulted in rollback", "pq: could not complete operation in a failed transaction":
+			return true
+		}
+	}
+	return false
+}
+
+// isUnsent reports whether an error is pgx's (v5.12) for an argument that it cannot send, as a number that is too large for its column.
+// Before it has all of them it sends nothing of the statement.
+func isUnsent(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if strings.HasPrefix(err.Error(), "failed to encode args[") {
 			return true
 		}
 	}

@@ -42,6 +42,7 @@ func TestErrors(t *testing.T) {
 		{driver.ErrBadConn, false, false, false, false},
 		{errors.New("commit unexpectedly resulted in rollback"), true, false, false, false},
 		{fmt.Errorf("saving: %w", errors.New("pq: Could not complete operation in a failed transaction")), true, false, false, false},
+		{fmt.Errorf("failed to encode args[0]: %w", errors.New("unable to encode 1099511627776 into binary format for int4")), true, false, false, false},
 		{context.Canceled, false, false, false, false},
 		{io.ErrUnexpectedEOF, false, false, false, false},
 	} {

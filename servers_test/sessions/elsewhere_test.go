@@ -11,6 +11,20 @@ import (
 	"github.com/moneyclip/moneyclip/servers_test/servers"
 )
 
+// A write that was not sent, since the driver cannot send an argument, has written nothing: its keys are served again at once.
+func TestUnsent(t *testing.T) {
+	s := postgresSite(t)
+	s.exec(s.bare, "ALTER TABLE users ADD n int")
+	s.warm(s.DB, "Ann")
+	for _, arg := range []any{int64(1) << 40, struct{}{}} {
+		if _, err := s.Exec("UPDATE users SET n = $1 WHERE id = 1", arg); err == nil {
+			t.Fatalf("%T: got no error", arg)
+		}
+		s.name(s.DB)
+		s.want(s.DB, "Ann", true)
+	}
+}
+
 // nameOf is the database of a DSN of MariaDB.
 func (s *site) nameOf() (name string) {
 	s.t.Helper()

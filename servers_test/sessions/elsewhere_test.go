@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"strings"
@@ -52,6 +53,20 @@ func TestTextsForElsewhere(t *testing.T) {
 	}
 }
 
+// lead has orders written, first in a transaction: each leads to the name of user 1.
+func (s *site) lead(tx *sql.Tx, db *sql.DB) {
+	s.t.Helper()
+	s.warm(s.DB, "Ann")
+	s.exec(tx, "INSERT INTO orders (note) VALUES ('Amy')")
+	if err := tx.Commit(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.want(s.DB, "Amy", false)
+	s.warm(s.DB, "Amy")
+	s.exec(db, "INSERT INTO orders (note) VALUES ('Abe')")
+	s.want(s.DB, "Abe", false)
+}
+
 // A schema that is changed from another database leads the next write there, also one of a transaction that has begun before.
 func TestSchemaOfElsewhere(t *testing.T) {
 	s, elsewhere := mysqlSite(t), mysqlSite(t)
@@ -65,15 +80,7 @@ func TestSchemaOfElsewhere(t *testing.T) {
 	s.name(s.DB)
 	here, other := s.nameOf(), elsewhere.nameOf()
 	s.exec(s.DB, "CREATE TRIGGER "+other+".notes AFTER INSERT ON "+other+".orders FOR EACH ROW UPDATE "+here+".users SET name = new.note WHERE id = 1")
-	s.warm(s.DB, "Ann")
-	s.exec(tx, "INSERT INTO orders (note) VALUES ('Amy')")
-	if err := tx.Commit(); err != nil {
-		t.Fatal(err)
-	}
-	s.want(s.DB, "Amy", false)
-	s.warm(s.DB, "Amy")
-	s.exec(there, "INSERT INTO orders (note) VALUES ('Abe')")
-	s.want(s.DB, "Abe", false)
+	s.lead(tx, there)
 }
 
 // One that is changed through one search path is so through the others.
@@ -89,15 +96,7 @@ func TestSchemaOfOtherPath(t *testing.T) {
 	}
 	s.name(s.DB)
 	s.exec(s.DB, "CREATE TRIGGER notes AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION notes()")
-	s.warm(s.DB, "Ann")
-	s.exec(tx, "INSERT INTO orders (note) VALUES ('Amy')")
-	if err := tx.Commit(); err != nil {
-		t.Fatal(err)
-	}
-	s.want(s.DB, "Amy", false)
-	s.warm(s.DB, "Amy")
-	s.exec(both, "INSERT INTO orders (note) VALUES ('Abe')")
-	s.want(s.DB, "Abe", false)
+	s.lead(tx, both)
 }
 
 func mark(dsn string) string {

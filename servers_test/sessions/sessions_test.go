@@ -275,11 +275,7 @@ func TestUnreadableKeys(t *testing.T) {
 				s = open(t, "pgx", servers.Postgres(t), test.schema, test.row)
 			}
 			s.watch(s.dsn, moneyclip.Rule{Name: "t", Key: "t::%v", Query: test.read})
-			mark := "?"
-			if strings.Contains(s.dsn, "?") {
-				mark = "&"
-			}
-			odd := s.through(s.dsn + mark + test.option)
+			odd := s.through(s.dsn + mark(s.dsn) + test.option)
 			value := func() (v int) {
 				t.Helper()
 				if err := s.QueryRow(test.read, test.key).Scan(&v); err != nil {
@@ -768,10 +764,7 @@ func testReadUncommitted(t *testing.T, between string) {
 func TestUse(t *testing.T) {
 	s, elsewhere := mysqlSite(t), mysqlSite(t)
 	s.warm(s.DB, "Ann")
-	var name string
-	if err := elsewhere.bare.QueryRow("SELECT database()").Scan(&name); err != nil {
-		t.Fatal(err)
-	}
+	name := elsewhere.nameOf()
 	s.exec(elsewhere.bare, "UPDATE users SET name = 'Zoe'")
 	c := s.conn(s.DB)
 	s.exec(c, "USE `"+name+"`")
@@ -820,10 +813,7 @@ func TestSchemaElsewhere(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			s, elsewhere := mysqlSite(t), mysqlSite(t)
-			var name string
-			if err := elsewhere.bare.QueryRow("SELECT database()").Scan(&name); err != nil {
-				t.Fatal(err)
-			}
+			name := elsewhere.nameOf()
 			s.exec(elsewhere.bare, "CREATE TABLE names (name VARCHAR(20) PRIMARY KEY)")
 			s.exec(s.bare, "CREATE TABLE names (name VARCHAR(20) PRIMARY KEY)")
 			s.exec(s.bare, "INSERT INTO names SELECT name FROM users")

@@ -426,7 +426,7 @@ func (c *conn) settleSchema(ctx context.Context, w *work, err error) {
 	}
 	// What other search paths see has changed with it, and on MySQL a text may name another database.
 	others := d.site.all()
-	spans := w.spans(c.cache.dialect)
+	spans := w.spans()
 	if spans {
 		others = c.cache.hub.all(c.cache.dialect)
 	}
@@ -439,19 +439,15 @@ func (c *conn) settleSchema(ctx context.Context, w *work, err error) {
 	}
 }
 
-// spans reports whether one of the work's texts may be about another database than the session's.
-func (w *work) spans(dialect Dialect) bool {
-	for _, it := range w.items {
-		if !it.plan.ignored && spans(dialect, it.plan.query, it.plan.statement) {
-			return true
-		}
-	}
+// spans reports whether one of the work's changes of the schema may be one of another database than the session's.
+func (w *work) spans() bool {
+	spans := func(p *plan) bool { return p.changesSchema() && p.write.everything }
 	for p := range w.texts {
-		if !p.ignored && spans(dialect, p.query, p.statement) {
+		if spans(p) {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(w.items, func(it item) bool { return spans(it.plan) })
 }
 
 // readSchema reads the catalog after a change of it. The caller's own deadline would cost the connection; but another session may hold a

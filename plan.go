@@ -109,16 +109,11 @@ func makePlan(m *meaning, query string, s *Statement) (p *plan, learnt bool) {
 // A spanning dialect is one whose statements may name what is in another database of the server, as in other.users.
 type spanning interface{ Spans() }
 
-// spans reports whether a text that is no read may touch what is in another database than the session's, as nobody knows what leads there.
+// spans reports whether a text that is no read may touch what is in another database than the session's: because it names that, and is not
+// understood or changes a schema, or because nobody knows what leads there.
 func (m *meaning) spans(query string, s *Statement) bool {
 	_, ok := m.database.dialect.(spanning)
-	return ok && m.catalog == nil && s.Kind == KindWrite || spans(m.database.dialect, query, s)
-}
-
-// spans reports whether a text that is not understood, or that changes the schema, may be about another database than the session's.
-func spans(dialect Dialect, query string, s *Statement) bool {
-	_, ok := dialect.(spanning)
-	return ok && changesSchema(s) && strings.Contains(query, ".")
+	return ok && (m.catalog == nil && s.Kind == KindWrite || changesSchema(s) && strings.Contains(query, "."))
 }
 
 // logWide logs, once for each text that is run, that it drops every key of rules.

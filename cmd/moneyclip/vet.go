@@ -293,12 +293,12 @@ func asker(conn *sql.Conn) moneyclip.Asker {
 // vetDatabase says what each write does to each rule in a database with this catalog.
 func vetDatabase(p *project, catalog *moneyclip.Catalog, rules []moneyclip.Rule, texts []text) vetted {
 	d := vetted{Engine: p.engine, From: cmp.Or(p.out, strings.Join(p.queries, ", "))}
-	faults := map[string]string{}
-	note := func(err error) {
+	faults, absent := map[string]string{}, map[string]string{}
+	note := func(of map[string]string, err error) {
 		for _, one := range unjoin(err) {
 			var fault *moneyclip.RuleError
 			if errors.As(one, &fault) {
-				faults[fault.Rule] = fault.Err.Error()
+				of[fault.Rule] = fault.Err.Error()
 			}
 		}
 	}
@@ -307,7 +307,7 @@ func vetDatabase(p *project, catalog *moneyclip.Catalog, rules []moneyclip.Rule,
 	cache, err := moneyclip.New(dialect, cfg)
 	if err != nil {
 		// One rule that is wrong must not hide what becomes of the others.
-		note(err)
+		note(faults, err)
 		cfg.Rules = slices.DeleteFunc(slices.Clone(rules), func(r moneyclip.Rule) bool { return faults[r.Name] != "" })
 		if cache, err = moneyclip.New(dialect, cfg); err != nil {
 			d.Problems = append(d.Problems, err.Error())
@@ -317,9 +317,10 @@ func vetDatabase(p *project, catalog *moneyclip.Catalog, rules []moneyclip.Rule,
 	defer cache.Close()
 	offline := cache.Offline(catalog)
 	for _, one := range texts {
-		note(offline.Learn(one.query))
+		note(faults, offline.Learn(one.query))
 	}
-	note(errors.Join(offline.Faults()...))
+	note(faults, errors.Join(offline.Faults()...))
+	note(absent, errors.Join(offline.Absent()...))
 	cached := map[string][]string{}
 	for _, one := range texts {
 		x := offline.Explain(one.query)
@@ -338,13 +339,6 @@ func vetDatabase(p *project, catalog *moneyclip.Catalog, rules []moneyclip.Rule,
 				w.Effects = append(w.Effects, e)
 			}
 			d.Writes = append(d.Writes, w)
-		}
-	}
-	absent := map[string]string{}
-	for _, one := range offline.Absent() {
-		var fault *moneyclip.RuleError
-		if errors.As(one, &fault) {
-			absent[fault.Rule] = fault.Err.Error()
 		}
 	}
 	for _, r := range rules {

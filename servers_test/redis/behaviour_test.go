@@ -256,20 +256,10 @@ func TestRestartEmpty(t *testing.T) {
 		}
 		return err
 	})
-	leased := func(of *moneyclip.Slot) func() error {
-		return func() error {
-			g, err := s2.Lease(t.Context(), of, token(), time.Minute, false)
-			if err == nil && g.Answer != moneyclip.AnswerLease {
-				return errors.New("not yet")
-			}
-			s2.Abandon(t.Context(), of, g.Lease)
-			return err
-		}
-	}
-	eventually(t, "the grace time is over", leased(one))
+	eventually(t, "the grace time is over", leases(t, s2, one))
 	wantBypass(t, s2, written)
 	release(t, s, marks)
-	eventually(t, "the grace time is over in the other bucket", leased(written)) // a server tells its age in whole seconds
+	eventually(t, "the grace time is over in the other bucket", leases(t, s2, written)) // a server tells its age in whole seconds
 	put(t, s2, written, 2)
 	wantHit(t, s, written, 2)
 }
@@ -304,13 +294,7 @@ func TestGraceAfterClockWentBack(t *testing.T) {
 	two := slot("k")
 	two.Field = []byte("another")
 	wantBypass(t, s, two)
-	eventually(t, "the grace time is over", func() error {
-		g, err := s.Lease(t.Context(), two, token(), time.Minute, false)
-		if err == nil && g.Answer != moneyclip.AnswerLease {
-			err = errors.New("not yet")
-		}
-		return err
-	})
+	eventually(t, "the grace time is over", leases(t, s, two))
 }
 
 // isOld waits until a server is up for more than two seconds.
@@ -334,13 +318,7 @@ func TestGraceAfterPromotion(t *testing.T) {
 	s.Grace = 2 * time.Second
 	one := slot("k")
 	wantBypass(t, s, one)
-	eventually(t, "the grace time is over", func() error {
-		g, err := s.Lease(t.Context(), one, token(), time.Minute, false)
-		if err == nil && g.Answer != moneyclip.AnswerLease {
-			err = errors.New("not yet")
-		}
-		return err
-	})
+	eventually(t, "the grace time is over", leases(t, s, one))
 }
 
 // N10: the server comes back with what it had some time ago.

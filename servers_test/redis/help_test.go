@@ -3,6 +3,7 @@ package redis_test
 import (
 	"crypto/rand"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -66,6 +67,18 @@ func lease(t *testing.T, s moneyclip.Store, at *moneyclip.Slot) moneyclip.Lease 
 		t.Fatalf("Lease: got answer %d, %v, want a lease", g.Answer, err)
 	}
 	return g.Lease
+}
+
+// leases leases a slot and gives the lease back, for who waits until that can be.
+func leases(t *testing.T, s moneyclip.Store, of *moneyclip.Slot) func() error {
+	return func() error {
+		g, err := s.Lease(t.Context(), of, token(), time.Minute, false)
+		if err == nil && g.Answer != moneyclip.AnswerLease {
+			return errors.New("not yet")
+		}
+		s.Abandon(t.Context(), of, g.Lease)
+		return err
+	}
 }
 
 // publish publishes notices, on a board that is made if it is not there.

@@ -114,7 +114,7 @@ func newToken() (t Token) {
 // A Lease is the right to fill a slot.
 type Lease struct {
 	Token Token
-	Stamp string // what the store wants to see again at the fill; the store's own, and empty for those of this module
+	Stamp string // what the store wants to see again at the fill; the store's own
 
 	// Board and Version are what the row goes by: unless the board is still at that version, the fill is refused. Empty: the
 	// row goes by no board.

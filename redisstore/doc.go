@@ -16,7 +16,7 @@
 // All reads and writes go to masters. All keys begin with the namespace. A user needs no more than:
 //
 //	ACL SETUSER moneyclip on >password ~moneyclip:* resetchannels -@all +info +evalsha +eval +time +exists +hget +hmget +hset
-//	  +hdel +hlen +hkeys +hgetall +del +pttl +pexpire +pexpireat
+//	  +hsetnx +hdel +hlen +hkeys +hvals +hgetall +del +pttl +pexpire +pexpireat
 //
 // and on a cluster also +cluster|slots +cluster|shards +command +asking, besides +hello, +auth, +ping, +select,
 // +client|setname and, from Redis 7.2, +client|setinfo, as the client is configured. A tool that lists what is stored, with

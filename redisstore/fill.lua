@@ -1,23 +1,26 @@
 #!lua
 -- Stores a value under a lease.
 -- KEYS: the key, the generations' hashes, perhaps a board. ARGV: the field, the generations' names, the token, the age, the
--- soft age, the row, perhaps the version of the board. Returns the mastership under which it is stored, or nothing if it is not. What
+-- soft age, the row, when the lease was granted if it was claimed, perhaps the version of the board. Returns the mastership under which it is stored, or nothing if it is not. What
 -- has another type than it should have is as if it were not there: the next lease puts it in order.
 local key, hash1, hash2 = KEYS[1], KEYS[2], KEYS[3]
 local lease_field = 'l:' .. ARGV[1]
 
 -- N13, M3: only who holds the lease may fill. What is not there was dropped by a writer, and so was the lease. Of a lease there is
--- its token of 16 bytes, its deadline, the time of its grant, and the head of what may be filled.
+-- its token of 16 bytes, its deadline, the time of its grant, and the head of what may be filled. One that was claimed has no time
+-- of its grant; and, if nobody else has asked, for how long it was wanted in place of the deadline.
 local lease = redis.pcall('HGET', key, lease_field)
 if type(lease) ~= 'string' or lease:sub(1, 16) ~= ARGV[4] then return '' end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local granted = tonumber(lease:sub(30, 42)) or 0
+if granted == 0 then granted = tonumber(ARGV[8]) or 0 end
+local ends = tonumber(lease:sub(17, 29)) or granted + (tonumber(lease:sub(18, 29)) or 0)
 local dies = granted + ARGV[5]
-local good = (tonumber(lease:sub(17, 29)) or 0) > now and dies > now
+local good = ends > now and dies > now
 
 -- Another board may lack the notice of the rule: not all writers would drop what is stored here.
-good = good and (not KEYS[4] or redis.pcall('HGET', KEYS[4], 'version') == ARGV[8])
+good = good and (not KEYS[4] or redis.pcall('HGET', KEYS[4], 'version') == ARGV[9])
 
 -- N12: the mastership and the generations are those of the lease. The generations must still be those of now. The mastership need
 -- not: what is stored under another than the server's is never read. Who wants to count on the fill compares the two.

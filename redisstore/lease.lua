@@ -1,27 +1,8 @@
 #!lua
 -- Asks for the right to fill a slot.
 -- KEYS: the key, the generations' hashes, which may be one, the key's writers. ARGV: the field, the generations' names, the token, for how
--- long, whether to renew, the grace time, how many fields a key may have, the mastership as the caller knows it or nothing. Returns
--- the answer, and with 3 the value.
-
--- Usually nothing stands under the key, no writer is at work on it, the generations are there, and so not in quarantine, and grace is
--- over. The mastership need not be asked for then: under another one the generations' hash would have another, and so would the fill.
-if KEYS[2] == KEYS[3] and ARGV[9] ~= '' then
-  local found = redis.pcall('HMGET', KEYS[2], 'e', 'n:' .. ARGV[2], 'n:' .. ARGV[3])
-  local since, nonce1, nonce2 = found[1], found[2], found[3]
-  if since and nonce1 and nonce2 and #nonce1 == 16 and #nonce2 == 16 and since:sub(1, 40) == ARGV[9] and
-      redis.call('EXISTS', KEYS[1], KEYS[4]) == 0 then
-    local time = redis.call('TIME')
-    local now = time[1] * 1000 + math.floor(time[2] / 1000)
-    if now >= (tonumber(since:sub(41)) or now) + ARGV[7] then
-      local till = string.format('%013d', now + ARGV[5])
-      redis.call('HSET', KEYS[1], 'l:' .. ARGV[1],
-        ARGV[4] .. till .. string.format('%013d', now) .. '1' .. ARGV[9] .. nonce1 .. nonce2)
-      redis.call('PEXPIREAT', KEYS[1], till)
-      return { 2 }
-    end
-  end
-end
+-- long, whether to renew, the grace time, how many fields a key may have, whether the token is of a claim that came to nothing. Returns
+-- the answer; with 2 also what the generations are known by, and the mastership; with 3 the value.
 -- common
 
 -- fields reads several fields of a hash at once, as field does.
@@ -77,15 +58,29 @@ local function head(epoch, nonce1, nonce2)
   return nonce1 and nonce2 and '1' .. epoch .. nonce1 .. nonce2
 end
 
--- A lease is its token of 16 bytes, its deadline, the time of its grant, and the head of what may be filled.
-local function leased(lease, head)
-  return lease and head and lease:sub(43) == head and (tonumber(lease:sub(17, 29)) or 0) > now()
+-- A lease is its token of 16 bytes, its deadline, the time of its grant, and the head of what may be filled. One that was claimed has,
+-- behind an "@", for how long it was wanted, and a deadline from when somebody else asks.
+local function isLive(name, lease)
+  local hold = tonumber(lease:sub(17, 29):match('^@(%d+)$'))
+  if not hold then return (tonumber(lease:sub(17, 29)) or 0) > now() end
+  redis.call('HSET', KEYS[1], 'l:' .. name, lease:sub(1, 16) .. digits(now() + hold) .. lease:sub(30))
+  return hold > 0
 end
 
 local key, hash1, hash2 = KEYS[1], KEYS[2], KEYS[3]
 local name, generation1, generation2, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local till, renew, grace, most = now() + ARGV[5], ARGV[6] == '1', tonumber(ARGV[7]), tonumber(ARGV[8])
-local bypass, wait, lease, value = { 0 }, { 1 }, { 2 }, 3
+local claimed = ARGV[9] == '1'
+local wait, lease, value = { 1 }, 2, 3
+
+-- own reports whether a lease is the one that the caller's claim has left.
+local function own(given) return claimed and given and given:sub(1, 16) == token end
+
+-- bypass is the answer while a writer is at work.
+local function bypass()
+  if own(field(key, 'l:' .. name)) then redis.call('HDEL', key, 'l:' .. name) end
+  return { 0 }
+end
 
 local info = redis.call('INFO', 'replication')
 local epoch = epochOf(info)
@@ -103,16 +98,16 @@ else
   second = fields(hash2, 'q:' .. generation2, 'n:' .. generation2)
 end
 local since, set1, set2, nonce1, nonce2 = first[1], first[2], second[1], nonce(first[3]), nonce(second[2])
-if set1 and live(set1) ~= '' or set2 and live(set2) ~= '' then return bypass end
+if set1 and live(set1) ~= '' or set2 and live(set2) ~= '' then return bypass() end
 if set1 then redis.call('HDEL', hash1, 'q:' .. generation1) end
 if set2 then redis.call('HDEL', hash2, 'q:' .. generation2) end
-if busy(KEYS[4]) then return bypass end
+if busy(KEYS[4]) then return bypass() end
 local values = fields(key, 'v:' .. name, 'l:' .. name)
-local stored = values[1]
+local stored, given = values[1], values[2]
 
 local now_head = head(epoch, nonce1, nonce2)
 local good = stored and now_head and stored:sub(1, headLen) == now_head and (tonumber(stored:sub(87, 99)) or 0) > now()
-local taken = leased(values[2], now_head)
+local taken = given and not own(given) and now_head and given:sub(43) == now_head and isLive(name, given)
 if good then
   if renew and taken then return wait end
   if not renew and (taken or (tonumber(stored:sub(74, 86)) or 0) > now()) then return { value, stored } end
@@ -133,7 +128,7 @@ if not since or since:sub(1, #epoch) ~= epoch or (tonumber(since:sub(#epoch + 1)
   redis.call('HSET', hash1, 'e', since)
   outlive(hash1, now() + day)
 end
-if now() < (tonumber(since:sub(#epoch + 1)) or now()) + grace then return bypass end
+if now() < (tonumber(since:sub(#epoch + 1)) or now()) + grace then return bypass() end
 
 -- Room for one more field: not that of a lease which is live. It also shows whether anything is stored under the key.
 local others, count, filled = {}, 0, false
@@ -150,12 +145,12 @@ if count >= most then
   local victim
   for of in pairs(others) do
     local l = field(key, 'l:' .. of)
-    if not l or (tonumber(l:sub(17, 29)) or 0) <= now() then
+    if not l or not isLive(of, l) then
       victim = of
       break
     end
   end
-  if not victim then return bypass end
+  if not victim then return bypass() end
   redis.call('HDEL', key, 'v:' .. victim, 'l:' .. victim)
 end
 
@@ -183,4 +178,4 @@ redis.call('HSET', key, 'l:' .. name, token .. digits(till) .. digits(now()) .. 
 if stored and not good then redis.call('HDEL', key, 'v:' .. name) end
 -- What is stored keeps its time: with a longer one it would be served past its age.
 if not filled then outlive(key, till) end
-return lease
+return { lease, nonce1 or token, nonce2 or token, epoch }

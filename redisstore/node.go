@@ -22,6 +22,8 @@ type node struct {
 	known atomic.Pointer[mastership] // nil: it was never asked
 	idle  atomic.Pointer[idleness]   // nil: it takes writes, or was not asked
 
+	generations memory
+
 	mu     sync.Mutex // protects what follows, and changes of known
 	asking *inquiry   // under way
 	left   time.Time  // when its connections were left because it is no master

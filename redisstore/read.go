@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/moneyclip/moneyclip"
@@ -36,6 +37,7 @@ func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, 
 		}
 		row, soft := decode(seen.value, before.epoch, seen.nonces[0], seen.nonces[1])
 		if row == nil || !now.Before(soft) {
+			n.generations.saw(slot, seen.nonces[:])
 			return nil, nil
 		}
 		return row, nil
@@ -128,16 +130,22 @@ func (s *Store) Lease(
 	if err != nil {
 		return moneyclip.Grant{}, err
 	}
-	epoch := ""
-	if m := n.current(time.Now()); m != nil {
-		epoch = m.epoch
+	void := false // the token has a lease already that is none
+	if m := n.current(time.Now()); m != nil && !renew {
+		if g, ok := n.generations.under(m.epoch, slot); ok {
+			grant, told, left, err := n.claim(step, slot, token, d, g)
+			if told {
+				return grant, err
+			}
+			void = left
+		}
 	}
 	got, err := n.run(step, "lease", leaseScript, at.keys[:], &at.field, &at.generations[0], &at.generations[1],
-		token[:], milliseconds(d), renew, milliseconds(s.Grace), maxFields, &epoch)
+		token[:], milliseconds(d), renew, milliseconds(s.Grace), maxFields, void)
 	if err != nil || got == nil {
 		return moneyclip.Grant{}, err
 	}
-	answer, value, ok := parseAnswer(got)
+	answer, rest, ok := parseAnswer(got)
 	if !ok {
 		return moneyclip.Grant{}, failed("lease", errAnswer)
 	}
@@ -145,9 +153,12 @@ func (s *Store) Lease(
 	case 1:
 		return moneyclip.Grant{Answer: moneyclip.AnswerWait}, nil
 	case 2:
-		return moneyclip.Grant{Answer: moneyclip.AnswerLease, Lease: moneyclip.Lease{Token: token}}, nil
+		if len(rest) == 3 {
+			n.generations.granted(slot, generations{rest[2], [2]string{rest[0], rest[1]}})
+		}
+		return leased(token, ""), nil
 	case 3:
-		row, err := decodeRow([]byte(value))
+		row, err := decodeRow([]byte(strings.Join(rest, "")))
 		if err != nil {
 			// The server does not look into rows: one that is damaged would stay until it is too old.
 			return moneyclip.Grant{}, s.drop(step, at)
@@ -169,17 +180,18 @@ func (s *Store) drop(ctx *patience, at *place) error {
 	return nil
 }
 
-// parseAnswer takes apart what the lease script returns.
-func parseAnswer(got any) (answer int64, value string, ok bool) {
+// parseAnswer takes apart what the lease script returns: a number, and texts.
+func parseAnswer(got any) (answer int64, rest []string, ok bool) {
 	list, _ := got.([]any)
 	if len(list) == 0 {
-		return 0, "", false
+		return 0, nil, false
 	}
 	answer, ok = list[0].(int64)
-	if len(list) > 1 {
-		value, _ = list[1].(string)
+	for _, one := range list[1:] {
+		text, is := one.(string)
+		rest, ok = append(rest, text), ok && is
 	}
-	return answer, value, ok
+	return answer, rest, ok
 }
 
 // Fill stores a row under a lease. It also reports false where it cannot be told under which mastership the server has accepted
@@ -288,7 +300,7 @@ func fillOf(slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age
 	}
 	at := placeOf(slot)
 	keys, args = at.keys[:3:3], []any{
-		&at.field, &at.generations[0], &at.generations[1], lease.Token[:], milliseconds(age.Hard), milliseconds(age.Soft), encoded,
+		&at.field, &at.generations[0], &at.generations[1], lease.Token[:], milliseconds(age.Hard), milliseconds(age.Soft), encoded, lease.Stamp,
 	}
 	if lease.Board != "" {
 		keys, args = append(keys, boardKey(lease.Board)), append(args, &lease.Version)

@@ -204,7 +204,7 @@ func (d *diagnosis) rights(ctx context.Context, client redis.UniversalClient, na
 	var missing []string
 	for _, command := range [][]any{
 		{"time"}, {"exists", key}, {"hset", key, "f", "v"}, {"pexpire", key, "60000"}, {"pexpireat", key, strconv.FormatInt(time.Now().Add(time.Minute).UnixMilli(), 10)}, {"hget", key, "f"}, {"hmget", key, "f"},
-		{"hlen", key}, {"hkeys", key}, {"hgetall", key}, {"pttl", key}, {"hdel", key, "f"},
+		{"hsetnx", key, "f", "v"}, {"hlen", key}, {"hkeys", key}, {"hvals", key}, {"hgetall", key}, {"pttl", key}, {"hdel", key, "f"},
 		{"eval", inScript, "1", key}, {"evalsha", strings.Repeat("0", 40), "1", key}, {"del", key},
 	} {
 		if err := client.Do(ctx, command...).Err(); err != nil && strings.HasPrefix(err.Error(), "NOPERM") {

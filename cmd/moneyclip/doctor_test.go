@@ -26,7 +26,7 @@ func TestDoctor(t *testing.T) {
 	good := servers.Redis(t, "maxmemory=100mb", "maxmemory-policy=allkeys-lfu")
 	c := redis.NewClient(&redis.Options{Addr: good.Addr})
 	defer c.Close()
-	rights := "on >secret ~moneyclip:* resetchannels -@all +info +evalsha +eval +time +exists +hget +hmget +hset +hdel +hlen +hkeys +hgetall +del +pttl +pexpire +pexpireat +hello +auth +ping +select +client|setname"
+	rights := "on >secret ~moneyclip:* resetchannels -@all +info +evalsha +eval +time +exists +hget +hmget +hset +hsetnx +hdel +hlen +hkeys +hvals +hgetall +del +pttl +pexpire +pexpireat +hello +auth +ping +select +client|setname"
 	setUser := func(rights string) {
 		t.Helper()
 		args := []any{"acl", "setuser", "moneyclip", "reset"}

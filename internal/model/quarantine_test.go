@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A room is one row of a database and its key in a store where a quarantine and its release are several commands, which others may come
-// between; two writers, who may be broken off anywhere; and two readers.
+// A room is one row of a database and its key in a store where a quarantine, its release and a lease are several commands, which others may
+// come between; two writers, who may be broken off anywhere; and two readers.
 type room struct {
 	row   int8 // how many writes were committed
 	acked int8 // the latest of those that were acknowledged
@@ -32,6 +32,7 @@ type guest struct {
 // What a guest does next.
 const (
 	guestLeases int8 = iota
+	guestLooks
 	guestAsks
 	guestFills
 )
@@ -63,6 +64,7 @@ type order struct {
 	dropsOnce   bool // nothing is dropped in the end
 	oneFlag     bool // who leaves, leaves for all
 	asksNobody  bool // a lease is granted whoever is at work
+	asksFirst   bool // whether somebody is at work is asked before the lease is there
 	keepsLeases bool // what is there is dropped, and leases are not
 }
 
@@ -84,13 +86,38 @@ func (o order) next(w room) (list []step[room]) {
 func (o order) read(w room, i int, add func(string, func(*room))) {
 	switch me := w.readers[i]; me.at {
 	case guestLeases:
-		if me.reads == 0 || w.value >= 0 || w.token != 0 || !o.asksNobody && (w.held[0] || w.held[1]) {
+		if me.reads == 0 || w.value >= 0 {
 			return
 		}
-		add(fmt.Sprintf("reader %d leases", i), func(w *room) {
-			w.tokens++
-			w.token = w.tokens
-			w.readers[i] = guest{at: guestAsks, token: w.token, reads: me.reads - 1}
+		// One of which nothing came ends by its deadline, for the reader as well.
+		if w.token != 0 {
+			add("a lease runs out", func(w *room) { w.token = 0 })
+			return
+		}
+		first := o.puts(i)
+		if o.asksFirst {
+			if w.held[0] || w.held[1] {
+				return
+			}
+			first = func(*room) {}
+		}
+		add(fmt.Sprintf("reader %d begins a lease", i), func(w *room) {
+			first(w)
+			w.readers[i].at = guestLooks
+		})
+	case guestLooks:
+		add(fmt.Sprintf("reader %d has the lease, or not", i), func(w *room) {
+			switch {
+			case o.asksFirst && w.token == 0:
+				o.puts(i)(w)
+				w.readers[i].at = guestAsks
+			case o.asksFirst:
+				w.readers[i] = guest{reads: me.reads - 1}
+			case !o.asksNobody && (w.held[0] || w.held[1]):
+				w.readers[i] = guest{reads: me.reads}
+			default:
+				w.readers[i].at = guestAsks
+			}
 		})
 	case guestAsks:
 		add(fmt.Sprintf("reader %d reads the row", i), func(w *room) { w.readers[i].saw, w.readers[i].at = w.row, guestFills })
@@ -101,6 +128,15 @@ func (o order) read(w room, i int, add func(string, func(*room))) {
 			}
 			w.readers[i].at = guestLeases
 		})
+	}
+}
+
+// puts is a reader's lease.
+func (o order) puts(i int) func(w *room) {
+	return func(w *room) {
+		w.tokens++
+		w.token = w.tokens
+		w.readers[i] = guest{token: w.token, reads: w.readers[i].reads - 1}
 	}
 }
 
@@ -187,7 +223,7 @@ func TestQuarantines(t *testing.T) {
 	t.Parallel()
 	start := room{value: -1, tries: 1, stops: 1}
 	for i := range start.readers {
-		start.readers[i].reads = 2
+		start.readers[i].reads = int8(2 - i)
 	}
 	for _, test := range []struct {
 		name string
@@ -200,6 +236,7 @@ func TestQuarantines(t *testing.T) {
 		{"N14: nothing is dropped in the end", order{dropsOnce: true}, false},
 		{"N4: who leaves, leaves for all", order{oneFlag: true}, false},
 		{"a lease is granted whoever is at work", order{asksNobody: true}, false},
+		{"who asks for a lease looks for writers before it is there", order{asksFirst: true}, false},
 		{"N15: leases are not dropped", order{keepsLeases: true}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {

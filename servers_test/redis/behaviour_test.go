@@ -27,7 +27,7 @@ import (
 type counter struct {
 	mu    sync.Mutex
 	trips []string
-	cut   bool // a connection is closed when it has sent a script
+	cut   bool // a connection is closed when it has sent a script, a claim or a quarantine
 }
 
 func (c *counter) dial(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -53,7 +53,7 @@ func (c *countedConn) Write(b []byte) (int, error) {
 		c.counter.mu.Lock()
 		defer c.counter.mu.Unlock()
 		c.counter.trips = append(c.counter.trips, strings.Join(names, " "))
-		if c.counter.cut && slices.Contains([]string{"evalsha", "hset"}, names[0]) {
+		if c.counter.cut && slices.Contains([]string{"evalsha", "time", "hset"}, names[0]) {
 			defer c.Close()
 		}
 	}
@@ -70,6 +70,9 @@ func (c *counter) want(t *testing.T, step string, want ...string) {
 	c.trips = nil
 }
 
+// claim is the round trip of a lease, if all is as usual.
+const claim = "time hsetnx pexpire hlen hmget hvals"
+
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
 	counter := &counter{}
@@ -84,7 +87,7 @@ func TestRoundTrips(t *testing.T) {
 		wantMiss(t, s, one)
 		counter.want(t, "Get", "hmget")
 		l := lease(t, s, one)
-		counter.want(t, "Lease", "evalsha")
+		counter.want(t, "Lease", claim)
 		must1(s.Fill(t.Context(), one, l, row(1), forLong))
 		counter.want(t, "Fill", "evalsha")
 		wantHit(t, s, one, 1)
@@ -94,7 +97,7 @@ func TestRoundTrips(t *testing.T) {
 		release(t, s, marks)
 		counter.want(t, "Release", "del hdel evalsha hget")
 		must(t, s.Abandon(t.Context(), one, lease(t, s, one)))
-		counter.want(t, "Lease, Abandon", "evalsha", "evalsha")
+		counter.want(t, "Lease, Abandon", claim, "evalsha", "evalsha") // another has ended the generations
 		publish(t, s, marks.Board)
 		counter.want(t, "Publish", "evalsha")
 		quarantine(t, s, &moneyclip.Marks{Writer: token()})
@@ -126,11 +129,12 @@ func TestLeaseIsSentOnce(t *testing.T) {
 		defer counter.mu.Unlock()
 		counter.cut, counter.trips = cut, nil
 	}
+	wantMiss(t, s, one)
 	set(true)
 	if _, err := s.Lease(t.Context(), one, token(), time.Minute, false); err == nil {
 		t.Error("Lease: got no error, although the connection was cut")
 	}
-	counter.want(t, "Lease", "evalsha")
+	counter.want(t, "Lease", claim)
 
 	set(true)
 	time.AfterFunc(3*time.Millisecond, func() { set(false) })
@@ -537,7 +541,7 @@ func TestOpaqueConnections(t *testing.T) {
 	for began := time.Now(); time.Since(began) < 2*time.Second; time.Sleep(2 * time.Millisecond) {
 		must1(s.Get(t.Context(), slot("k")))
 		must1(s.Quarantine(t.Context(), writer(slot("l")), time.Minute))
-		must1(s.Lease(t.Context(), slot("m"), token(), time.Millisecond, false))
+		must(t, s.Abandon(t.Context(), slot("m"), must1(s.Lease(t.Context(), slot("m"), token(), time.Millisecond, false)).Lease))
 	}
 	if after := c.PoolStats().TotalConns; before < 20 || after > before-10 {
 		t.Errorf("there were %d connections and are %d: they were not left, and nothing is tested", before, after)

@@ -1,0 +1,226 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moneyclip/moneyclip"
+	"github.com/redis/go-redis/v9"
+)
+
+// A claim asks for a lease with plain commands, which take the server a third of the time of the script that does the same (lease.lua).
+// It puts the lease there, unless there is one, and only then looks whether it is good:
+//
+//   - Writers are looked for last. One who is not there any more has committed, and what is read from the database now is no older; one who
+//     comes later drops the lease. With a look before, a writer could come in between, and break off.
+//   - The lease is of the generations that this process knows. If they are others by then, nothing may be filled under it, by anybody.
+//
+// What is not as usual is left to the script: a lease of somebody else, a slot that is to be renewed, grace after a failover.
+type claim struct {
+	errand
+	clock   *redis.TimeCmd // before the lease is there: it is granted no earlier
+	put     *redis.BoolCmd
+	expire  *redis.BoolCmd // T2: no key is without one. What is stored under the key keeps its time.
+	count   *redis.IntCmd
+	value   *redis.StringSliceCmd // if Get was left out
+	writers *redis.StringSliceCmd
+	nonces  *redis.StringSliceCmd
+
+	texts [claimTexts]string
+	hold  int64 // milliseconds
+	all   [7]command
+}
+
+const (
+	claimKey = iota
+	claimValue
+	claimLease
+	claimRecord
+	claimWriters
+	claimHash
+	claimName1
+	claimName2
+	claimTexts
+)
+
+// claims are those that nobody uses, as lookups are.
+var claims = sync.Pool{New: func() any {
+	c := new(claim)
+	ctx := context.Background() // of no use to commands in a pipeline
+	at := func(i int) any { return &c.texts[i] }
+	c.clock = redis.NewTimeCmd(ctx, "time")
+	c.put = redis.NewBoolCmd(ctx, "hsetnx", at(claimKey), at(claimLease), at(claimRecord))
+	c.expire = redis.NewBoolCmd(ctx, "pexpire", at(claimKey), &c.hold, "nx")
+	c.count = redis.NewIntCmd(ctx, "hlen", at(claimKey))
+	c.value = redis.NewStringSliceCmd(ctx, "hmget", at(claimKey), at(claimValue))
+	c.writers = redis.NewStringSliceCmd(ctx, "hvals", at(claimWriters))
+	c.nonces = redis.NewStringSliceCmd(ctx, "hmget", at(claimHash), at(claimName1), at(claimName2))
+	c.all = [...]command{c.clock, c.put, c.expire, c.count, c.value, c.writers, c.nonces}
+	return c
+}}
+
+func newClaim(slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, head string) *claim {
+	c := claims.Get().(*claim)
+	c.errand = errand{commands: c.all[:], answered: c.answered}
+	c.hold = milliseconds(d)
+	var room [768]byte
+	b := bucket(slot.Key)
+	tag := strconv.Itoa(b)
+	text, from := room[:0], 0
+	ends := [claimTexts]int{}
+	end := func(i int) { ends[i] = len(text) }
+	text = appendKeyIn(text, tag, slot.Key)
+	end(claimKey)
+	text = append(append(text, "v:"...), slot.Field...)
+	end(claimValue)
+	text = append(append(text, "l:"...), slot.Field...)
+	end(claimLease)
+	text = append(text, token[:]...)
+	text = fmt.Appendf(text, "@%0*d%0*d", deadlineLen-1, min(c.hold, 1e12-1), deadlineLen, 0)
+	text = append(text, head...)
+	end(claimRecord)
+	text = appendWritersKey(text, tag, slot.Key)
+	end(claimWriters)
+	text = appendGenerationsKey(text, slot.Generations[0], b)
+	end(claimHash)
+	text = append(append(text, "n:"...), slot.Generations[0]...)
+	end(claimName1)
+	text = append(append(text, "n:"...), slot.Generations[1]...)
+	end(claimName2)
+	all := string(text)
+	for i, end := range ends {
+		c.texts[i] = all[from:end]
+		from = end
+	}
+	return c
+}
+
+// free gives a claim back that has its answer.
+func (c *claim) free() {
+	for _, one := range c.all {
+		one.SetErr(nil)
+	}
+	for _, one := range []*redis.StringSliceCmd{c.value, c.writers, c.nonces} {
+		one.SetVal(nil)
+	}
+	c.commands, c.texts = nil, [claimTexts]string{}
+	claims.Put(c)
+}
+
+// claim asks for a lease by plain commands. If they have not told what the answer is, it returns false, and whether it has left a lease
+// there that is none.
+func (n *node) claim(
+	p *patience, slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, known generations,
+) (grant moneyclip.Grant, told, left bool, err error) {
+	n.watch(time.Now())
+	c := newClaim(slot, token, d, known.head())
+	if err := n.reads.crowd.send(p, &c.errand); err != nil {
+		return grant, true, false, failed("lease", err)
+	}
+	for _, one := range c.commands {
+		switch err := one.Err(); {
+		case err == nil:
+		case isElsewhere(err):
+			n.store.reload(p)
+			return grant, true, false, nil
+		case code(err) == "WRONGTYPE":
+			return grant, false, c.put.Val(), nil // the script puts it in order
+		default:
+			return grant, true, false, failed("lease", err)
+		}
+	}
+	defer c.free()
+	nonces := c.nonces.Val()
+	n.generations.saw(slot, nonces)
+	if !slices.Equal(nonces, known.nonces[:]) || len(c.writers.Val()) > 0 { // the script has the deadlines of writers count
+		return grant, false, c.put.Val(), nil
+	}
+	now := c.clock.Val().UnixMilli()
+	if read := c.value.Val(); len(read) == 1 && read[0] != "" {
+		row, soft := decode([]byte(read[0]), known.epoch, nonces[0], nonces[1])
+		if row != nil && time.UnixMilli(now).Before(soft) {
+			if c.put.Val() {
+				n.reads.crowd.send(p, newErrand(redis.NewIntCmd(p, "hdel", c.texts[claimKey], c.texts[claimLease])))
+			}
+			return moneyclip.Grant{Answer: moneyclip.AnswerValue, Row: row}, true, false, nil
+		}
+	}
+	if !c.put.Val() || c.count.Val() > maxFields {
+		return grant, false, c.put.Val(), nil
+	}
+	return leased(token, strconv.FormatInt(now, 10)), true, false, nil
+}
+
+// leased is a lease. One that was claimed is stamped with the time of its grant, in milliseconds, which does not stand in Redis.
+func leased(token moneyclip.Token, stamp string) moneyclip.Grant {
+	return moneyclip.Grant{Answer: moneyclip.AnswerLease, Lease: moneyclip.Lease{Token: token, Stamp: stamp}}
+}
+
+// Generations are what the two of a slot were known by, under a mastership of which the grace time is over.
+type generations struct {
+	epoch  string
+	nonces [2]string
+}
+
+// head is what a value begins with that is leased under them.
+func (g *generations) head() string { return "1" + g.epoch + g.nonces[0] + g.nonces[1] }
+
+// A memory is of the generations of a node, as this process has seen them last. They may be others by now: what is leased under them is
+// worth nothing then.
+type memory struct {
+	mu sync.Mutex // protects m
+	m  map[pair]generations
+}
+
+// A pair is the two generations of a slot.
+type pair struct {
+	bucket int
+	names  [2]string
+}
+
+func pairOf(slot *moneyclip.Slot) pair { return pair{bucket(slot.Key), slot.Generations} }
+
+// maxKnown is how many pairs are remembered: a bucket of a hundred rules in one database has as many.
+const maxKnown = 100 * buckets
+
+// under returns those of a slot, if they are known under the mastership.
+func (k *memory) under(epoch string, slot *moneyclip.Slot) (g generations, ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	g, ok = k.m[pairOf(slot)]
+	return g, ok && g.epoch == epoch
+}
+
+// granted notes under which generations the script has granted a lease. It puts both into one hash only if they are of one namespace.
+func (k *memory) granted(slot *moneyclip.Slot, g generations) {
+	if namespaceOf(slot.Generations[0]) != namespaceOf(slot.Generations[1]) {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.m == nil || len(k.m) >= maxKnown {
+		k.m = map[pair]generations{}
+	}
+	k.m[pairOf(slot)] = g
+}
+
+// saw notes what the generations are known by now. One that is not there is in quarantine, or lost: the script begins another.
+func (k *memory) saw(slot *moneyclip.Slot, nonces []string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	at := pairOf(slot)
+	g, ok := k.m[at]
+	switch {
+	case !ok:
+	case len(nonces) != 2 || len(nonces[0]) != nonceLen || len(nonces[1]) != nonceLen:
+		delete(k.m, at)
+	case nonces[0] != g.nonces[0] || nonces[1] != g.nonces[1]:
+		g.nonces = [2]string{strings.Clone(nonces[0]), strings.Clone(nonces[1])}
+		k.m[at] = g
+	}
+}

@@ -16,12 +16,13 @@ type conn struct {
 	connector *connector
 	cache     *Cache
 
-	base     *baseConn   // nil: not dialed
-	watched  driver.Conn // the base beneath sqlmw, which calls our interceptor
-	dials    int         // so that statements know when the base is another
-	resetDue bool        // database/sql has asked for a reset; the base hears of it when it is needed
-	session  *session    // nil: not known
-	asked    time.Time   // when it, or its catalog, was last asked for
+	made     context.Context // database/sql's, when it wanted the connection; nil: it has dialed
+	base     *baseConn       // nil: not dialed
+	watched  driver.Conn     // the base beneath sqlmw, which calls our interceptor
+	dials    int             // so that statements know when the base is another
+	resetDue bool            // database/sql has asked for a reset; the base hears of it when it is needed
+	session  *session        // nil: not known
+	asked    time.Time       // when it, or its catalog, was last asked for
 	trust
 
 	// rowsOut says that rows of the base may be open. On SQLite a connection that has open rows goes on to read what
@@ -394,10 +395,14 @@ func (c *conn) isReady() bool {
 
 // dial connects. Its errors go to the caller as they are.
 func (c *conn) dial(ctx context.Context) error {
+	if c.made != nil {
+		ctx = dialContext{ctx, c.made}
+	}
 	base, err := c.connector.base.Connect(ctx)
 	if err != nil {
 		return err
 	}
+	c.made = nil
 	if _, nested := ours(base); nested {
 		base.Close()
 		return errNested // what Invalidate drops would stay in the one below

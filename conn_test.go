@@ -249,6 +249,22 @@ func TestConnDials(t *testing.T) {
 	}
 }
 
+// Hooks of a base that connects see what the context of the one had in it who wanted the connection, and not who needs it first.
+func TestConnDialsFor(t *testing.T) {
+	t.Parallel()
+	f := openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+	ctx := func(whom string) context.Context { return context.WithValue(t.Context(), dialledFor{}, whom) }
+	c, err := f.Conn(ctx("one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.ExecContext(ctx("another"), renameUser, "x", 1); err != nil {
+		t.Fatal(err)
+	}
+	f.wantCalls(t, "for one", "dial")
+}
+
 // A reset waits until the connection is used for more than a hit.
 func TestConnResetIsPutOff(t *testing.T) {
 	t.Parallel()

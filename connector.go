@@ -22,8 +22,12 @@ type connector struct {
 	fault  error  // why it cannot connect at all
 
 	// home is what the last connection said of itself when it was dialed. A connection that has not dialed takes it for its own, so that
-	// a hit needs no connection. Nil: none has, or the database is private to each.
+	// a hit needs no connection. Nil: none has, the database is private to each, or not all are alike.
 	home atomic.Pointer[session]
+
+	// apart says that two connections were not alike when they were dialed: a hook of the base may go by the context, as to each tenant's
+	// schema. Which session one has that has not dialed is not known then.
+	apart atomic.Bool
 
 	reloads reloads
 
@@ -168,12 +172,21 @@ func (p plainConnector) Connect(context.Context) (driver.Conn, error) { return p
 func (p plainConnector) Driver() driver.Driver { return p.driver }
 
 // Connect returns a connection that has not dialed.
-func (c *connector) Connect(context.Context) (driver.Conn, error) {
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if c.fault != nil {
 		return nil, c.fault
 	}
-	return &conn{connector: c, cache: c.cache}, nil
+	return &conn{connector: c, cache: c.cache, made: ctx}, nil
 }
+
+// A dialContext is that of a dial which was put off: hooks of the base see the values that they would have seen without that, and it ends
+// with the statement that wants it.
+type dialContext struct {
+	context.Context // the statement's
+	made            context.Context
+}
+
+func (d dialContext) Value(key any) any { return d.made.Value(key) }
 
 func (c *connector) Driver() driver.Driver { return c.driver }
 
@@ -261,7 +274,15 @@ func (c *connector) settle(s *session) {
 	if s.private {
 		return
 	}
-	c.cache.hub.enter(s)
+	home := c.home.Load()
+	if home != nil && (home.database != s.database || home.profile != s.profile) {
+		c.apart.Store(true)
+	}
+	if c.apart.Load() {
+		s = nil
+	} else {
+		c.cache.hub.enter(s)
+	}
 	if old := c.home.Swap(s); old != nil {
 		c.cache.hub.part(old)
 	}

@@ -144,7 +144,13 @@ func (f *fakeDB) wantQueries(t testing.TB, want int, query string, id int64) {
 
 type fakeConnector struct{ state *fakeState }
 
-func (c fakeConnector) Connect(context.Context) (driver.Conn, error) {
+// dialledFor is the key of a value that a dial notes.
+type dialledFor struct{}
+
+func (c fakeConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	if whom, ok := ctx.Value(dialledFor{}).(string); ok {
+		c.state.note("for " + whom)
+	}
 	c.state.mu.Lock()
 	defer c.state.mu.Unlock()
 	if c.state.connect != nil {

@@ -16,7 +16,12 @@ import (
 type dials struct {
 	turns atomic.Uint64 // connections that were begun, and doubts: another server may answer since
 	gone  atomic.Uint64 // connections that were begun up to this turn are of no use
+	dark  atomic.Uint64 // nor are those which were begun up to this one and that nobody can look into
 }
+
+// doubt has the connections that nobody can look into used no more, as those over TLS: one of them has broken. They are mostly closed
+// together, by a server or what stands in front of it, and each would cost a command that finds it out.
+func (d *dials) doubt() { d.dark.Store(d.turns.Load()) }
 
 // errGone is the error of a connection that is of no use any more. Nothing was sent. To go-redis it is one of the network, after which
 // it tries again where it is allowed to.
@@ -51,6 +56,7 @@ func (d *dials) DialHook(next redis.DialHook) redis.DialHook {
 			if socket, ok := conn.(syscall.Conn); ok {
 				return &dialedSocket{one, socket}, nil
 			}
+			one.isDark = true
 			return one, nil
 		}
 	}
@@ -67,9 +73,13 @@ type dialed struct {
 	net.Conn
 	dials *dials
 	turn  uint64 // when it was begun
+
+	isDark bool // nobody can look into it
 }
 
-func (c *dialed) isGone() bool { return c.turn <= c.dials.gone.Load() }
+func (c *dialed) isGone() bool {
+	return c.turn <= c.dials.gone.Load() || c.isDark && c.turn <= c.dials.dark.Load()
+}
 
 // SetWriteDeadline fails on a connection that is of no use, and go-redis closes it. It is called once in front of each piece of commands:
 // Write may be called when a part of them was sent.

@@ -85,6 +85,9 @@ func (l *lane) send(ctx *patience, commands ...redis.Cmder) error {
 		l.breaker.succeeded()
 		return nil
 	}
+	if isBroken(err) {
+		l.node.dials.doubt()
+	}
 	l.node.doubt()
 	if !ctx.left() { // or else whether the node would have answered is found out by the next one
 		l.judge(err, before)

@@ -22,6 +22,8 @@ type node struct {
 	known atomic.Pointer[mastership] // nil: it was never asked
 	idle  atomic.Pointer[idleness]   // nil: it takes writes, or was not asked
 
+	refuses atomic.Bool // it has refused what a writer sent for a whole step, and has not carried out anything since
+
 	generations memory
 
 	mu     sync.Mutex // protects what follows, and changes of known

@@ -38,3 +38,15 @@ func TestParcelNames(t *testing.T) {
 		}
 	}
 }
+
+func TestInBrackets(t *testing.T) {
+	t.Parallel()
+	for addr, want := range map[string]string{
+		"127.0.0.1:6379": "127.0.0.1:6379", "redis:6379": "redis:6379", "::1:6379": "[::1]:6379", "[::1]:6379": "[::1]:6379",
+		"2001:db8::7:6379": "[2001:db8::7]:6379", "?": "?", ":6379": ":6379",
+	} {
+		if got := inBrackets(addr); got != want {
+			t.Errorf("%s: got %s, want %s", addr, got, want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -55,6 +56,7 @@ type order struct {
 	odd    bool     // plain commands cannot put him among those of the keys: a script does
 
 	commands []command // as they were sent last
+	at       *node     // to which
 	err      error     // what came of them
 	next     next
 	unknown  bool   // the server does not have the script
@@ -105,11 +107,13 @@ func (s *Store) together() int {
 const (
 	firstPause = 2 * time.Millisecond // before an order is sent again
 	lastPause  = 50 * time.Millisecond
+	brief      = 3 // tries at a node that has refused all of them for a whole step: it is not only about to become the master, or a slot to move
 )
 
 // deliver has all orders of a parcel carried out, and then asks for the version of a board. What has failed for a reason that may pass
 // is sent again until the time is up.
 func (s *Store) deliver(ctx *patience, step string, p *parcel, board string) (string, error) {
+	began, tries := time.Now(), 0
 	pending := p.orders
 	var version *order
 	if board != "" {
@@ -129,7 +133,9 @@ func (s *Store) deliver(ctx *patience, step string, p *parcel, board string) (st
 		}
 		var again []*order
 		var failure error
+		var refuses *node
 		pauses := false
+		tries++
 		for _, o := range batch {
 			if o.err == nil {
 				continue
@@ -138,6 +144,9 @@ func (s *Store) deliver(ctx *patience, step string, p *parcel, board string) (st
 				return "", failed(step, o.err)
 			}
 			failure, pauses = o.err, pauses || o.next == later
+			if o.next == later && isReply(o.err) {
+				refuses = o.at
+			}
 			if o != version {
 				again = append(again, o)
 			}
@@ -150,7 +159,12 @@ func (s *Store) deliver(ctx *patience, step string, p *parcel, board string) (st
 				return text, nil
 			}
 			return version.commands[0].(*redis.StringCmd).Val(), nil // empty: there is none
+		case pauses && refuses != nil && tries >= brief && refuses.refuses.Load():
+			return "", failed(step, failure)
 		case pauses && !sleep(ctx, pause), failure != nil && ctx.Err() != nil:
+			if refuses != nil && time.Since(began) > s.WriteTimeout/2 {
+				refuses.refuses.Store(true)
+			}
 			return "", failed(step, failure)
 		}
 	}
@@ -224,14 +238,22 @@ func (s *Store) target(ctx context.Context, o *order) (*node, error) {
 	return s.node(ctx, o.key())
 }
 
-// at returns the client of the master with an address, or nil.
+// inBrackets is an address as clients write it: servers write one of IPv6 without brackets.
+func inBrackets(addr string) string {
+	if colon := strings.LastIndexByte(addr, ':'); colon >= 0 {
+		return net.JoinHostPort(strings.Trim(addr[:colon], "[]"), addr[colon+1:])
+	}
+	return addr
+}
+
+// at returns the client of the master with an address, or nil. The client may have been told to connect to another in its place.
 func (s *Store) at(ctx context.Context, addr string) *redis.Client {
 	var mu sync.Mutex
 	var found *redis.Client
 	s.cluster.ForEachMaster(ctx, func(_ context.Context, client *redis.Client) error {
 		mu.Lock()
 		defer mu.Unlock()
-		if client.Options().Addr == addr {
+		if client.Options().Addr == addr || client.NodeAddress() == addr {
 			found = client
 		}
 		return nil
@@ -260,6 +282,7 @@ func (n *node) carryOut(ctx *patience, part []*order, p *piece) {
 		err = n.writes.crowd.send(ctx, e)
 	}
 	for _, o := range part {
+		o.at = n
 		o.err = err // perhaps of others in the same piece; it does no harm if it is carried out twice
 		for i := 0; i < len(o.commands) && o.err == nil; i++ {
 			o.err = o.commands[i].Err()
@@ -272,6 +295,9 @@ func (n *node) carryOut(ctx *patience, part []*order, p *piece) {
 		}
 		if o.err == nil && o.step == toQuarantine && !o.odd && o.ranOut() {
 			o.err = errRanOut
+		}
+		if o.err == nil && n.refuses.Load() {
+			n.refuses.Store(false)
 		}
 	}
 }
@@ -305,7 +331,7 @@ func (o *order) settle() (moved bool) {
 		return false
 	case !isReply(o.err):
 		var final *refusal
-		if !errors.Is(o.err, errOpen) && !errors.As(o.err, &final) {
+		if !errors.Is(o.err, errOpen) && !errors.Is(o.err, redis.ErrClosed) && !errors.As(o.err, &final) {
 			o.next = later
 		}
 	case reason == "BUSY" || isUnfit(o.err):
@@ -314,7 +340,7 @@ func (o *order) settle() (moved bool) {
 	o.redirect, o.asking = "", false
 	// "MOVED 3999 127.0.0.1:6381"
 	if fields := strings.Fields(fmt.Sprint(o.err)); len(fields) == 3 && (reason == "MOVED" || reason == "ASK") {
-		o.redirect, o.asking = fields[2], reason == "ASK"
+		o.redirect, o.asking = inBrackets(fields[2]), reason == "ASK"
 	}
 	if !o.asking {
 		o.done = 0

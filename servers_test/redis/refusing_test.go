@@ -1,9 +1,12 @@
 package redis_test
 
 import (
+	"context"
 	"errors"
+	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -86,5 +89,109 @@ func TestRefusesWrites(t *testing.T) {
 				return nil
 			})
 		})
+	}
+}
+
+// A server that refuses what writers send costs one of them the time of a step, and the next ones next to nothing; and it is written to
+// again as soon as it takes it.
+func TestRefusesForLong(t *testing.T) {
+	t.Parallel()
+	for name, refuse := range map[string]func(t *testing.T, admin *redis.Client) (again func()){
+		"a replica": func(t *testing.T, admin *redis.Client) func() {
+			must(t, admin.Do(t.Context(), "replicaof", "127.0.0.1", "1").Err())
+			return func() { must(t, admin.Do(t.Context(), "replicaof", "no", "one").Err()) }
+		},
+		"busy": func(t *testing.T, admin *redis.Client) func() {
+			must(t, admin.ConfigSet(t.Context(), "busy-reply-threshold", "50").Err())
+			endless := admin.WithTimeout(time.Minute)
+			go endless.Do(t.Context(), "eval", "while true do end", 0)
+			return func() { must(t, admin.Do(t.Context(), "script", "kill").Err()) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := servers.Redis(t)
+			s := patient(client(t, server))
+			s.WriteTimeout = time.Second
+			usable(t, s)
+			again := refuse(t, client(t, server))
+			eventually(t, "it is refused", func() error {
+				if _, err := s.Quarantine(t.Context(), writer(slot("k")), time.Minute); err == nil {
+					return errors.New("it is not")
+				}
+				return nil
+			})
+			for range 10 {
+				began := time.Now()
+				_, err := s.Release(t.Context(), writer(slot("k"), slot("l")))
+				if took := time.Since(began); err == nil || took > 300*time.Millisecond {
+					t.Errorf("got %v after %v, want an error at once", err, took)
+				}
+			}
+			again()
+			eventually(t, "it is carried out", func() error {
+				_, err := s.Release(t.Context(), writer(slot("k")))
+				return err
+			})
+		})
+	}
+}
+
+// After its client was closed a store fails at once.
+func TestClientClosed(t *testing.T) {
+	t.Parallel()
+	c := redis.NewClient(&redis.Options{Addr: servers.Redis(t).Addr})
+	s := patient(c)
+	usable(t, s)
+	must(t, c.Close())
+	began := time.Now()
+	for range 3 {
+		if _, err := s.Quarantine(t.Context(), writer(slot("k")), time.Minute); !errors.Is(err, redis.ErrClosed) {
+			t.Errorf("Quarantine: got %v, want that the client is closed", err)
+		}
+		if _, err := s.Release(t.Context(), writer(slot("k"))); !errors.Is(err, redis.ErrClosed) {
+			t.Errorf("Release: got %v, want that the client is closed", err)
+		}
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// Connections that nobody can look into, and that are closed together while nobody uses them, cost no write, and one read each at most of
+// those that are under way.
+func TestOpaqueConnectionsKilled(t *testing.T) {
+	t.Parallel()
+	server := servers.Redis(t)
+	c := redis.NewClient(&redis.Options{Addr: server.Addr, PoolSize: 30, Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+		return opaque{conn}, err
+	}})
+	defer c.Close()
+	s := patient(c)
+	put(t, s, slot("k"), 1)
+	for range 3 {
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				p := c.Pipeline()
+				p.BLPop(t.Context(), time.Second, "nothing")
+				p.Exec(t.Context())
+			})
+		}
+		all.Wait()
+		must(t, client(t, server).Do(t.Context(), "client", "kill", "type", "normal", "skipme", "yes").Err())
+		failed := 0
+		for range 20 {
+			if _, err := s.Quarantine(t.Context(), writer(slot("l")), time.Minute); err != nil {
+				t.Errorf("Quarantine: %v", err)
+			}
+			if _, err := s.Get(t.Context(), slot("k")); err != nil {
+				failed++
+			}
+		}
+		if failed > 2 {
+			t.Errorf("%d of 20 reads have failed, want 2 at most", failed)
+		}
 	}
 }

@@ -134,6 +134,9 @@ func (s *Store) Lease(
 	if m := n.current(time.Now()); m != nil && !renew {
 		if g, ok := n.generations.under(m.epoch, slot); ok {
 			grant, told, left, err := n.claim(step, slot, token, d, g)
+			if after := n.current(time.Now()); grant.Row != nil && (after == nil || after.epoch != m.epoch || after.turns != m.turns) {
+				return moneyclip.Grant{}, nil // as in Get
+			}
 			if told {
 				return grant, err
 			}

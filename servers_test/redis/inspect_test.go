@@ -72,6 +72,15 @@ func TestEntries(t *testing.T) {
 	if e, err := s.Entry(t.Context(), "moneyclip:s:none"); err != nil || len(e.Rows) != 0 || e.Damaged {
 		t.Errorf("a key that is not there: got %+v, %v", e, err)
 	}
+	for range 2 {
+		one := &moneyclip.Slot{Key: []byte("moneyclip:s:user::id-7"), Field: []byte("another"), Generations: [2]string{"moneyclip:s:@user", "moneyclip:@@"}}
+		wantMiss(t, s, one)
+		l := lease(t, s, one)
+		if e, err := s.Entry(t.Context(), "moneyclip:s:user::id-7"); err != nil || e.Leases != 1 || e.Damaged {
+			t.Errorf("with a lease: got %+v, %v", e, err)
+		}
+		must(t, s.Abandon(t.Context(), one, l))
+	}
 	for _, name := range c.Keys(t.Context(), "moneyclip:{*}:s:book::1").Val() {
 		c.HSet(t.Context(), name, "v:field", "damaged", "odd", "1")
 	}

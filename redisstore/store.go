@@ -164,8 +164,11 @@ func (s *Store) load(ctx context.Context) error {
 		l.Unlock()
 		return errOpen // who came before has waited for all
 	}
-	done := l.done
+	done, err := l.done, l.err
 	l.Unlock()
+	if err != nil {
+		return err // nobody waits for another try when one has failed
+	}
 	select {
 	case <-done:
 	case <-ctx.Done():

@@ -131,3 +131,29 @@ func TestConnectionsWithoutEnd(t *testing.T) {
 		t.Error("each look-up was certain: the test shows nothing")
 	}
 }
+
+// A cluster that takes connections and does not answer costs one writer the time of a step, and not each who comes when a try has failed.
+func TestClusterSilent(t *testing.T) {
+	t.Parallel()
+	silent := must1(net.Listen("tcp", "127.0.0.1:0"))
+	defer silent.Close()
+	c := redis.NewClusterClient(&redis.ClusterOptions{
+		Addrs: []string{silent.Addr().String()}, DialTimeout: 300 * time.Millisecond, ReadTimeout: 300 * time.Millisecond, MaxRedirects: -1,
+	})
+	defer c.Close()
+	s := patient(c)
+	s.ReadTimeout, s.WriteTimeout = 50*time.Millisecond, 500*time.Millisecond
+	long := 0
+	for began := time.Now(); time.Since(began) < 4*time.Second; time.Sleep(5 * time.Millisecond) {
+		asked := time.Now()
+		if _, err := s.Quarantine(t.Context(), writer(slot("k")), time.Minute); err == nil {
+			t.Fatal("Quarantine: got no error")
+		}
+		if time.Since(asked) > 200*time.Millisecond {
+			long++
+		}
+	}
+	if long > 1 {
+		t.Errorf("%d writes have waited, want 1", long)
+	}
+}

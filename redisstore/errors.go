@@ -84,6 +84,9 @@ func failed(step string, err error) error {
 	if command := commandName.FindStringSubmatch(err.Error()); what == "NOPERM" && command != nil {
 		what += " for " + command[1]
 	}
+	if strings.Contains(err.Error(), "The user executing the script can't run this command") { // it does not say which
+		what = "NOPERM in a script"
+	}
 	return &refusal{step, what}
 }
 

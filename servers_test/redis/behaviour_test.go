@@ -720,6 +720,11 @@ func TestACL(t *testing.T) {
 	if want := "redisstore: get: Redis answers NOPERM for hmget"; err == nil || err.Error() != want {
 		t.Errorf("got the error %v, want %q", err, want)
 	}
+	must(t, admin.Do(t.Context(), "acl", "setuser", "moneyclip", "+hmget", "-time").Err())
+	_, err = s.Lease(t.Context(), one, token(), time.Minute, true)
+	if want := "redisstore: lease: Redis answers NOPERM in a script"; err == nil || err.Error() != want {
+		t.Errorf("got the error %v, want %q", err, want)
+	}
 }
 
 // A server that lets nobody in any more does nothing, and nothing counts as done.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -580,6 +581,136 @@ func TestLostBoardAfterOutage(t *testing.T) {
 	w.stores[1].down.Store(false)
 	settled(t, writer.cache)
 	w.wantMiss(t, personQuery, 1)
+}
+
+// A toldStore notes what it was told after it was out of reach, and how often each writer's release came through.
+type toldStore struct {
+	*sharedStore
+	all string // the generation of all rules
+
+	mu        sync.Mutex      // protects what follows
+	told      []time.Duration // for how long everything was quarantined; 0: it was dropped
+	keys      []time.Duration // the same of keys that were quarantined
+	released  map[moneyclip.Token]int
+	meanwhile func() error // called once, instead of the first dropping of everything if it fails
+}
+
+func (s *toldStore) note(m *moneyclip.Marks, d time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.down.Load():
+	case slices.Contains(m.Generations, s.all):
+		s.told = append(s.told, d)
+		if meanwhile := s.meanwhile; meanwhile != nil {
+			s.meanwhile = nil
+			s.mu.Unlock()
+			defer s.mu.Lock()
+			return meanwhile()
+		}
+	case d > 0:
+		s.keys = append(s.keys, d)
+	default:
+		s.released[m.Writer]++
+	}
+	return nil
+}
+
+func (s *toldStore) Quarantine(ctx context.Context, m *moneyclip.Marks, d time.Duration) (string, error) {
+	if err := s.note(m, d); err != nil {
+		return "", err
+	}
+	return s.sharedStore.Quarantine(ctx, m, d)
+}
+
+func (s *toldStore) Release(ctx context.Context, m *moneyclip.Marks) (string, error) {
+	if err := s.note(m, 0); err != nil {
+		return "", err
+	}
+	return s.sharedStore.Release(ctx, m)
+}
+
+// After an outage in which the board was lost everything is dropped once for all writes that were over by then, and for those of which
+// nobody knows whether they happened it is held once.
+func TestLostBoardDropsEverythingOnce(t *testing.T) {
+	const unknown = 5 * time.Minute
+	for name, test := range map[string]struct {
+		writes     int
+		at         func(i int) bool // whose outcome is not known
+		late       bool             // there is a write more while everything is dropped
+		refused    error            // the first time
+		told, keys []time.Duration
+	}{
+		"known":         {writes: 200, at: func(int) bool { return false }, told: []time.Duration{0}},
+		"unknown first": {writes: 200, at: func(i int) bool { return i == 0 }, told: []time.Duration{unknown}, keys: []time.Duration{unknown}},
+		"unknown later": {
+			writes: 200, at: func(i int) bool { return i > 150 && i < 153 }, told: []time.Duration{0, unknown}, keys: []time.Duration{unknown, unknown},
+		},
+		"refused": {writes: 1, at: func(int) bool { return false }, refused: errStore, told: []time.Duration{0, 0}},
+		"late":    {writes: 200, at: func(int) bool { return false }, late: true, told: []time.Duration{0, 0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newTown(t, []moneyclip.Rule{personRule})
+			store := &toldStore{
+				sharedStore: &sharedStore{Store: w.stores[0].Store, boards: w.stores[0].boards},
+				all:         "moneyclip:@@", released: map[moneyclip.Token]int{},
+			}
+			other := *w.fixture
+			other.wire = new(wire)
+			other.cache = newCache(t, moneyclip.Config{Store: store, Rules: []moneyclip.Rule{personRule}, Logger: w.log.logger()})
+			other.DB = other.through(t, other.cache, w.dsn)
+			warmed(t, w.fixture, personQuery, 1)
+			exec(t, &other, "UPDATE people SET name = 'Amy' WHERE id = 1") // it knows the board
+			warmed(t, w.fixture, personQuery, 2)
+
+			store.down.Store(true)
+			known := 0
+			for i := range test.writes {
+				if !test.at(i) {
+					exec(t, &other, "UPDATE people SET name = 'Ada' WHERE id = ?", 1000+i)
+					known++
+					continue
+				}
+				other.wire.failWith(func(string) error { return errors.New("connection reset by peer") })
+				if _, err := other.Exec("UPDATE people SET name = 'Ada' WHERE id = ?", 1000+i); err == nil {
+					t.Error("no error")
+				}
+				other.wire.failWith(nil)
+			}
+			w.stores[0].boards.lose()
+			store.mu.Lock()
+			store.told, store.keys = nil, nil
+			clear(store.released)
+			if test.late {
+				known++
+			}
+			store.meanwhile = func() error {
+				if test.late {
+					store.down.Store(true)
+					exec(t, &other, "UPDATE people SET name = 'Ada' WHERE id = 1")
+					store.down.Store(false)
+				}
+				return test.refused
+			}
+			store.mu.Unlock()
+			store.down.Store(false)
+			settled(t, other.cache)
+			w.wantMiss(t, personQuery, 2)
+			store.mu.Lock()
+			defer store.mu.Unlock()
+			if !slices.Equal(store.told, test.told) || !slices.Equal(store.keys, test.keys) {
+				t.Errorf("everything was held for %v, keys for %v; want %v and %v", store.told, store.keys, test.told, test.keys)
+			}
+			if len(store.released) != known {
+				t.Errorf("the quarantines of %d writers were ended, want %d", len(store.released), known)
+			}
+			for writer, n := range store.released {
+				if n != 1 {
+					t.Errorf("writer %x has released %d times", writer, n)
+				}
+			}
+		})
+	}
 }
 
 func settled(t *testing.T, c *moneyclip.Cache) {

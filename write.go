@@ -459,7 +459,7 @@ func (w *work) release(ctx context.Context, outcome error) {
 		_, err = w.mark(ctx, hold, times.Store)
 	}
 	if err != nil {
-		h.journal.enter(h, entry{w.marks, hold, w.version})
+		h.journal.enter(h, entry{marks: w.marks, hold: hold, version: w.version})
 		w.failed(ctx, err)
 	}
 	if w.suspect {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -837,6 +838,52 @@ func TestOutageOfRelease(t *testing.T) {
 		time.Sleep(time.Second)
 		f.wantQueries(t, 1, selectUser, 1)
 		f.wantQueries(t, 0, selectUser, 1)
+	})
+}
+
+// A distantStore takes a while for a release, and now and then does not hear of one.
+type distantStore struct {
+	*brokenStore
+	asked    atomic.Int64
+	released sync.Map // :: writer → true
+	again    atomic.Int64
+}
+
+func (s *distantStore) Release(ctx context.Context, m *moneyclip.Marks) (string, error) {
+	time.Sleep(10 * time.Millisecond)
+	if !s.release.Load() {
+		if s.asked.Add(1)%400 == 0 {
+			return "", errStore
+		}
+		if _, twice := s.released.LoadOrStore(m.Writer, true); twice {
+			s.again.Add(1)
+		}
+	}
+	return s.brokenStore.Release(ctx, m)
+}
+
+// What was written in an outage is told several at a time, each once, and every quarantine is ended.
+func TestOutageOfManyWrites(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const writes = 1000
+		store := &distantStore{brokenStore: &brokenStore{Store: moneyclip.NewMemStore(1 << 20)}}
+		f := openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule}, Store: store})
+		store.release.Store(true)
+		for id := range int64(writes) {
+			exec(t, f, renameUser, "renamed", id)
+		}
+		store.release.Store(false)
+		time.Sleep(2 * time.Second) // one after the other takes ten
+		for id := range int64(writes) {
+			if id != 404 {
+				f.wantQueries(t, 1, selectUser, id)
+				f.wantQueries(t, 0, selectUser, id)
+			}
+		}
+		if n := store.again.Load(); n > 0 {
+			t.Errorf("the store was told of %d writes again", n)
+		}
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/moneyclip/moneyclip/internal/times"
 )
@@ -16,6 +17,7 @@ type journal struct {
 
 	mu         sync.Mutex // protects what follows
 	entries    []entry    // but for those that are being delivered
+	size       int        // bytes of their keys
 	delivering bool
 }
 
@@ -30,8 +32,15 @@ type entry struct {
 	wide bool // everything is still to be dropped: the write may have touched what the marks lack
 }
 
+// maxJournal and maxJournalBytes bound what is kept; above, everything is dropped at once. One write may touch 10,000 keys of each rule, so
+// that a number of writes alone bounds no memory. What fits into the bytes, some 200,000 keys, a store has dropped in a second.
+// While entries are being delivered there may be as much again.
 const (
-	maxJournal     = 10_000                 // entries; above, everything is dropped at once
+	maxJournal      = 10_000   // entries
+	maxJournalBytes = 16 << 20 // of their keys
+)
+
+const (
 	deliveryPause  = 200 * time.Millisecond // between two attempts: recovery is to be seen within a second
 	maxSending     = 64                     // entries on their way at a time
 	maxSendingKeys = 1000                   // of these, unless it is one: no step is to take longer than it may
@@ -49,10 +58,22 @@ func (j *journal) enter(h *hub, e entry) {
 	j.resume(h)
 }
 
-// keep puts entries behind the others. If they are too many, one is left that drops everything. The journal is locked.
+// size is what the keys take, in bytes.
+func (e *entry) size() int {
+	n := 0
+	for _, key := range e.marks.Keys {
+		n += len(key) + int(unsafe.Sizeof(key))
+	}
+	return n
+}
+
+// keep puts entries behind the others. If it is too much, one is left that drops everything. The journal is locked.
 func (j *journal) keep(entries ...entry) {
+	for i := range entries {
+		j.size += entries[i].size()
+	}
 	j.entries = append(j.entries, entries...)
-	if len(j.entries) <= maxJournal {
+	if len(j.entries) <= maxJournal && j.size <= maxJournalBytes {
 		return
 	}
 	all := entry{marks: Marks{Writer: newToken()}, told: true, wide: true}
@@ -60,7 +81,7 @@ func (j *journal) keep(entries ...entry) {
 		all.hold = max(all.hold, e.hold)
 	}
 	j.suspect.Add(1 - int64(len(j.entries)))
-	j.entries = []entry{all}
+	j.entries, j.size = []entry{all}, 0
 }
 
 // resume starts delivering. The journal is locked.
@@ -80,7 +101,7 @@ func (j *journal) take(h *hub) []entry {
 		return nil
 	}
 	batch := j.entries
-	j.entries = nil
+	j.entries, j.size = nil, 0
 	return batch
 }
 
@@ -89,7 +110,7 @@ func (j *journal) putBack(rest []entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	later := j.entries
-	j.entries = nil
+	j.entries, j.size = nil, 0
 	j.keep(append(rest, later...)...)
 }
 

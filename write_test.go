@@ -887,6 +887,69 @@ func TestOutageOfManyWrites(t *testing.T) {
 	})
 }
 
+// A heardStore notes what releases it has taken.
+type heardStore struct {
+	*brokenStore
+	mu   sync.Mutex // protects what follows
+	keys map[string]bool
+	wide int // releases of generations
+}
+
+func (s *heardStore) Release(ctx context.Context, m *moneyclip.Marks) (string, error) {
+	version, err := s.brokenStore.Release(ctx, m)
+	if err == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, key := range m.Keys {
+			s.keys[key] = true
+		}
+		s.wide += min(len(m.Generations), 1)
+	}
+	return version, err
+}
+
+// What is kept in an outage is bounded in writes and in memory. Above, everything is dropped instead, once, and everything after it
+// by its keys again.
+func TestOutageIsBounded(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		writes, length int // the length of their keys
+		wide           int
+	}{
+		"few writes":  {writes: 10_000, length: 10},
+		"many writes": {writes: 10_010, length: 10, wide: 1},
+		"few keys":    {writes: 4000, length: 4000},
+		"many keys":   {writes: 4400, length: 4000, wide: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := &heardStore{brokenStore: &brokenStore{Store: moneyclip.NewMemStore(1 << 20)}, keys: map[string]bool{}}
+				rule := moneyclip.Rule{Key: strings.Repeat("k", test.length) + "%d", Table: "followers", By: []string{"account_id"}}
+				f := openFake(t, moneyclip.Config{Rules: []moneyclip.Rule{userRule, rule}, Store: store})
+				f.wantQueries(t, 1, selectUser, 1)
+				f.wantQueries(t, 0, selectUser, 1)
+				store.release.Store(true)
+				for i := range test.writes {
+					if i == test.writes/2 {
+						time.Sleep(time.Second) // attempts to deliver what there is
+					}
+					exec(t, f, "UPDATE followers SET user_id = 1 WHERE account_id = ?", i)
+				}
+				store.release.Store(false)
+				time.Sleep(time.Second)
+				store.mu.Lock()
+				if n := len(store.keys); store.wide != test.wide || test.wide == 0 && n != test.writes || test.wide > 0 && (n == 0 || n > 500) {
+					t.Errorf("everything was dropped %d times, want %d, and %d keys of %d", store.wide, test.wide, n, test.writes)
+				}
+				store.mu.Unlock()
+				f.wantQueries(t, test.wide, selectUser, 1) // what was not touched is still there
+				f.wantQueries(t, 0, selectUser, 1)
+			})
+		})
+	}
+}
+
 func TestOutageFailWrites(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

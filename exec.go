@@ -41,13 +41,32 @@ func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue
 		return run(ctx)
 	case p.statement.Kind == KindControl, p.statement.Kind == KindSession, c.commits(p.statement):
 		c.rowsOut = true
+		// After the end of a transaction the connection may be asked for something, which cannot be done while rows are open on it.
+		asked := (p.statement.Kind == KindControl || c.commits(p.statement)) && !c.cache.dialect.Holds()
+		var failed error
 		err = c.perform(ctx, p, args, func(ctx context.Context, _ *writing) (err error) {
-			rows, err = run(ctx)
+			if rows, err = run(ctx); err == nil && asked {
+				rows, failed = fetched(rows)
+				err = failed
+			}
 			return err
 		})
+		if failed != nil {
+			return rows, nil // they say it themselves
+		}
 		return rows, err
 	}
 	return c.returning(ctx, p, args, run)
+}
+
+// fetched reads rows to their end and closes them. The rows that it returns give out what was read, and the error, too, if they have failed.
+func fetched(base driver.Rows) (rows driver.Rows, failed error) {
+	r := &returning{described: described{base: base}, end: func(err error) error {
+		failed = err
+		return nil
+	}}
+	r.fetch()
+	return r, failed
 }
 
 // perform runs a statement and does around it what its kind asks for.

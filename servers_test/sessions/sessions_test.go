@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -625,6 +626,76 @@ func TestImplicitCommit(t *testing.T) {
 				t.Errorf("after %s: %q", commits, name)
 			}
 		})
+	}
+}
+
+// It makes no difference that what ends a transaction is sent by Query: nothing is asked on the connection while its rows are open, for
+// that would be the end of it.
+func TestImplicitCommitByQuery(t *testing.T) {
+	for _, commits := range []string{
+		"CREATE TABLE other (id INT)", "ANALYZE TABLE users", "CHECK TABLE users, nowhere", "OPTIMIZE TABLE users", "TRUNCATE gone", "BEGIN", "COMMIT",
+	} {
+		for _, how := range []string{"text", "prepared", "after BEGIN"} {
+			if how == "prepared" && commits == "BEGIN" {
+				continue // MySQL does not prepare it
+			}
+			t.Run(commits+", "+how, func(t *testing.T) {
+				s := open(t, "mysql", servers.MariaDB(t), users, "INSERT INTO users VALUES (1, 'Ann', 'Rome')",
+					"CREATE TABLE gone (id INT)", "CREATE TABLE orders (id BIGINT PRIMARY KEY, user_id BIGINT)", "INSERT INTO orders VALUES (10, 1)",
+					"CREATE TABLE items (id BIGINT PRIMARY KEY, order_id BIGINT)")
+				s.watch(s.dsn, moneyclip.Rule{Key: "items::%d", // a path leads there, which is followed once more after the COMMIT
+					Query: "SELECT count(*) FROM items JOIN orders ON orders.id = items.order_id WHERE orders.user_id = ?"})
+				other := s.conn(s.DB)
+				s.warm(other, "Ann")
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				var c interface {
+					session
+					QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+					PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+				} = s.conn(s.DB)
+				if how == "after BEGIN" {
+					s.exec(c, "BEGIN")
+				} else {
+					tx, err := s.DB.BeginTx(ctx, nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer func() {
+						if err := tx.Commit(); err != nil {
+							t.Error(err)
+						}
+					}()
+					c = tx
+				}
+				s.exec(c, "UPDATE users SET name = 'Amy' WHERE id = 1")
+				s.exec(c, "INSERT INTO items VALUES (300, 10)")
+				query := func() (*sql.Rows, error) { return c.QueryContext(ctx, commits) }
+				if how == "prepared" {
+					st, err := c.PrepareContext(ctx, commits)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer st.Close()
+					query = func() (*sql.Rows, error) { return st.QueryContext(ctx) }
+				}
+				rows, err := query()
+				if err != nil {
+					t.Fatal(err)
+				}
+				n := 0
+				for rows.Next() {
+					n++
+				}
+				if err := errors.Join(rows.Err(), rows.Close()); err != nil || (n > 0) != strings.Contains(commits, "TABLE users") {
+					t.Errorf("got %d rows, %v", n, err)
+				}
+				s.want(other, "Amy", false)
+				s.exec(c, "UPDATE users SET name = 'Abe' WHERE id = 1")
+				s.exec(c, "COMMIT")
+				s.want(other, "Abe", false)
+			})
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ type conn struct {
 	base     *baseConn       // nil: not dialed
 	watched  driver.Conn     // the base beneath sqlmw, which calls our interceptor
 	dials    int             // so that statements know when the base is another
+	defaults uint64          // hub.defaults before the last of them
 	resetDue bool            // database/sql has asked for a reset; the base hears of it when it is needed
 	session  *session        // nil: not known
 	asked    time.Time       // when it, or its catalog, was last asked for
@@ -166,7 +167,7 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 	s := c.session
 	c.looked, c.failed, c.doubted, c.skipped = false, false, nil, ""
 	if c.base == nil {
-		s = c.connector.home.Load()
+		s = c.connector.settled()
 	}
 	if s == nil {
 		return nil, nil
@@ -395,6 +396,7 @@ func (c *conn) isReady() bool {
 
 // dial connects. Its errors go to the caller as they are.
 func (c *conn) dial(ctx context.Context) error {
+	c.defaults = c.cache.hub.defaults.Load()
 	if c.made != nil {
 		ctx = dialContext{ctx, c.made}
 	}
@@ -472,6 +474,7 @@ func (c *conn) identify(ctx context.Context) {
 	if s == nil {
 		return
 	}
+	s.defaults = c.defaults
 	if s.tainted != "" {
 		c.cache.logOnce("a connection is not served from the cache, and its writes drop every key", "reason", s.tainted)
 	}

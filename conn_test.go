@@ -13,6 +13,7 @@ import (
 	"github.com/DATA-DOG/go-sqlmock"
 
 	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/sqlite"
 )
 
 // What goes over the wire: the questions of a dial, and then nothing that the caller has not sent.
@@ -211,6 +212,77 @@ func TestConnHitNeedsNoDatabase(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// setsDefaults is a dialect with a statement that changes what sessions begin with.
+type setsDefaults struct{ moneyclip.Dialect }
+
+func (d setsDefaults) Analyze(query string, catalog *moneyclip.Catalog) moneyclip.Statement {
+	if query == "SET DEFAULTS" {
+		return moneyclip.Statement{Kind: moneyclip.KindSession, Change: "sets what sessions begin with", Defaults: true}
+	}
+	return d.Dialect.Analyze(query, catalog)
+}
+
+// slowConnector holds up the next dial if it is told to.
+type slowConnector struct {
+	driver.Connector
+	next atomic.Pointer[heldUp]
+}
+
+type heldUp struct{ dialed, goOn chan struct{} }
+
+func (s *slowConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := s.Connector.Connect(ctx)
+	if h := s.next.Swap(nil); h != nil {
+		close(h.dialed)
+		<-h.goOn
+	}
+	return c, err
+}
+
+// After a statement that changes what sessions begin with, it is not taken for known how one begins, also if a dial that was under way comes
+// to its end.
+func TestConnAfterDefaults(t *testing.T) {
+	t.Parallel()
+	cache, err := moneyclip.New(setsDefaults{sqlite.Dialect}, moneyclip.Config{Scope: "fake", Rules: []moneyclip.Rule{userRule}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cache.Close() })
+	f := &fakeDB{state: newFakeState(), cache: cache}
+	slow := &slowConnector{Connector: fakeConnector{f.state}}
+	f.DB = sql.OpenDB(cache.Connector(slow))
+	t.Cleanup(func() { f.DB.Close() })
+	f.SetMaxIdleConns(0)
+	f.wantQueries(t, 1, selectUser, 1)
+	f.wantCalls(t, "dial", "close")
+	f.wantQueries(t, 0, selectUser, 1)
+	f.wantCalls(t)
+	open := raw(t, f.DB)
+	exec(t, open, "SET DEFAULTS")
+	f.wantCalls(t, "dial")
+	f.wantQueries(t, 0, selectUser, 1)
+	f.wantCalls(t, "dial", "close")
+	f.wantQueries(t, 0, selectUser, 1)
+	f.wantCalls(t)
+
+	under := heldUp{make(chan struct{}), make(chan struct{})}
+	slow.next.Store(&under)
+	pinged := make(chan error)
+	go func() { pinged <- f.Ping() }()
+	<-under.dialed
+	exec(t, open, "SET DEFAULTS")
+	f.wantCalls(t, "dial")
+	close(under.goOn)
+	if err := <-pinged; err != nil {
+		t.Fatal(err)
+	}
+	f.wantCalls(t, "ping", "close")
+	f.wantQueries(t, 0, selectUser, 1)
+	f.wantCalls(t, "dial", "close")
+	f.wantQueries(t, 0, selectUser, 1)
+	f.wantCalls(t)
+}
 
 func TestConnDials(t *testing.T) {
 	t.Parallel()

@@ -58,6 +58,7 @@ type session struct {
 	ranges   bool     // a transaction keeps others out of the ranges that it has read with a lock
 	implicit bool     // every statement begins a transaction unless one is open
 	chaining bool     // the end of each transaction may begin another
+	defaults uint64   // hub.defaults before it was begun
 }
 
 // ran notes whether the base has run a text with its arguments at once.
@@ -266,15 +267,23 @@ func (c *connector) look(ctx context.Context, ask Asker) (string, error) {
 	return look, nil
 }
 
+// settled is the session that a connection would have that dials now; nil: it is not known.
+func (c *connector) settled() *session {
+	if s := c.home.Load(); s != nil && s.defaults == c.cache.hub.defaults.Load() {
+		return s
+	}
+	return nil
+}
+
 // settle takes a session, as a connection of this connector has when it was dialed, for that of those which have not dialed yet.
 func (c *connector) settle(s *session) {
 	c.cache.mu.Lock()
 	c.cache.last = s
 	c.cache.mu.Unlock()
-	if s.private {
+	if s.private || s.defaults != c.cache.hub.defaults.Load() {
 		return
 	}
-	home := c.home.Load()
+	home := c.settled()
 	if home != nil && (home.database != s.database || home.profile != s.profile) {
 		c.apart.Store(true)
 	}

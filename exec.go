@@ -72,6 +72,7 @@ func fetched(base driver.Rows) (rows driver.Rows, failed error) {
 // perform runs a statement and does around it what its kind asks for.
 func (c *conn) perform(ctx context.Context, p *plan, args []driver.NamedValue, run func(context.Context, *writing) error) error {
 	s := p.statement
+	defer c.unsettle(s)
 	if c.commits(s) {
 		return c.commitFirst(ctx, p, args, func() error { return run(ctx, nil) })
 	}
@@ -180,11 +181,13 @@ func (c *conn) returning(ctx context.Context, p *plan, args []driver.NamedValue,
 		// All but the last of its statements are over, also one that has ended a transaction or begun one.
 		c.rowsOut, w.guessed = true, true
 		w.guess(nil)
+		c.unsettle(p.statement)
 	}
 	c.open = append(c.open, w.work) // what is written meanwhile becomes visible with it
 	c.outs++
 	r := &returning{described: described{base: rows}, end: func(err error) error {
 		c.outs--
+		c.unsettle(p.statement)
 		if w.own {
 			c.own = nil
 		}
@@ -434,6 +437,12 @@ func (c *conn) rollBackOwn(ctx context.Context) bool {
 func (c *conn) settleSchema(ctx context.Context, w *work, err error) {
 	if c.session == nil || !w.changesSchema(err == nil || !w.settled(err)) {
 		return
+	}
+	for i := range w.items {
+		c.unsettle(w.items[i].plan.statement)
+	}
+	for p := range w.texts {
+		c.unsettle(p.statement)
 	}
 	if c.taint() != "" {
 		c.cache.hub.forget() // it may have been the schema of another database

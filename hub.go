@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // A hub is what the caches on one store have in common: the databases that they reach, the rules of all of them, and
@@ -21,6 +22,10 @@ type hub struct {
 	unused    []*database          // of these: nobody is connected to them; the last one left comes last
 	sites     map[string]*site     // :: dialect and scope → what these databases share
 	texts     map[string]*texts    // :: dialect and catalog digest → meaning of texts
+
+	// defaults counts the statements that may have changed what sessions begin with. What a session said that was begun before one of
+	// them is not taken for what the next one will be.
+	defaults atomic.Uint64
 
 	flights  flights
 	journal  journal

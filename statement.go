@@ -42,6 +42,8 @@ type Statement struct {
 	// Change says what a statement of KindSession changes, Reach for how long.
 	Change string
 	Reach  Reach
+	// Defaults marks a statement that changes what sessions begin with that are begun after it.
+	Defaults bool
 	// Commits marks a statement that ends an open transaction by committing it before anything else.
 	Commits bool
 	// MayCommit marks a statement that may end the transaction that is open, or begin one: it calls a procedure.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql/driver"
+	"slices"
 )
 
 // A trust is how far a connection can be taken at its word. What a text means to a database, and how its values are spelled, was
@@ -112,6 +113,13 @@ func (c *conn) change(s *Statement, run func() error) error {
 		c.taintBy(s.Change)
 	}
 	return run() // even if it fails: who knows how far it came
+}
+
+// unsettle notes that a statement may have changed what sessions begin with.
+func (c *conn) unsettle(s *Statement) {
+	if s.isRiddle() || s.Defaults || slices.ContainsFunc(s.Parts, func(part Statement) bool { return part.isRiddle() || part.Defaults }) {
+		c.cache.hub.defaults.Add(1)
+	}
 }
 
 // guess notes what a text of several statements, or one that is not understood, may have done to the connection.

@@ -21,6 +21,7 @@ func describe(s moneyclip.Statement) string {
 	}
 	add(s.Control != 0, "%s %s", []string{"", "begin", "commit", "rollback", "savepoint", "rollback-to", "release"}[s.Control], s.Savepoint)
 	add(s.Kind == moneyclip.KindSession, "%s", []string{"until-reset", "until-end", "for-next", "reset", "autocommit-off", "autocommit-on", "chaining"}[s.Reach])
+	add(s.Defaults, "defaults")
 	add(s.Commits, "commits")
 	add(s.Returns, "returns")
 	add(s.Uncacheable != "", "impure")
@@ -237,8 +238,8 @@ func TestAnalyze(t *testing.T) {
 		"SET autocommit = 'true'":         "session autocommit-on",
 		"SET autocommit = off":            "session autocommit-off",
 		"SET autocommit = 1":              "session autocommit-on",
-		"SET GLOBAL autocommit = 0":       "session until-reset",
-		"SET GLOBAL tx_read_only = 1":     "session until-reset",
+		"SET GLOBAL autocommit = 0":       "session until-reset defaults",
+		"SET GLOBAL tx_read_only = 1":     "session until-reset defaults",
 		"SET TRANSACTION READ ONLY":       "session for-next",
 		"SET CHARACTER SET utf8mb4":       "session until-reset",
 
@@ -259,12 +260,15 @@ func TestAnalyze(t *testing.T) {
 		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED":    "session until-reset",
 		"SET TRANSACTION ISOLATION LEVEL READ COMMITTED":            "session for-next",
 		"SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY": "session for-next",
-		"SET NAMES utf8mb4":                        "session until-reset",
-		"SET time_zone = '+00:00'":                 "session until-reset",
-		"SET foreign_key_checks = 0":               "session until-reset",
-		"SET GLOBAL wait_timeout = 5":              "session until-reset",
-		"SET wait_timeout = 5, @a = 1":             "inert",
-		"SET wait_timeout = 5, last_insert_id = 7": "session until-reset",
+		"SET NAMES utf8mb4":                         "session until-reset",
+		"SET time_zone = '+00:00'":                  "session until-reset",
+		"SET foreign_key_checks = 0":                "session until-reset",
+		"SET GLOBAL wait_timeout = 5":               "session until-reset defaults",
+		"SET @a = 1, @@global.time_zone = '+00:00'": "session until-reset defaults",
+		"SET PERSIST sql_mode = ''":                 "session until-reset defaults",
+		"SELECT 1; SET GLOBAL sql_mode = ''":        "script {read} {session until-reset defaults}",
+		"SET wait_timeout = 5, @a = 1":              "inert",
+		"SET wait_timeout = 5, last_insert_id = 7":  "session until-reset",
 		"USE other":                              "session until-reset",
 		"SET ROLE chief":                         "session until-reset",
 		"LOCK TABLES users WRITE":                "session until-reset commits",

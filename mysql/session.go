@@ -34,6 +34,7 @@ func (a *analysis) set(n *ast.SetStmt) moneyclip.Statement {
 	for _, v := range n.Variables {
 		a.visit(v.Value)
 		name := strings.ToLower(v.Name)
+		s.Defaults = s.Defaults || v.IsGlobal
 		switch {
 		case !v.IsSystem && v.Name != ast.SetNames && v.Name != ast.SetCharset:
 			// A user's own variable: what reads one is not cached.

@@ -61,6 +61,8 @@ func (c *converter) utility(node *pg.Node, s *moneyclip.Statement) {
 		if c.embedded(n.CreateTableAsStmt.Query, &query); query.Kind == moneyclip.KindSession {
 			s.Doubtful = query.Change
 		}
+	case *pg.Node_AlterDatabaseSetStmt, *pg.Node_AlterRoleSetStmt:
+		s.Kind, s.Defaults = moneyclip.KindSchema, true
 	default:
 		s.Kind = moneyclip.KindSchema
 		if thing := temporary(node); thing != "" {

@@ -1187,3 +1187,114 @@ func TestSnapshotAfterCommit(t *testing.T) {
 	}
 	s.exec(c, "ROLLBACK")
 }
+
+// What a program sets for the sessions to come is seen by its next one: a connection that has not dialed is no longer taken to be like
+// the last that has.
+func TestDefaultsOfServer(t *testing.T) {
+	s := open(t, "mysql", servers.StartMariaDB(t).Database(t), users, "INSERT INTO users VALUES (1, 'Ann', 'Rome')")
+	s.bare.SetMaxIdleConns(0)
+	const query = "SELECT id / 7, GROUP_CONCAT(name, city) FROM users WHERE id = ?"
+	s.watch(s.dsn, moneyclip.Rule{Name: "both", Key: "both::%d", Query: query})
+	second := s.through(s.dsn + "?columnsWithAlias=false") // another connector
+	read := func(db *sql.DB) (got [2]string, hit bool) {
+		t.Helper()
+		before := s.cache.Stats().Hits
+		if err := db.QueryRow(query, 1).Scan(&got[0], &got[1]); err != nil {
+			t.Fatal(err)
+		}
+		return got, s.cache.Stats().Hits > before
+	}
+	for _, db := range []*sql.DB{s.DB, second} {
+		db.SetMaxIdleConns(0)
+		read(db)
+	}
+	last, _ := read(s.DB)
+	for _, set := range []string{
+		"SET GLOBAL div_precision_increment = 10", "SET @@global.group_concat_max_len = 4", "SET @a = 1, GLOBAL div_precision_increment = 3",
+		"SELECT 1; SET GLOBAL div_precision_increment = 5", "SET STATEMENT max_statement_time = 10 FOR SET GLOBAL div_precision_increment = 6",
+		"Query SET GLOBAL div_precision_increment = 7",
+	} {
+		if servers.MySQL() && strings.Contains(set, "STATEMENT") {
+			continue
+		}
+		if query, byQuery := strings.CutPrefix(set, "Query "); byQuery {
+			rows, err := s.DB.Query(query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows.Close()
+		} else {
+			s.exec(s.through(s.dsn+"?multiStatements=true"), set)
+		}
+		for i, db := range []*sql.DB{s.DB, second} {
+			got, _ := read(db)
+			if want, _ := read(s.bare); got != want || i == 0 && got == last {
+				t.Errorf("connector %d, after %s: got %q, want %q and not %q", i, set, got, want, last)
+			}
+			if again, hit := read(db); again != got || !hit {
+				t.Errorf("connector %d, after %s: got %q, from the cache %t, want %q", i, set, again, hit, got)
+			}
+		}
+		last, _ = read(s.DB)
+	}
+}
+
+// In a transaction it is set at the COMMIT.
+func TestDefaultsOfDatabase(t *testing.T) {
+	s := postgresSite(t)
+	s.exec(s.bare, "CREATE TABLE events (id BIGINT PRIMARY KEY, at TIMESTAMPTZ)")
+	s.exec(s.bare, "INSERT INTO events VALUES (1, '2000-01-01 00:00:00+00')")
+	const query = "SELECT at::text FROM events WHERE id = $1"
+	s.watch(s.dsn, moneyclip.Rule{Name: "event", Key: "event::%d", Query: query})
+	s.bare.SetMaxIdleConns(0)
+	s.DB.SetMaxIdleConns(0)
+	var name, role string
+	if err := s.bare.QueryRow("SELECT current_database(), quote_ident(current_user)").Scan(&name, &role); err != nil {
+		t.Fatal(err)
+	}
+	read := func(db session) (got string, hit bool) {
+		t.Helper()
+		before := s.cache.Stats().Hits
+		if err := db.QueryRowContext(t.Context(), query, 1).Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+		return got, s.cache.Stats().Hits > before
+	}
+	for i, zone := range []string{"Asia/Tokyo", "Asia/Kolkata", "Asia/Kabul"} {
+		old := s.conn(s.DB)
+		if err := old.PingContext(t.Context()); err != nil { // or else a hit would need no session
+			t.Fatal(err)
+		}
+		last, _ := read(old)
+		if _, hit := read(s.DB); !hit {
+			t.Error("it is not cached")
+		}
+		set := "ALTER DATABASE " + name + " SET TimeZone = '" + zone + "'"
+		switch i {
+		case 0:
+			s.exec(s.DB, set)
+		case 1:
+			tx, err := s.DB.Begin()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.exec(tx, set)
+			if got, _ := read(s.DB); got != last {
+				t.Errorf("before the COMMIT: got %q, want %q", got, last)
+			}
+			if err := tx.Commit(); err != nil {
+				t.Fatal(err)
+			}
+		case 2:
+			s.exec(s.DB, "ALTER ROLE "+role+" IN DATABASE "+name+" SET TimeZone = '"+zone+"'")
+		}
+		read(old) // it stays as it was, and so does what it stores
+		if got, hit := read(old); got != last || !hit {
+			t.Errorf("%s, on an open connection: got %q, from the cache %t, want %q", zone, got, hit, last)
+		}
+		got, _ := read(s.DB)
+		if want, _ := read(s.bare); got != want || got == last {
+			t.Errorf("%s: got %q, want %q and not %q", zone, got, want, last)
+		}
+	}
+}

@@ -268,16 +268,20 @@ func (b *builder) build() {
 	b.virtual()
 	b.partitions()
 	b.codes()
+	b.defaults()
 	b.views()
 	b.conditions()
 	b.events()
 	b.policies()
-	clear(b.facts.effects) // of functions that views call, which were read before conditions and policies
+	// Those of functions that views call were read before conditions and policies.
+	clear(b.facts.effects)
+	clear(b.facts.defaults)
 	b.refreshes()
 	for _, t := range b.things["~default"] {
 		b.defaultOf(t)
 	}
 	b.presets()
+	b.setDefaults()
 	b.checks()
 	for _, t := range b.things["rule"] {
 		b.rule(t)
@@ -401,23 +405,31 @@ func (b *builder) bases(oid string) []string {
 	return all
 }
 
-// presets are the defaults of domains, for the columns that have none of their own.
+// presets reads the defaults of domains, for the columns that have none of their own.
 func (b *builder) presets() {
+	for _, t := range b.preset() {
+		b.defaultOf(t)
+		if def := b.tables[t.str(0)]; def != nil {
+			def.Column(t.str(1)).Default = moneyclip.Value{} // what it comes to may be another in a domain above
+		}
+	}
+}
+
+// preset are the columns that have the default of a domain, in the form of those that have one of their own.
+func (b *builder) preset() []thing {
 	texts := map[string]string{} // :: type → default
 	for _, t := range b.things["~preset"] {
 		texts[t.str(0)] = t.str(1)
 	}
+	var list []thing
 	for _, t := range b.things["column"] {
 		bases := b.bases(t.str(7))
 		at := slices.IndexFunc(bases, func(oid string) bool { return texts[oid] != "" })
-		if at < 0 || t.is(10) {
-			continue
-		}
-		b.defaultOf(thing{fields: []any{t.str(0), t.str(2), texts[bases[at]]}})
-		if def := b.tables[t.str(0)]; def != nil {
-			def.Column(t.str(2)).Default = moneyclip.Value{} // what it comes to may be another in a domain above
+		if at >= 0 && !t.is(10) {
+			list = append(list, thing{fields: []any{t.str(0), t.str(2), texts[bases[at]]}})
 		}
 	}
+	return list
 }
 
 // isOdd reports whether a column's collation calls texts equal that differ.

@@ -222,6 +222,37 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
+// What the default of a column does, an UPDATE does that assigns it, and a foreign key that does.
+func TestDefaultsThatWrite(t *testing.T) {
+	for _, tt := range []struct{ text, query, want, onDelete string }{
+		{"f()", "UPDATE notes SET text = DEFAULT", "write 2 public.notes  [text=0.0 twice=0.0]; 3 shop.links  []", "2 of [id] 3 shop.links; 3 3 shop.links"},
+		{"f()", "UPDATE notes SET (id, text) = (1, DEFAULT)", "write 2 public.notes  [id=2.0 text=0.0 twice=0.0]; 3 shop.links  []", "2 of [id] 3 shop.links; 3 3 shop.links"},
+		{"f()", "UPDATE notes SET (id, text) = (DEFAULT, 'x')", "write 2 public.notes  [id=0.0 text=2.0 twice=0.0]", "2 of [id] 3 shop.links; 3 3 shop.links"},
+		{"f()", "UPDATE notes SET (id, text) = (SELECT 1, 'x')", "write 2 public.notes  [id=0.0 text=0.0 twice=0.0]", "2 of [id] 3 shop.links; 3 3 shop.links"},
+		{"f()", "UPDATE notes SET text = 'x'", "write 2 public.notes  [text=2.0 twice=0.0]", "2 of [id] 3 shop.links; 3 3 shop.links"},
+		{"nobody()", "UPDATE notes SET text = DEFAULT", "write 2 public.notes  [text=0.0 twice=0.0]; 0   [] doubtful", "2 opaque; 3 opaque"},
+		{"set_config('role', 'x', false)", "UPDATE notes SET text = DEFAULT", "write 2 public.notes  [text=0.0 twice=0.0]; 0   [] doubtful", "2 opaque; 3 opaque"},
+		{"itself()", "UPDATE notes SET text = DEFAULT", "write 2 public.notes  [text=0.0 twice=0.0]; 0   [] doubtful", "2 opaque; 3 opaque"},
+		{"random()", "UPDATE notes SET text = DEFAULT", "write 2 public.notes  [text=0.0 twice=0.0]", ""},
+	} {
+		s := small()
+		s.function("public", "f", "sql", "DELETE FROM links", "")
+		s.function("public", "itself", "sql", "UPDATE notes SET text = DEFAULT", "")
+		s["~default"] = [][]any{{"7", "text", tt.text}}
+		for _, column := range s["column"] {
+			column[10] = column[10] == true || column[0] == "7" && column[2] == "text"
+		}
+		s["key"] = [][]any{{"7", "3", []string{"text"}, []string{"id"}, "d", "d", nil}, {"7", "3", []string{"id"}, []string{"id"}, "d", "d", nil}}
+		catalog := s.read(t)
+		if got := describeCall(Dialect.Analyze(tt.query, catalog)); got != tt.want {
+			t.Errorf("DEFAULT %s: %s\n got %s\nwant %s", tt.text, tt.query, got, tt.want)
+		}
+		if got := describeTriggers(catalog.Tables["shop.links"]); got != tt.onDelete {
+			t.Errorf("DEFAULT %s: SET DEFAULT is %q, want %q", tt.text, got, tt.onDelete)
+		}
+	}
+}
+
 // What an event trigger does, a statement does that fires it and would leave all tables as they are. What one of log-ins
 // writes is not cached.
 func TestEventTriggers(t *testing.T) {

@@ -62,32 +62,45 @@ func (b *builder) codes() {
 	}
 	ambiguous, spaces := b.ambiguous()
 	b.facts.effectOf = func(name string) *effect {
-		e := b.facts.effects[name]
-		if e == nil {
-			e = &effect{}
-			b.facts.effects[name] = e
-		}
-		switch {
-		case e.known:
-		case e.visited:
-			return &effect{opaque: "calls itself"} // the one that is asked is not done yet
-		default:
-			e.visited = true
+		return once(b.facts.effects, name, func(e *effect) {
 			r := &codeReader{catalog: b.catalog, ambiguous: ambiguous, spaces: spaces}
 			r.overloads(name, e)
-			e.known = true
-		}
-		return e
+		})
 	}
 }
 
-// settle reads the bodies of all functions, so that nothing of the catalog changes any more.
+// once is the effect of a name. It is read when it is asked for first.
+func once[K comparable](effects map[K]*effect, name K, read func(e *effect)) *effect {
+	e := effects[name]
+	if e == nil {
+		e = &effect{}
+		effects[name] = e
+	}
+	switch {
+	case e.known:
+	case e.visited:
+		return &effect{opaque: "calls itself"} // the one that is asked is not done yet
+	default:
+		e.visited = true
+		read(e)
+		e.known = true
+	}
+	return e
+}
+
+// settle reads the bodies of all functions and all defaults, so that nothing of the catalog changes any more.
 func (b *builder) settle() {
 	for name := range b.facts.codes {
 		b.facts.effectOf(name)
 	}
-	effects := b.facts.effects
+	for _, def := range b.catalog.Tables {
+		for _, col := range def.Columns {
+			b.facts.defaultOf(moneyclip.ColumnName{Table: def.Name, Column: col.Name})
+		}
+	}
+	effects, defaults := b.facts.effects, b.facts.defaults
 	b.facts.effectOf = func(name string) *effect { return effects[name] }
+	b.facts.defaultOf = func(column moneyclip.ColumnName) *effect { return defaults[column] }
 }
 
 // A codeReader reads the bodies of functions.

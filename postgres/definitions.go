@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/moneyclip/moneyclip"
 	"github.com/moneyclip/moneyclip/internal/query"
@@ -38,6 +39,64 @@ func (b *builder) defaultOf(t thing) {
 	}
 	if operand, ok := e.(query.Operand); ok && operand.Kind == moneyclip.ValueConst {
 		col.Default = operand.Value
+	}
+}
+
+// defaults lets it be asked what the default of a column does. INSERT has triggers for that; an UPDATE does it only by the
+// word DEFAULT.
+func (b *builder) defaults() {
+	texts := map[moneyclip.ColumnName]string{}
+	for _, t := range slices.Concat(b.things["~default"], b.preset()) {
+		def := b.tables[t.str(0)]
+		if def == nil {
+			continue
+		}
+		if col := def.Column(t.str(1)); col != nil && !col.Generated {
+			texts[moneyclip.ColumnName{Table: def.Name, Column: col.Name}] = t.str(2)
+		}
+	}
+	b.facts.defaultOf = func(column moneyclip.ColumnName) *effect {
+		text := texts[column]
+		if text == "" {
+			return nil
+		}
+		return once(b.facts.defaults, column, func(e *effect) {
+			c := newConverter(b.catalog)
+			c.expression(text)
+			e.writes, e.opaque = c.calls, cmp.Or(c.writes, c.session)
+		})
+	}
+}
+
+// setDefaults notes what the defaults do that a foreign key puts into the rows of its child.
+func (b *builder) setDefaults() {
+	for _, t := range b.things["key"] {
+		child, parent := b.tables[t.str(0)], b.tables[t.str(1)]
+		if child == nil || parent == nil {
+			continue
+		}
+		var does moneyclip.Trigger
+		for _, column := range t.list(2) {
+			e := b.facts.defaultOf(moneyclip.ColumnName{Table: child.Name, Column: column})
+			if e == nil {
+				continue
+			}
+			does.Writes = append(does.Writes, e.writes...)
+			if e.opaque != "" {
+				does.Opaque = fmt.Sprintf("the default of %s %s", column, e.opaque)
+			}
+		}
+		if len(does.Writes) == 0 && does.Opaque == "" {
+			continue
+		}
+		if actions[t.str(4)] == moneyclip.SetDefault {
+			does.Op, does.Of = moneyclip.Delete, nil
+			parent.Triggers = append(parent.Triggers, does)
+		}
+		if actions[t.str(5)] == moneyclip.SetDefault {
+			does.Op, does.Of = moneyclip.Update, t.list(3)
+			parent.Triggers = append(parent.Triggers, does)
+		}
 	}
 }
 

@@ -111,8 +111,53 @@ func (c *converter) update(s *pg.UpdateStmt) *query.Write {
 	w.From = c.items(s.FromClause)
 	w.Where = c.expr(s.WhereClause)
 	w.Set = c.set(s.TargetList)
+	c.setsDefaults(w, s.TargetList)
 	w.Returning = c.results(s.ReturningClause.GetExprs())
 	return w
+}
+
+// setsDefaults notes what the defaults do that an UPDATE assigns. They are those of the table or view that it names.
+func (c *converter) setsDefaults(w *query.Write, list []*pg.Node) {
+	if c.facts == nil || c.facts.defaultOf == nil {
+		return
+	}
+	def := c.catalog.Lookup(w.Schema, w.Table)
+	if def == nil {
+		return
+	}
+	for _, name := range defaulted(list) {
+		e := c.facts.defaultOf(moneyclip.ColumnName{Table: def.Name, Column: name})
+		switch {
+		case e == nil:
+		case e.opaque != "":
+			c.doubt("assigns the default of %s, which %s", name, e.opaque)
+		default:
+			c.calls = append(c.calls, e.writes...)
+		}
+	}
+}
+
+// defaulted are the columns to which a SET list assigns DEFAULT.
+func defaulted(list []*pg.Node) []string {
+	var names []string
+	var row []*pg.Node
+	for _, node := range list {
+		target := node.GetResTarget()
+		value := target.GetVal()
+		if multi := value.GetMultiAssignRef(); multi != nil {
+			if multi.Colno == 1 {
+				row = multi.Source.GetRowExpr().GetArgs()
+			}
+			if int(multi.Colno) > len(row) {
+				continue // of a subquery
+			}
+			value = row[multi.Colno-1]
+		}
+		if value.GetSetToDefault() != nil {
+			names = append(names, target.Name)
+		}
+	}
+	return names
 }
 
 func (c *converter) delete(s *pg.DeleteStmt) *query.Write {
@@ -140,6 +185,7 @@ func (c *converter) merge(s *pg.MergeStmt) ([]*query.Write, *query.With) {
 		case pg.CmdType_CMD_UPDATE:
 			w = c.target(moneyclip.Update, s.Relation, nil)
 			w.From, w.Where, w.Set = from, condition, c.set(clause.TargetList)
+			c.setsDefaults(w, clause.TargetList)
 		case pg.CmdType_CMD_DELETE:
 			w = c.target(moneyclip.Delete, s.Relation, nil)
 			w.From, w.Where = from, condition

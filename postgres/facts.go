@@ -1,6 +1,10 @@
 package postgres
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/moneyclip/moneyclip"
+)
 
 // facts are what the catalog knows besides tables. They are in its Own.
 type facts struct {
@@ -20,7 +24,10 @@ type facts struct {
 	codes    map[string][]*code // :: "schema.function" → the functions of that name that may write
 	effects  map[string]*effect // :: the same → what they do
 	effectOf func(name string) *effect
-	events   effect // of what fires beside statements that change the schema
+	defaults map[moneyclip.ColumnName]*effect // what the defaults of columns do
+	// defaultOf is what the default of a column does; nil: it has none that might do anything.
+	defaultOf func(column moneyclip.ColumnName) *effect
+	events    effect // of what fires beside statements that change the schema
 }
 
 // A name is that of something in a schema.
@@ -30,7 +37,7 @@ func newFacts() *facts {
 	return &facts{
 		functions: map[string]volatility{}, schemas: map[string][]string{}, harmless: map[string]bool{},
 		ofRows: map[string]bool{}, operators: map[string][]name{}, returns: map[string]int{}, types: map[string]string{}, conditions: map[string]string{}, system: map[string]bool{}, writers: map[string]string{}, plain: map[string]string{}, refreshes: map[string]string{},
-		codes: map[string][]*code{}, effects: map[string]*effect{},
+		codes: map[string][]*code{}, effects: map[string]*effect{}, defaults: map[moneyclip.ColumnName]*effect{},
 	}
 }
 

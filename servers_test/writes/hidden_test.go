@@ -132,6 +132,44 @@ func TestHiddenCalls(t *testing.T) {
 	}
 }
 
+// The defaults of columns call functions where an UPDATE assigns DEFAULT and where a foreign key does. What assigns something else is as
+// exact as ever.
+func TestDefaultsThatWrite(t *testing.T) {
+	const read = "SELECT name FROM users WHERE id = $1"
+	base, db, cache := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), read,
+		"CREATE TABLE users (id BIGINT PRIMARY KEY, name INT)", "INSERT INTO users VALUES (1, 1)",
+		"CREATE FUNCTION fw() RETURNS int LANGUAGE plpgsql AS $$ BEGIN UPDATE public.users SET name = name + 1 WHERE id = 1; RETURN 1; END $$",
+		"CREATE DOMAIN dd AS int DEFAULT fw()",
+		"CREATE TABLE td (id INT PRIMARY KEY, d INT DEFAULT fw(), e INT DEFAULT 5, z dd)", "INSERT INTO td VALUES (1, 1, 1, 1)",
+		"CREATE VIEW vd AS SELECT id, e FROM td", "ALTER VIEW vd ALTER COLUMN e SET DEFAULT fw()",
+		"CREATE FUNCTION fu() RETURNS int LANGUAGE sql AS $$ UPDATE public.td SET d = DEFAULT WHERE id = 1 RETURNING 1 $$",
+		"CREATE FUNCTION tu() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE public.td SET d = DEFAULT; RETURN NEW; END $$",
+		"CREATE TABLE tt (id INT)", "CREATE TRIGGER tu BEFORE INSERT ON tt FOR EACH ROW EXECUTE FUNCTION tu()",
+		"CREATE TABLE parents (id INT PRIMARY KEY, n INT)", "INSERT INTO parents VALUES (1), (2), (3), (4), (5)",
+		"CREATE TABLE children (p INT DEFAULT fw() REFERENCES parents ON DELETE SET DEFAULT ON UPDATE SET DEFAULT)", "INSERT INTO children VALUES (2), (3)",
+		"CREATE TABLE others (p INT DEFAULT fw(), q INT REFERENCES parents ON DELETE CASCADE)", "INSERT INTO others VALUES (4, 5)")
+	for _, q := range []string{
+		"UPDATE td SET d = DEFAULT WHERE id = 1", "UPDATE td SET (e, d) = (5, DEFAULT)", "UPDATE td SET (d) = ROW (DEFAULT)", "UPDATE td SET z = DEFAULT",
+		"WITH u AS (UPDATE td SET d = DEFAULT RETURNING 1) SELECT count(*) FROM u",
+		"MERGE INTO td USING (VALUES (1)) x (i) ON x.i = td.id WHEN MATCHED THEN UPDATE SET d = DEFAULT", "UPDATE vd SET e = DEFAULT",
+		"SELECT fu()", "INSERT INTO tt VALUES (1)", "DELETE FROM parents WHERE id = 2", "UPDATE parents SET id = 33 WHERE id = 3",
+	} {
+		answer(db, read, 1)
+		execAll(t, db, q)
+		wantSame(t, base, db, q, read, 1)
+	}
+	for _, q := range []string{
+		"UPDATE td SET d = 2, e = DEFAULT", "UPDATE td SET (d, e) = (2, DEFAULT)", "UPDATE vd SET e = 2", "UPDATE parents SET n = DEFAULT", "DELETE FROM others",
+	} {
+		answer(db, read, 1)
+		before := cache.Stats().Hits
+		execAll(t, db, q)
+		if answer(db, read, 1); cache.Stats().Hits != before+1 {
+			t.Errorf("%s has dropped what it does not touch", q)
+		}
+	}
+}
+
 // They are called by the conditions of policies, too, unless who asks may see all rows.
 func TestPoliciesThatWrite(t *testing.T) {
 	const read = "SELECT name FROM users WHERE id = $1"

@@ -5,6 +5,7 @@ package postgres
 type body struct {
 	ambiguous map[string]bool // names of tables that more than one schema has
 	unclear   string          // the first of them that was met
+	variables bool            // names in it that mean nothing in the statement are those of PL/pgSQL's variables
 }
 
 func (b *body) meet(table string) {

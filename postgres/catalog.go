@@ -136,8 +136,11 @@ UNION ALL SELECT 'operator', json_build_array(o.oprname, n.nspname, p.proname)::
 UNION ALL SELECT 'equality', json_build_array(l.oid::text, r.oid::text)::text
 	FROM pg_operator o JOIN spaces s ON s.oid = o.oprnamespace JOIN pg_type l ON l.oid = o.oprleft JOIN pg_type r ON r.oid = o.oprright
 	WHERE o.oprname = '=' AND l.typnamespace = 'pg_catalog'::regnamespace AND r.typnamespace = 'pg_catalog'::regnamespace
-UNION ALL SELECT 'ofrow', json_build_array(p.proname)::text FROM pg_proc p JOIN pg_type t ON t.oid = p.proargtypes[0]
-	WHERE p.pronargs = 1 AND t.typtype = 'c'
+UNION ALL SELECT 'unary', json_build_array(p.proname, bool_or(t.typtype IN ('c', 'p') OR b.typtype IN ('c', 'd') OR EXISTS (
+		SELECT 1 FROM pg_cast k JOIN pg_type y ON y.oid = k.castsource WHERE y.typtype = 'c' AND k.castcontext = 'i')))::text
+	FROM pg_proc p JOIN spaces s ON s.oid = p.pronamespace JOIN pg_type t ON t.oid = p.proargtypes[0] LEFT JOIN pg_type b ON b.oid = t.typbasetype
+	WHERE p.prokind IN ('f', 'a') AND p.pronargs - p.pronargdefaults <= 1
+	GROUP BY p.proname
 UNION ALL SELECT 'harmless', json_build_array(p.proname)::text FROM pg_proc p
 	JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 	JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
@@ -305,8 +308,8 @@ func (b *builder) functions() {
 	for _, t := range b.things["operator"] {
 		b.facts.operators[t.str(0)] = append(b.facts.operators[t.str(0)], name{t.str(1), t.str(2)})
 	}
-	for _, t := range b.things["ofrow"] {
-		b.facts.ofRows[t.str(0)] = true
+	for _, t := range b.things["unary"] {
+		b.facts.unary[t.str(0)] = b.facts.unary[t.str(0)] || t.is(1)
 	}
 	for _, t := range b.things["harmless"] {
 		b.facts.harmless[t.str(0)] = true
@@ -333,6 +336,9 @@ func (b *builder) ownTypes() {
 			own.text, own.notNull, own.defaulted = base.text, own.notNull || base.notNull, own.defaulted || base.defaulted
 		}
 		b.facts.types[own.name] = own.text
+		if own.isRow {
+			b.facts.rows[own.text] = true
+		}
 	}
 }
 

@@ -158,6 +158,50 @@ func TestFunctionsOfOneName(t *testing.T) {
 	}
 }
 
+// A function is also called as an attribute, unless that is certain to be a column or a variable's field.
+func TestAttributes(t *testing.T) {
+	s := small()
+	s.function("public", "f", "sql", "DELETE FROM links", "")
+	s.function("public", "text", "sql", "DELETE FROM links", "")
+	s.function("public", "inside", "plpgsql", "BEGIN RETURN (5).f; END", "")
+	s.function("public", "ofrow", "sql", "SELECT x.f FROM notes x", "")
+	s.function("public", "ofargument", "sql", "SELECT p.f", "")
+	s.function("public", "ofvariable", "plpgsql", "BEGIN RETURN v.f; END", "")
+	s.function("public", "ofrecord", "plpgsql", "DECLARE r record := ROW ((5).f); BEGIN RETURN 1; END", "")
+	s.function("public", "nullary", "sql", "DELETE FROM links", "")
+	s["unary"] = [][]any{{"f", false}, {"text", true}}
+	s["type"] = [][]any{{"90", "public", "pair", "c", "0", false, false, nil, "0"}, {"91", "public", "odd", "d", "23", false, false, "integer", "0"}}
+	s["~domain"] = [][]any{{"91", "c", "(f() > 0)"}}
+	s["column"] = append(s["column"], []any{"7", "000004", "pair", false, false, "", nil, "90", "", true, false})
+	s["function"] = append(s["function"], []any{"pg_catalog", "s", []string{"age"}}, []any{"pg_catalog", "i", []string{"generate_series", "unnest", "json_to_record"}})
+	const writes = "write 3 shop.links  []"
+	catalog := s.read(t)
+	for query, want := range map[string]string{
+		"SELECT (5).f": writes, "SELECT (id).f FROM notes": writes, "SELECT ($1).f": writes, "SELECT (pair).x.f FROM notes": writes,
+		"SELECT (5).odd": "write 0   [] doubtful", "SELECT (5).nullary": "read", "SELECT g.f FROM generate_series(1, 2) g": writes,
+		"SELECT x.f FROM notes x": "read", "SELECT (x).f FROM notes x": "read", "SELECT (pair).f FROM notes": "read",
+		"SELECT x.text FROM notes x": "read", "SELECT (x).text FROM notes x": "read", "SELECT (pair).text FROM notes": writes,
+		"SELECT x.text FROM notes AS x (a, b)": writes, "SELECT x.text FROM (SELECT 1) x": writes,
+		"WITH notes AS (SELECT 1) SELECT notes.text FROM notes": writes,
+		"SELECT (pair).f FROM (SELECT 5 AS pair) x":             writes, "SELECT (pair).f FROM notes x (pair)": writes, "SELECT (pair).f FROM unnest($1) pair": writes,
+		"WITH x (pair) AS (VALUES (5)) SELECT (pair).f FROM x":                    writes,
+		"SELECT (pair).f FROM json_table('1', '$' COLUMNS (pair int PATH '$')) x": writes,
+		"SELECT (pair).f FROM xmltable('x' PASSING '<x/>' COLUMNS pair int) x":    writes,
+		"SELECT (pair).f FROM ROWS FROM (json_to_record('{}') AS (pair int)) x":   writes,
+		"SELECT inside()": writes, "SELECT ofrow()": "read", "SELECT ofargument()": writes, "SELECT ofvariable()": "read", "SELECT ofrecord()": writes,
+		"INSERT INTO notes (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET text = excluded.text": "write 1 public.notes  [] [id] [2.0] conflict [id] [text=5.0 twice=0.0]",
+	} {
+		if got := describeCall(Dialect.Analyze(query, catalog)); got != want {
+			t.Errorf("Analyze(%q) = %q, want %q", query, got, want)
+		}
+	}
+	for query, want := range map[string]bool{"SELECT (pair).age FROM notes": true, "SELECT (text).age FROM notes": false} {
+		if got := Dialect.Analyze(query, catalog).Uncacheable == ""; got != want {
+			t.Errorf("Analyze(%q) is cacheable: %v, want %v", query, got, want)
+		}
+	}
+}
+
 // The body of a function may be kept as trees.
 func TestFunctionTrees(t *testing.T) {
 	for body, want := range map[string]string{

@@ -151,7 +151,7 @@ func (r *codeReader) code(c *code, e *effect) {
 		return
 	}
 	statements = append(statements, r.catalog.Own.(*facts).writing(c.parameters())...)
-	b := &body{}
+	b := &body{variables: c.language == "plpgsql"}
 	catalog := *r.catalog
 	catalog.Path = r.spaces
 	if path, ok := c.path(); ok {

@@ -63,13 +63,7 @@ func (c *converter) expr(node *pg.Node) query.Expr {
 	case *pg.Node_List:
 		return query.Other{Parts: c.exprs(n.List.Items)}
 	case *pg.Node_AIndirection:
-		parts := c.children(inside(node))
-		for _, name := range texts(n.AIndirection.Indirection) {
-			if c.facts != nil && c.facts.ofRows[name] { // (x).f is f(x) if x has no such column
-				parts = append(parts, c.called("", name))
-			}
-		}
-		return query.Other{Parts: parts}
+		return query.Other{Parts: append(c.children(inside(node)), c.indirection(n.AIndirection)...)}
 	case *pg.Node_JsonFuncExpr:
 		c.makes(n.JsonFuncExpr.Output.GetTypeName())
 		return query.Other{Parts: c.children(n.JsonFuncExpr)}
@@ -135,9 +129,11 @@ func (c *converter) column(ref *pg.ColumnRef) query.Expr {
 	switch {
 	case systemColumns[col.Name]:
 		return query.Other{Parts: []query.Expr{col}, Impure: fmt.Sprintf("reads %s, which is no part of the row", col.Name)}
-	case col.Table != "" && c.facts != nil && c.facts.ofRows[col.Name]:
-		// t.f is f(t) if t has no such column.
-		return query.Other{Parts: []query.Expr{col, query.Star{Table: col.Table}, c.called("", col.Name)}}
+	case c.mayCall(col):
+		last := len(ref.Fields) - 1
+		row := &pg.Node{Node: &pg.Node_ColumnRef{ColumnRef: &pg.ColumnRef{Fields: ref.Fields[:last]}}}
+		_, of := c.tables(col.Table, col.Name)
+		return query.Other{Parts: append(c.attribute(row, ref.Fields[last], of), col, query.Star{Table: col.Table})}
 	}
 	return col
 }

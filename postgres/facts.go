@@ -11,8 +11,9 @@ type facts struct {
 	functions  map[string]volatility // :: "schema.function" → the worst of those that share the name
 	schemas    map[string][]string   // :: function → the schemas that have one of that name
 	harmless   map[string]bool       // volatile functions of extensions that are known to write nothing
-	ofRows     map[string]bool       // functions whose only argument is a row
+	unary      map[string]bool       // :: function of the database's own that can be called with one argument → whether that may be a row
 	returns    map[string]int        // :: function → whether its result may be a text; empty: that is not known
+	rows       map[string]bool       // what a column has as its Type that holds rows
 	operators  map[string][]name     // :: operator → the functions of its namesakes that are not immutable
 	types      map[string]string     // :: "schema.type" → what a column of that type has as its Type
 	conditions map[string]string     // :: "schema.type" → why to make a value of that type may write anything
@@ -36,7 +37,7 @@ type name struct{ schema, name string }
 func newFacts() *facts {
 	return &facts{
 		functions: map[string]volatility{}, schemas: map[string][]string{}, harmless: map[string]bool{},
-		ofRows: map[string]bool{}, operators: map[string][]name{}, returns: map[string]int{}, types: map[string]string{}, conditions: map[string]string{}, system: map[string]bool{}, writers: map[string]string{}, plain: map[string]string{}, refreshes: map[string]string{},
+		unary: map[string]bool{}, rows: map[string]bool{}, operators: map[string][]name{}, returns: map[string]int{}, types: map[string]string{}, conditions: map[string]string{}, system: map[string]bool{}, writers: map[string]string{}, plain: map[string]string{}, refreshes: map[string]string{},
 		codes: map[string][]*code{}, effects: map[string]*effect{}, defaults: map[moneyclip.ColumnName]*effect{},
 	}
 }

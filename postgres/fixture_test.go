@@ -75,10 +75,16 @@ func testCatalog() *moneyclip.Catalog {
 	f.add("public", "uuid_generate_v4", volatile)
 	f.add("shop", "lower", volatile)
 	f.harmless["uuid_generate_v4"] = true
-	f.ofRows["whole"] = true
+	f.unary["whole"] = true
 	f.add("public", "whole", volatile)
-	f.ofRows["label"] = true
+	f.unary["label"] = true
 	f.add("public", "label", stable)
+	for _, name := range []string{"caption", "title"} {
+		f.unary[name] = false
+		f.add("public", name, stable)
+	}
+	f.unary["pages"] = false
+	f.add("public", "pages", immutable)
 	f.types["public.mood"] = "enum public.mood"
 	f.types["public.short"] = "character varying(5)"
 	f.system["pg_class"] = true

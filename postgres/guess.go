@@ -3,6 +3,7 @@ package postgres
 import (
 	"slices"
 
+	"github.com/moneyclip/moneyclip/internal/query"
 	pg "github.com/sqlc-dev/oliphant"
 )
 
@@ -156,6 +157,9 @@ func (g *guess) column(ref *pg.ColumnRef) bool {
 		}
 	}
 	g.named(of, name, note)
+	if g.mayCall(query.Column{Table: of, Name: name}) {
+		note(g.text())
+	}
 	if !found {
 		return g.text()
 	}

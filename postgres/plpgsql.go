@@ -239,7 +239,7 @@ func (p *program) expression(m map[string]any) bool {
 	return true
 }
 
-// callsIn are the names in a text that are followed by a parenthesis: those of functions, and others.
+// callsIn are the names in a text that are followed by a parenthesis or come behind a dot: those of functions, and others.
 func callsIn(text string) []string {
 	tokens, err := pg.Scan(text)
 	if err != nil {
@@ -247,7 +247,8 @@ func callsIn(text string) []string {
 	}
 	var names []string
 	for i, t := range tokens.Tokens {
-		if i+1 < len(tokens.Tokens) && text[tokens.Tokens[i+1].Start] == '(' {
+		isAttribute := i > 0 && text[tokens.Tokens[i-1].Start] == '.'
+		if isAttribute || i+1 < len(tokens.Tokens) && text[tokens.Tokens[i+1].Start] == '(' {
 			names = append(names, strings.Trim(strings.ToLower(text[t.Start:t.End]), `"`))
 		}
 	}

@@ -132,6 +132,7 @@ func (r *rows) found(w *moneyclip.Write, columns []string) (string, bool) {
 		return "", false
 	}
 	c := newConverter(r.catalog)
+	c.whole = src.root
 	core := &query.Select{From: c.items([]*pg.Node{rangeVar(relation)}), Where: c.expr(where)}
 	m := meanings.Query(&query.Query{Cores: []*query.Select{core}}, r.catalog)
 	if m.Impure != "" || c.impure != "" || len(m.Writes) > 0 || len(m.Reads) != 1 {

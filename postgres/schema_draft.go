@@ -128,7 +128,7 @@ type routine struct {
 	args                               string // their types
 	returns                            string
 	aggregate                          bool
-	row                                *userType // of its only argument
+	isUnary, ofRow                     bool // it can be called with one argument, and that may be a row
 	extension                          string
 }
 

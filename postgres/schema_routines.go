@@ -57,6 +57,7 @@ func (s *draft) createExtension(n *pg.CreateExtensionStmt) error {
 		for _, name := range builtins()[n.Extname+"/"+volatility] {
 			s.routines = append(s.routines, &routine{
 				schema: schema, name: name, volatility: volatility, language: "c", source: name, extension: n.Extname,
+				isUnary: true, // that is not known
 			})
 		}
 	}
@@ -76,6 +77,7 @@ func (s *draft) createFunction(n *pg.CreateFunctionStmt) error {
 	f := &routine{schema: schema, name: name, volatility: "v", language: "sql", definition: s.text}
 	var args []typeRef
 	var types []string
+	required := 0
 	for _, node := range n.Parameters {
 		p := node.GetFunctionParameter()
 		switch p.Mode {
@@ -87,11 +89,13 @@ func (s *draft) createFunction(n *pg.CreateFunctionStmt) error {
 			return err
 		}
 		args, types = append(args, ref), append(types, ref.String())
+		if p.Defexpr == nil {
+			required++
+		}
 	}
 	f.args = strings.Join(types, ",")
-	if len(args) == 1 && args[0].own != nil && args[0].own.kind == "c" && !args[0].isArray {
-		f.row = args[0].own
-	}
+	f.isUnary = len(args) > 0 && required <= 1
+	f.ofRow = f.isUnary && args[0].mayBeRow()
 	_, f.returns = lastOf(texts(n.ReturnType.GetNames()))
 	f.options(n.Options)
 	for _, other := range s.routines {
@@ -164,7 +168,7 @@ func (s *draft) define(n *pg.DefineStmt) error {
 	}
 	switch n.Kind {
 	case pg.ObjectType_OBJECT_AGGREGATE:
-		s.routines = append(s.routines, &routine{schema: schema, name: name, volatility: "i", language: "internal", aggregate: true})
+		s.routines = append(s.routines, &routine{schema: schema, name: name, volatility: "i", language: "internal", aggregate: true, isUnary: true})
 	case pg.ObjectType_OBJECT_COLLATION:
 		c := collation{schema: schema, name: name}
 		for _, node := range n.Definition {

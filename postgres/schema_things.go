@@ -95,8 +95,8 @@ func (f *routine) put(b *builder) {
 	if harmlessExtensions[f.extension] {
 		b.put("harmless", f.name)
 	}
-	if f.row != nil {
-		b.put("ofrow", f.name)
+	if f.isUnary {
+		b.put("unary", f.name, f.ofRow)
 	}
 	if f.volatility == "v" && (f.language == "sql" || f.language == "plpgsql") && f.returns != "trigger" && f.returns != "event_trigger" {
 		b.put("~code", f.schema, f.name, f.language, f.source, f.settings, f.definition)

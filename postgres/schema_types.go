@@ -123,6 +123,17 @@ func (t typeRef) String() string {
 	return name
 }
 
+// mayBeRow reports whether a value of the type may be a row.
+func (t typeRef) mayBeRow() bool {
+	for t.own != nil && !t.isArray && t.own.kind == "d" {
+		t = t.own.base
+	}
+	if t.own != nil {
+		return t.own.kind == "c" && !t.isArray
+	}
+	return t.text == "record" || strings.HasPrefix(t.text, "any")
+}
+
 // rowType is the type of a relation's rows.
 func (s *draft) rowType(r *relation) *userType {
 	for _, t := range s.types {

@@ -194,7 +194,7 @@ func (r *reader) function(f *function) {
 	}
 	catalog := *r.builder.catalog
 	catalog.Path = r.spaces
-	r.body = &body{}
+	r.body = &body{variables: true}
 	if path, ok := f.path(); ok {
 		catalog.Path = path
 	} else {
@@ -235,7 +235,7 @@ func (r *reader) statement(text string) {
 		return
 	}
 	c := newConverter(r.catalog)
-	c.body = r.body
+	c.body, c.whole = r.body, stmt
 	var m query.Meaning
 	switch n := stmt.GetNode().(type) {
 	case *pg.Node_SelectStmt:

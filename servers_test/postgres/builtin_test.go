@@ -30,6 +30,9 @@ func TestBuiltin(t *testing.T) {
 	}
 	rows, err := conn.QueryContext(t.Context(), `SELECT what, string_agg(name, ' ' ORDER BY name COLLATE "C") FROM (
 		SELECT DISTINCT p.provolatile::text, p.proname::text FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace
+		UNION SELECT 'unary', p.proname::text FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.prokind IN ('f', 'a')
+			AND p.provolatile <> 'i' AND p.pronargs > 0 AND p.pronargs - p.pronargdefaults <= 1 AND NOT 'internal'::regtype = ANY (p.proargtypes)
+			AND p.proname NOT LIKE 'binary\_upgrade\_%' AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
 		UNION SELECT 'type', typname::text FROM pg_type WHERE typnamespace = 'pg_catalog'::regnamespace AND typtype IN ('b', 'r', 'm', 'p')
 			AND NOT (typname LIKE '\_%' AND typelem <> 0)
 		UNION SELECT 'system', relname::text FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind IN ('r', 'v')
@@ -46,7 +49,8 @@ func TestBuiltin(t *testing.T) {
 	defer rows.Close()
 	have := map[string][]string{}
 	var out strings.Builder
-	fmt.Fprintln(&out, "# PostgreSQL's own functions by their volatility, types and tables, and those of extensions, as of PostgreSQL 15.")
+	fmt.Fprintln(&out, "# PostgreSQL's own functions by their volatility, those of them that can be called with one argument and depend on more than it,")
+	fmt.Fprintln(&out, "# types and tables, and those of extensions, as of PostgreSQL 15.")
 	fmt.Fprintln(&out, "# Written by: go test ./postgres -run TestBuiltin -update, in servers_test.")
 	for rows.Next() {
 		var what, names string

@@ -132,6 +132,53 @@ func TestHiddenCalls(t *testing.T) {
 	}
 }
 
+// Functions are called by attribute notation too, whatever they take.
+func TestAttributes(t *testing.T) {
+	const read = "SELECT name FROM users WHERE id = $1"
+	const update = " LANGUAGE plpgsql AS $$ BEGIN UPDATE public.users SET name = name + 1 WHERE id = 1; RETURN 1; END $$"
+	base, db, cache := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), read,
+		"CREATE TABLE users (id BIGINT PRIMARY KEY, name INT, md INT)", "INSERT INTO users VALUES (1, 1, 5)",
+		"CREATE TYPE mood AS ENUM ('x', 'y')", "CREATE TYPE pair AS (x INT, fi INT)", "CREATE DOMAIN small AS INT", "CREATE TABLE m (id INT, md mood, a INT[], p pair, fi INT)",
+		"INSERT INTO m VALUES (1, 'x', '{1}', (1, 2), 3)",
+		"CREATE FUNCTION fi(INT) RETURNS int"+update, "CREATE FUNCTION fe(mood) RETURNS int"+update, "CREATE FUNCTION fa(INT[]) RETURNS int"+update,
+		"CREATE FUNCTION fany(anyelement) RETURNS int"+update, "CREATE FUNCTION fs(small) RETURNS int"+update, "CREATE FUNCTION fr(m) RETURNS int"+update,
+		"CREATE FUNCTION fv(VARIADIC INT[]) RETURNS int"+update, "CREATE FUNCTION fd(i INT, j INT DEFAULT 1) RETURNS int"+update,
+		"CREATE FUNCTION fn(INT) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN ($1).fi; END $$", "CREATE FUNCTION fq(i INT) RETURNS int LANGUAGE sql AS $$ SELECT i.fi $$")
+	for _, q := range []string{
+		"SELECT (5).fi", "SELECT (md).fe FROM m", "SELECT (m.md).fe FROM m", "SELECT ('x'::mood).fe", "SELECT (a).fa FROM m", "SELECT (a[1]).fi FROM m", "SELECT (p).x.fi FROM m",
+		"SELECT (5).fany", "SELECT m.fany FROM m", "SELECT (m).fr FROM m", "SELECT m.fr FROM m", "SELECT (5).fs", "SELECT (5).fv", "SELECT (5).fd", "SELECT (5).fn", "SELECT (5).fq",
+		"SELECT g.fi FROM generate_series(1, 1) g", "SELECT id FROM m WHERE (id).fi = 1", "UPDATE m SET id = (id).fi", "INSERT INTO m (id) VALUES ((5).fi)",
+	} {
+		answer(db, read, 1)
+		execAll(t, db, q)
+		wantSame(t, base, db, q, read, 1)
+	}
+	for _, q := range []string{"SELECT m.fi FROM m", "SELECT (m).fi FROM m", "SELECT (p).fi FROM m", "SELECT x.fi FROM (SELECT fi FROM m) x"} {
+		answer(db, read, 1)
+		before := cache.Stats().Hits
+		execAll(t, db, q)
+		if answer(db, read, 1); cache.Stats().Hits != before+1 {
+			t.Errorf("%s has dropped what it does not touch", q)
+		}
+	}
+}
+
+// What such a function reads is read by the query that calls it.
+func TestAttributesThatRead(t *testing.T) {
+	for _, what := range []string{"(md).label", "label(md)"} {
+		read := "SELECT " + what + " FROM m WHERE id = $1"
+		base, db, _ := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), read,
+			"CREATE TYPE mood AS ENUM ('x', 'y')", "CREATE TABLE labels (md mood PRIMARY KEY, t TEXT)", "INSERT INTO labels VALUES ('x', 'ex')",
+			"CREATE TABLE m (id INT PRIMARY KEY, md mood)", "INSERT INTO m VALUES (1, 'x')",
+			"CREATE FUNCTION label(mood) RETURNS text LANGUAGE sql STABLE AS $$ SELECT t FROM labels WHERE md = $1 $$")
+		for _, name := range []string{"ex", "other"} {
+			execAll(t, db, "UPDATE labels SET t = '"+name+"'")
+			answer(db, read, 1)
+			wantSame(t, base, db, what, read, 1)
+		}
+	}
+}
+
 // The defaults of columns call functions where an UPDATE assigns DEFAULT and where a foreign key does. What assigns something else is as
 // exact as ever.
 func TestDefaultsThatWrite(t *testing.T) {

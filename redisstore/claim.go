@@ -19,6 +19,7 @@ import (
 //   - Writers are looked for last. One who is not there any more has committed, and what is read from the database now is no older; one who
 //     comes later drops the lease. With a look before, a writer could come in between, and break off.
 //   - The lease is of the generations that this process knows. If they are others by then, nothing may be filled under it, by anybody.
+//   - Its deadline is by the server's clock as it was told last. It matters to those who wait for a reader who is no more.
 //
 // What is not as usual is left to the script: a lease of somebody else, a slot that is to be renewed, grace after a failover.
 type claim struct {
@@ -64,7 +65,7 @@ var claims = sync.Pool{New: func() any {
 	return c
 }}
 
-func newClaim(slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, head string) *claim {
+func newClaim(slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, till int64, head string) *claim {
 	c := claims.Get().(*claim)
 	c.errand = errand{commands: c.all[:], answered: c.answered}
 	c.hold = milliseconds(d)
@@ -81,7 +82,7 @@ func newClaim(slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, head
 	text = append(append(text, "l:"...), slot.Field...)
 	end(claimLease)
 	text = append(text, token[:]...)
-	text = fmt.Appendf(text, "@%0*d%0*d", deadlineLen-1, min(c.hold, 1e12-1), deadlineLen, 0)
+	text = fmt.Appendf(text, "%0*d%0*d", deadlineLen, till, deadlineLen, 0)
 	text = append(text, head...)
 	end(claimRecord)
 	text = appendWritersKey(text, tag, slot.Key)
@@ -112,13 +113,12 @@ func (c *claim) free() {
 	claims.Put(c)
 }
 
-// claim asks for a lease by plain commands. If they have not told what the answer is, it returns false, and whether it has left a lease
-// there that is none.
+// claim asks for a lease by plain commands. told says that they have told what the answer is, and left that a lease was put there.
 func (n *node) claim(
 	p *patience, slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, known generations,
 ) (grant moneyclip.Grant, told, left bool, err error) {
 	n.watch(time.Now())
-	c := newClaim(slot, token, d, known.head())
+	c := newClaim(slot, token, d, n.generations.time().Add(d).UnixMilli(), known.head())
 	if err := n.reads.crowd.send(p, &c.errand); err != nil {
 		return grant, true, false, failed("lease", err)
 	}
@@ -127,7 +127,7 @@ func (n *node) claim(
 		case err == nil:
 		case isElsewhere(err):
 			n.store.reload(p)
-			return grant, true, false, nil
+			return grant, true, c.put.Val(), nil
 		case code(err) == "WRONGTYPE":
 			return grant, false, c.put.Val(), nil // the script puts it in order
 		default:
@@ -137,6 +137,7 @@ func (n *node) claim(
 	defer c.free()
 	nonces := c.nonces.Val()
 	n.generations.saw(slot, nonces)
+	n.generations.told(c.clock.Val())
 	if !slices.Equal(nonces, known.nonces[:]) || len(c.writers.Val()) > 0 { // the script has the deadlines of writers count
 		return grant, false, c.put.Val(), nil
 	}
@@ -144,7 +145,7 @@ func (n *node) claim(
 	if read := c.value.Val(); len(read) == 1 && read[0] != "" {
 		row, soft := decode([]byte(read[0]), known.epoch, nonces[0], nonces[1])
 		if row != nil && time.UnixMilli(now).Before(soft) {
-			if c.put.Val() {
+			if c.put.Val() { // perhaps it takes away another reader's by now: then that one's fill is refused
 				n.reads.crowd.send(p, newErrand(redis.NewIntCmd(p, "hdel", c.texts[claimKey], c.texts[claimLease])))
 			}
 			return moneyclip.Grant{Answer: moneyclip.AnswerValue, Row: row}, true, false, nil
@@ -153,7 +154,7 @@ func (n *node) claim(
 	if !c.put.Val() || c.count.Val() > maxFields {
 		return grant, false, c.put.Val(), nil
 	}
-	return leased(token, strconv.FormatInt(now, 10)), true, false, nil
+	return leased(token, strconv.FormatInt(now, 10)), true, true, nil
 }
 
 // leased is a lease. One that was claimed is stamped with the time of its grant, in milliseconds, which does not stand in Redis.
@@ -173,8 +174,24 @@ func (g *generations) head() string { return "1" + g.epoch + g.nonces[0] + g.non
 // A memory is of the generations of a node, as this process has seen them last. They may be others by now: what is leased under them is
 // worth nothing then.
 type memory struct {
-	mu sync.Mutex // protects m
-	m  map[pair]generations
+	mu    sync.Mutex // protects what follows
+	m     map[pair]generations
+	clock time.Time // of the server
+	since time.Time // when it has told it
+}
+
+// told notes what the server's clock has shown just now.
+func (k *memory) told(clock time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.clock, k.since = clock, time.Now()
+}
+
+// time is what the server's clock shows, about. It has told it once, with what it has told of generations.
+func (k *memory) time() time.Time {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.clock.Add(time.Since(k.since))
 }
 
 // A pair is the two generations of a slot.

@@ -14,10 +14,10 @@ func TestClaim(t *testing.T) {
 	for _, key := range []string{"moneyclip:db:followers:42", "moneyclip", "", "a:" + string(make([]byte, 1000)), "moneyclip:x"} {
 		slot := &moneyclip.Slot{Key: []byte(key), Field: []byte("field " + key), Generations: [2]string{"moneyclip:db:@rule", "moneyclip:@@"}}
 		token := moneyclip.Token([]byte("0123456789abcdef"))
-		c, at := newClaim(slot, token, 1500*time.Millisecond, strings.Repeat("h", nonce2End)), placeOf(slot)
+		c, at := newClaim(slot, token, 1500*time.Millisecond, 1700000001500, strings.Repeat("h", nonce2End)), placeOf(slot)
 		want := [claimTexts]string{
 			at.keys[0], "v:" + at.field, "l:" + at.field,
-			"0123456789abcdef" + "@000000001500" + "0000000000000" + strings.Repeat("h", nonce2End),
+			"0123456789abcdef" + "1700000001500" + "0000000000000" + strings.Repeat("h", nonce2End),
 			at.keys[3], at.keys[1], "n:" + at.generations[0], "n:" + at.generations[1],
 		}
 		if c.texts != want || c.hold != 1500 {

@@ -7,17 +7,15 @@ local key, hash1, hash2 = KEYS[1], KEYS[2], KEYS[3]
 local lease_field = 'l:' .. ARGV[1]
 
 -- N13, M3: only who holds the lease may fill. What is not there was dropped by a writer, and so was the lease. Of a lease there is
--- its token of 16 bytes, its deadline, the time of its grant, and the head of what may be filled. One that was claimed has no time
--- of its grant; and, if nobody else has asked, for how long it was wanted in place of the deadline.
+-- its token of 16 bytes, its deadline, the time of its grant, and the head of what may be filled. Who has claimed it knows the time himself.
 local lease = redis.pcall('HGET', key, lease_field)
 if type(lease) ~= 'string' or lease:sub(1, 16) ~= ARGV[4] then return '' end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local granted = tonumber(lease:sub(30, 42)) or 0
 if granted == 0 then granted = tonumber(ARGV[8]) or 0 end
-local ends = tonumber(lease:sub(17, 29)) or granted + (tonumber(lease:sub(18, 29)) or 0)
 local dies = granted + ARGV[5]
-local good = ends > now and dies > now
+local good = (tonumber(lease:sub(17, 29)) or 0) > now and dies > now
 
 -- Another board may lack the notice of the rule: not all writers would drop what is stored here.
 good = good and (not KEYS[4] or redis.pcall('HGET', KEYS[4], 'version') == ARGV[9])

@@ -305,7 +305,7 @@ func examine(key string, fields, writers, generations map[string]string, epoch s
 			const head0 = 16 + 2*deadlineLen
 			if len(value) < head0 {
 				e.Damaged = true
-			} else if till, ok := deadline(value[16 : 16+deadlineLen]); (value[16] == '@' || ok && till.After(now)) && head(value[head0:]) {
+			} else if till, ok := deadline(value[16 : 16+deadlineLen]); ok && till.After(now) && head(value[head0:]) {
 				e.Leases++
 			}
 		case kind == "v":

@@ -2,7 +2,7 @@
 -- Asks for the right to fill a slot.
 -- KEYS: the key, the generations' hashes, which may be one, the key's writers. ARGV: the field, the generations' names, the token, for how
 -- long, whether to renew, the grace time, how many fields a key may have, whether the token is of a claim that came to nothing. Returns
--- the answer; with 2 also what the generations are known by, and the mastership; with 3 the value.
+-- the answer; with 2 also what the generations are known by, the mastership, and the time; with 3 the value.
 -- common
 
 -- fields reads several fields of a hash at once, as field does.
@@ -58,14 +58,9 @@ local function head(epoch, nonce1, nonce2)
   return nonce1 and nonce2 and '1' .. epoch .. nonce1 .. nonce2
 end
 
--- A lease is its token of 16 bytes, its deadline, the time of its grant, and the head of what may be filled. One that was claimed has,
--- behind an "@", for how long it was wanted, and a deadline from when somebody else asks.
-local function isLive(name, lease)
-  local hold = tonumber(lease:sub(17, 29):match('^@(%d+)$'))
-  if not hold then return (tonumber(lease:sub(17, 29)) or 0) > now() end
-  redis.call('HSET', KEYS[1], 'l:' .. name, lease:sub(1, 16) .. digits(now() + hold) .. lease:sub(30))
-  return hold > 0
-end
+-- isLive is about a lease: its token of 16 bytes, its deadline, the time of its grant, which one that was claimed lacks, and the head of
+-- what may be filled.
+local function isLive(lease) return (tonumber(lease:sub(17, 29)) or 0) > now() end
 
 local key, hash1, hash2 = KEYS[1], KEYS[2], KEYS[3]
 local name, generation1, generation2, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -107,11 +102,12 @@ local stored, given = values[1], values[2]
 
 local now_head = head(epoch, nonce1, nonce2)
 local good = stored and now_head and stored:sub(1, headLen) == now_head and (tonumber(stored:sub(87, 99)) or 0) > now()
-local taken = given and not own(given) and now_head and given:sub(43) == now_head and isLive(name, given)
+local taken = given and not own(given) and now_head and given:sub(43) == now_head and isLive(given)
 if good then
   if renew and taken then return wait end
   if not renew and (taken or (tonumber(stored:sub(74, 86)) or 0) > now()) then return { value, stored } end
 elseif taken then
+  if redis.call('PTTL', key) < 0 then outlive(key, till) end -- who claimed it was broken off in between
   return wait
 end
 
@@ -145,7 +141,7 @@ if count >= most then
   local victim
   for of in pairs(others) do
     local l = field(key, 'l:' .. of)
-    if not l or not isLive(of, l) then
+    if not l or not isLive(l) then
       victim = of
       break
     end
@@ -178,4 +174,4 @@ redis.call('HSET', key, 'l:' .. name, token .. digits(till) .. digits(now()) .. 
 if stored and not good then redis.call('HDEL', key, 'v:' .. name) end
 -- What is stored keeps its time: with a longer one it would be served past its age.
 if not filled then outlive(key, till) end
-return { lease, nonce1 or token, nonce2 or token, epoch }
+return { lease, nonce1 or token, nonce2 or token, epoch, digits(now()) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -134,10 +135,9 @@ func (s *Store) Lease(
 	if m := n.current(time.Now()); m != nil && !renew {
 		if g, ok := n.generations.under(m.epoch, slot); ok {
 			grant, told, left, err := n.claim(step, slot, token, d, g)
-			if after := n.current(time.Now()); grant.Row != nil && (after == nil || after.epoch != m.epoch || after.turns != m.turns) {
-				return moneyclip.Grant{}, nil // as in Get
-			}
-			if told {
+			// As in Get, what was seen counts only under the mastership that was confirmed. The script knows its own.
+			after := n.current(time.Now())
+			if told && (err != nil || after != nil && after.epoch == m.epoch && after.turns == m.turns) {
 				return grant, err
 			}
 			void = left
@@ -156,8 +156,11 @@ func (s *Store) Lease(
 	case 1:
 		return moneyclip.Grant{Answer: moneyclip.AnswerWait}, nil
 	case 2:
-		if len(rest) == 3 {
-			n.generations.granted(slot, generations{rest[2], [2]string{rest[0], rest[1]}})
+		if len(rest) == 4 {
+			if ms, err := strconv.ParseInt(rest[3], 10, 64); err == nil {
+				n.generations.told(time.UnixMilli(ms))
+				n.generations.granted(slot, generations{rest[2], [2]string{rest[0], rest[1]}})
+			}
 		}
 		return leased(token, ""), nil
 	case 3:

@@ -258,7 +258,8 @@ func leaseIsSpent(s *suite) {
 }
 
 func leaseRunsOut(s *suite) {
-	slot := s.slot("k")
+	slot, another := s.slot("k"), s.field("k", "another")
+	s.fill(another, s.lease(another), row(2)) // the key stays
 	lease := s.shortLease(slot)
 	s.outlive()
 	s.wantRefused(slot, lease, row(1))

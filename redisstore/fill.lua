@@ -1,8 +1,9 @@
 #!lua
 -- Stores a value under a lease.
 -- KEYS: the key, the generations' hashes, perhaps a board. ARGV: the field, the generations' names, the token, the age, the
--- soft age, the row, when the lease was granted if it was claimed, perhaps the version of the board. Returns the mastership under which it is stored, or nothing if it is not. What
--- has another type than it should have is as if it were not there: the next lease puts it in order.
+-- soft age, the row, when the lease was granted if it was claimed, perhaps the version of the board. Returns the mastership under which
+-- it is stored, or nothing if it is not. What has another type than it should have is as if it were not there: the next lease puts it
+-- in order.
 local key, hash1, hash2 = KEYS[1], KEYS[2], KEYS[3]
 local lease_field = 'l:' .. ARGV[1]
 

@@ -131,7 +131,7 @@ func (s *Store) Lease(
 	if err != nil {
 		return moneyclip.Grant{}, err
 	}
-	void := false // the token has a lease already that is none
+	claimed := false // the token has a lease already, which may be none
 	if m := n.current(time.Now()); m != nil && !renew {
 		if g, ok := n.generations.under(m.epoch, slot); ok {
 			grant, told, left, err := n.claim(step, slot, token, d, g)
@@ -140,11 +140,11 @@ func (s *Store) Lease(
 			if told && (err != nil || after != nil && after.epoch == m.epoch && after.turns == m.turns) {
 				return grant, err
 			}
-			void = left
+			claimed = left
 		}
 	}
 	got, err := n.run(step, "lease", leaseScript, at.keys[:], &at.field, &at.generations[0], &at.generations[1],
-		token[:], milliseconds(d), renew, milliseconds(s.Grace), maxFields, void)
+		token[:], milliseconds(d), renew, milliseconds(s.Grace), maxFields, claimed)
 	if err != nil || got == nil {
 		return moneyclip.Grant{}, err
 	}

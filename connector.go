@@ -284,8 +284,9 @@ func (c *connector) settle(s *session) {
 		return
 	}
 	home := c.settled()
-	if home != nil && (home.database != s.database || home.profile != s.profile) {
-		c.apart.Store(true)
+	if home != nil && (home.database != s.database || home.profile != s.profile) && c.apart.CompareAndSwap(false, true) {
+		c.cache.logOnce("connections that were dialed differ, as where a hook goes by the context or the database is another now: "+
+			"from now on each is dialed before a hit", "hint", "SetMaxIdleConns spares dialing")
 	}
 	if c.apart.Load() {
 		s = nil

@@ -1,13 +1,18 @@
 package sessions
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/postgres"
 	"github.com/moneyclip/moneyclip/servers_test/servers"
 )
 
@@ -23,7 +28,12 @@ func TestHookByContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := sql.OpenDB(s.cache.Connector(stdlib.GetConnector(*cfg, stdlib.OptionBeforeConnect(func(ctx context.Context, c *pgx.ConnConfig) error {
+	var log bytes.Buffer
+	cache, err := moneyclip.New(postgres.Dialect, moneyclip.Config{Rules: rules, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(cache.Connector(stdlib.GetConnector(*cfg, stdlib.OptionBeforeConnect(func(ctx context.Context, c *pgx.ConnConfig) error {
 		if path, ok := ctx.Value(tenantKey{}).(string); ok {
 			c.RuntimeParams = map[string]string{"search_path": path}
 		}
@@ -37,6 +47,9 @@ func TestHookByContext(t *testing.T) {
 		if err := db.PingContext(ctx[path]); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if !strings.Contains(log.String(), "each is dialed before a hit") {
+		t.Errorf("the log does not say that connections differ: %q", log.String())
 	}
 	for _, path := range []string{"a", "a", "b", "b", "a", "b"} {
 		var city string

@@ -438,10 +438,7 @@ func (c *conn) settleSchema(ctx context.Context, w *work, err error) {
 	if c.session == nil || !w.changesSchema(err == nil || !w.settled(err)) {
 		return
 	}
-	for i := range w.items {
-		c.unsettle(w.items[i].plan.statement)
-	}
-	for p := range w.texts {
+	for p := range w.plans() {
 		c.unsettle(p.statement)
 	}
 	if c.taint() != "" {
@@ -469,13 +466,12 @@ func (c *conn) settleSchema(ctx context.Context, w *work, err error) {
 
 // spans reports whether one of the work's changes of the schema may be one of another database than the session's.
 func (w *work) spans() bool {
-	spans := func(p *plan) bool { return p.changesSchema() && p.write.everything }
-	for p := range w.texts {
-		if spans(p) {
+	for p := range w.plans() {
+		if p.changesSchema() && p.write.everything {
 			return true
 		}
 	}
-	return slices.ContainsFunc(w.items, func(it item) bool { return spans(it.plan) })
+	return false
 }
 
 // readSchema reads the catalog after a change of it. The caller's own deadline would cost the connection; but another session may hold a

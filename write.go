@@ -7,6 +7,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"iter"
 	"reflect"
 	"slices"
 	"strings"
@@ -233,6 +234,22 @@ func (w *work) rememberText(p *plan) {
 		w.texts = map[*plan]bool{}
 	}
 	w.texts[p] = true
+}
+
+// plans are those of the work's statements.
+func (w *work) plans() iter.Seq[*plan] {
+	return func(yield func(*plan) bool) {
+		for i := range w.items {
+			if !yield(w.items[i].plan) {
+				return
+			}
+		}
+		for p := range w.texts {
+			if !yield(p) {
+				return
+			}
+		}
+	}
 }
 
 // keep copies arguments. It reports false if there are some of which nothing is known later.

@@ -72,8 +72,8 @@ func newClaim(slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, till
 	var room [768]byte
 	b := bucket(slot.Key)
 	tag := strconv.Itoa(b)
-	text, from := room[:0], 0
-	ends := [claimTexts]int{}
+	text := room[:0]
+	var ends [claimTexts]int
 	end := func(i int) { ends[i] = len(text) }
 	text = appendKeyIn(text, tag, slot.Key)
 	end(claimKey)
@@ -93,11 +93,7 @@ func newClaim(slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, till
 	end(claimName1)
 	text = append(append(text, "n:"...), slot.Generations[1]...)
 	end(claimName2)
-	all := string(text)
-	for i, end := range ends {
-		c.texts[i] = all[from:end]
-		from = end
-	}
+	cut(string(text), ends[:], c.texts[:])
 	return c
 }
 

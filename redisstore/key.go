@@ -123,12 +123,17 @@ func placeOf(slot *moneyclip.Slot) *place {
 	text = appendWritersKey(text, tag, slot.Key)
 	ends[3] = len(text)
 	text = append(text, slot.Field...)
-	all, at := string(text), &place{generations: slot.Generations}
+	at := &place{generations: slot.Generations}
+	at.field = cut(string(text), ends[:], at.keys[:])
+	return at
+}
+
+// cut makes several texts of one, and returns what is behind the last end.
+func cut(text string, ends []int, parts []string) (rest string) {
 	from := 0
 	for i, end := range ends {
-		at.keys[i] = all[from:end]
+		parts[i] = text[from:end]
 		from = end
 	}
-	at.field = all[from:]
-	return at
+	return text[from:]
 }

@@ -64,11 +64,7 @@ func newLookup(slot *moneyclip.Slot) *lookup {
 		text = append(append(text, "n:"...), name...)
 		ends[textName1+2*i] = len(text)
 	}
-	all, from := string(text), 0
-	for i, end := range ends {
-		l.texts[i] = all[from:end]
-		from = end
-	}
+	cut(string(text), ends[:], l.texts[:])
 	l.commands = append(l.all[:0], l.value)
 	if l.texts[textHash1] == l.texts[textHash2] {
 		l.commands = append(l.commands, l.both)

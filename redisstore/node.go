@@ -88,6 +88,13 @@ func (n *node) current(now time.Time) *mastership {
 	return m
 }
 
+// still reports whether a mastership is the node's now, and whether no connection was begun and none has failed since it was asked for: only
+// then does what was seen meanwhile come from under it.
+func (n *node) still(m *mastership, now time.Time) bool {
+	after := n.current(now)
+	return after != nil && after.epoch == m.epoch && after.turns == m.turns
+}
+
 // confirm returns the node's mastership, and asks for it if it cannot be believed now. While connections are being made it may
 // be past belief again when it is returned. That does no harm: what is looked up after it counts only if it is current at the
 // end, with the same turns, and then no connection was begun and none has failed since it was asked for. To wait here for a

@@ -30,10 +30,7 @@ func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, 
 		if err != nil {
 			return nil, err
 		}
-		// What was seen is of the mastership that was confirmed only if that still is the one.
-		now = time.Now()
-		after := n.current(now)
-		if after == nil || after.epoch != before.epoch || after.turns != before.turns {
+		if now = time.Now(); !n.still(before, now) {
 			continue
 		}
 		row, soft := decode(seen.value, before.epoch, seen.nonces[0], seen.nonces[1])
@@ -126,8 +123,11 @@ func (s *Store) Lease(
 	ctx context.Context, slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, renew bool,
 ) (moneyclip.Grant, error) {
 	step := s.reading.wait(ctx, time.Now().Add(s.ReadTimeout))
-	at := placeOf(slot)
-	n, err := s.node(step, at.keys[0])
+	key := ""
+	if s.cluster != nil {
+		key = storedKey(string(slot.Key))
+	}
+	n, err := s.node(step, key)
 	if err != nil {
 		return moneyclip.Grant{}, err
 	}
@@ -135,14 +135,13 @@ func (s *Store) Lease(
 	if m := n.current(time.Now()); m != nil && !renew {
 		if g, ok := n.generations.under(m.epoch, slot); ok {
 			grant, told, left, err := n.claim(step, slot, token, d, g)
-			// As in Get, what was seen counts only under the mastership that was confirmed. The script knows its own.
-			after := n.current(time.Now())
-			if told && (err != nil || after != nil && after.epoch == m.epoch && after.turns == m.turns) {
+			if told && (err != nil || n.still(m, time.Now())) {
 				return grant, err
 			}
 			claimed = left
 		}
 	}
+	at := placeOf(slot)
 	got, err := n.run(step, "lease", leaseScript, at.keys[:], &at.field, &at.generations[0], &at.generations[1],
 		token[:], milliseconds(d), renew, milliseconds(s.Grace), maxFields, claimed)
 	if err != nil || got == nil {

@@ -45,6 +45,7 @@ type conn struct {
 	doubted  *Row   // a hit that is to be verified; nil: none
 	skipped  string // the text of a read that was looked up and that database/sql is to prepare now
 	replay   replay
+	names    []string // that the replay lends
 	scanning scanning
 	recent   [32]remembered // by length of text, and a letter
 
@@ -208,7 +209,10 @@ func (c *conn) hit(ctx context.Context, query string, args []driver.NamedValue, 
 	if out.row != nil {
 		out = new(replay) // there are rows that are still open
 	}
-	*out = replay{described{row: row}, !row.found}
+	*out = replay{described: described{row: row}, done: !row.found}
+	if out == &c.replay {
+		out.lent = &c.names
+	}
 	if row.scans {
 		return c.scanning.serve(ctx, c, out, r, args, st), p
 	}

@@ -200,11 +200,19 @@ type described struct {
 func (d *described) Columns() []string {
 	switch {
 	case d.row != nil:
-		return d.row.names
+		return slices.Clone(d.row.names) // a caller of Rows.Columns may change what he gets
 	case d.base != nil:
 		return d.base.Columns()
 	}
 	return nil
+}
+
+// width is how many columns there are.
+func (d *described) width() int {
+	if d.row != nil {
+		return len(d.row.names)
+	}
+	return len(d.Columns())
 }
 
 func (d *described) column(i int) *column {
@@ -242,6 +250,12 @@ func (d *described) ColumnTypePrecisionScale(i int) (precision, scale int64, ok 
 type replay struct {
 	described
 	done bool
+
+	// lent is the list of names that Columns gives out first, to be used again if database/sql alone has seen it; nil: each call makes a new one.
+	// database/sql asks for the names once, before it first calls Next. Who calls Rows.Columns may keep and change what he gets.
+	lent    *[]string
+	asked   bool // for the names
+	stepped bool // Next was called
 }
 
 // allRows is all that database/sql asks of rows.
@@ -252,13 +266,31 @@ type allRows interface {
 	driver.RowsColumnTypeLength
 	driver.RowsColumnTypeNullable
 	driver.RowsColumnTypePrecisionScale
+	width() int
 }
 
 var _ allRows = (*replay)(nil)
 
-func newReplay(row *Row) *replay { return &replay{described{row: row}, !row.found} }
+func newReplay(row *Row) *replay { return &replay{described: described{row: row}, done: !row.found} }
+
+func (r *replay) Columns() []string {
+	if r.lent == nil || r.row == nil {
+		return r.described.Columns()
+	}
+	if r.asked {
+		r.keepNames()
+		return r.described.Columns()
+	}
+	r.asked = true
+	*r.lent = append((*r.lent)[:0], r.row.names...)
+	return *r.lent
+}
+
+// keepNames leaves the names to a caller of Rows.Columns.
+func (r *replay) keepNames() { *r.lent, r.lent = nil, nil }
 
 func (r *replay) Next(dest []driver.Value) error {
+	r.stepped = true
 	if r.done || r.row == nil {
 		return io.EOF
 	}
@@ -282,6 +314,9 @@ func hasBytes(values []driver.Value) bool {
 
 // Close makes the replay free for another row.
 func (r *replay) Close() error {
+	if r.lent != nil && r.asked && !r.stepped {
+		r.keepNames()
+	}
 	r.row = nil
 	return nil
 }

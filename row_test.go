@@ -385,3 +385,71 @@ func TestShape(t *testing.T) {
 		t.Errorf("got %d columns, want two", len(got.columns))
 	}
 }
+
+// What a caller gets from Rows.Columns is his own, as with most drivers: programs sort the names, or spell them otherwise, in place.
+func TestColumnsAreTheCallers(t *testing.T) {
+	row := NewRow([]string{"b", "a"}, []driver.Value{int64(1), int64(2)})
+	c := new(conn)
+	hit := func() driver.Rows {
+		c.replay = replay{described: described{row: row}, lent: &c.names}
+		return &c.replay
+	}
+	var kept [][]string
+	for _, test := range []struct {
+		name string
+		read func(ask func()) func(rows *sql.Rows)
+	}{
+		{"before Next", func(ask func()) func(*sql.Rows) {
+			return func(rows *sql.Rows) { ask(); rows.Next() }
+		}},
+		{"after Next", func(ask func()) func(*sql.Rows) {
+			return func(rows *sql.Rows) { rows.Next(); ask() }
+		}},
+		{"without Next", func(ask func()) func(*sql.Rows) {
+			return func(*sql.Rows) { ask() }
+		}},
+		{"twice", func(ask func()) func(*sql.Rows) {
+			return func(rows *sql.Rows) { ask(); ask(); rows.Next(); ask() }
+		}},
+	} {
+		for _, from := range []func() driver.Rows{hit, func() driver.Rows { return newReplay(row) }, func() driver.Rows {
+			_, rest := record(newReplay(row), new(shape))
+			return rest
+		}} {
+			rows := queryRows(t, from)
+			test.read(func() {
+				names, err := rows.Columns()
+				if err != nil || !reflect.DeepEqual(names, []string{"b", "a"}) {
+					t.Errorf("%s: got %q, %v", test.name, names, err)
+				}
+				names[0], names[1] = "x", "y"
+				kept = append(kept, names)
+			})(rows)
+			rows.Close()
+			queryRows(t, hit).Next() // takes what is lent
+		}
+	}
+	for _, names := range kept {
+		if names[0] != "x" || names[1] != "y" {
+			t.Errorf("what a caller has changed became %q", names)
+		}
+	}
+
+	// Nor do the rows of a query that returns several.
+	shape := new(shape)
+	for range 2 {
+		_, rest := record(&endlessRows{plainRows{names: []string{"n"}}}, shape)
+		names := rest.Columns()
+		if names[0] != "n" {
+			t.Errorf("of two rows: got %q", names)
+		}
+		names[0] = "x"
+	}
+}
+
+type endlessRows struct{ plainRows }
+
+func (*endlessRows) Next(dest []driver.Value) error {
+	dest[0] = int64(1)
+	return nil
+}

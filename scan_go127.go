@@ -163,7 +163,7 @@ func (s *scanning) serve(ctx context.Context, c *conn, rows allRows, r *readPlan
 		args = detached(args) // they are asked with when a part of the row has been scanned
 	}
 	s.allRows, s.conn, s.plan, s.ctx, s.args, s.stmt, s.read = rows, c, r, ctx, args, st, 0
-	s.values = slices.Grow(s.values[:0], len(rows.Columns()))[:len(rows.Columns())]
+	s.values = slices.Grow(s.values[:0], rows.width())[:rows.width()]
 	return s
 }
 
@@ -244,7 +244,7 @@ func (s *scanning) query(ctx context.Context) (driver.Rows, error) {
 
 func (s *scanning) NextResultSet() error {
 	err := s.allRows.NextResultSet()
-	s.values = make([]driver.Value, len(s.Columns()))
+	s.values = make([]driver.Value, s.width())
 	s.read = 0
 	return err
 }

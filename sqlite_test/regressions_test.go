@@ -353,3 +353,31 @@ func TestInterruptedLock(t *testing.T) {
 		s.want(t, true, sum, 0)
 	}
 }
+
+// A program may sort the names that it gets from Rows.Columns, or spell them otherwise, in place. With the base driver nobody else sees that.
+func TestNamesOfColumnsThatAreChanged(t *testing.T) {
+	for _, query := range []string{"SELECT id, name FROM users WHERE id = ?", "SELECT id, name FROM users WHERE id >= ?"} {
+		p := newPair(t, "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO users VALUES (1, 'Ann'), (2, 'Bob')",
+			moneyclip.Rule{Key: "user::%d", Query: query, On: []moneyclip.On{{Table: "users"}}}, query)
+		for range 4 { // a miss, and hits
+			rows, err := p.cached.Query(query, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			names, err := rows.Columns()
+			if err != nil || fmt.Sprint(names) != "[id name]" {
+				t.Errorf("%s: got the columns %q, %v", query, names, err)
+			}
+			names[0], names[1] = "NAME", "ID"
+			for rows.Next() {
+				if again, err := rows.Columns(); err != nil || fmt.Sprint(again) != "[id name]" && fmt.Sprint(again) != "[NAME ID]" {
+					t.Errorf("%s: then got the columns %q, %v", query, again, err)
+				}
+			}
+			rows.Close()
+			if fmt.Sprint(names) != "[NAME ID]" {
+				t.Errorf("%s: what was changed became %q", query, names)
+			}
+		}
+	}
+}

@@ -227,6 +227,7 @@ type readPlan struct {
 	statement *Statement
 	verbs     []verb
 	extras    []int       // parameters that fill no verb
+	named     bool        // some parameters have names
 	head      string      // of every key
 	digests   [2][16]byte // of the text, by how it is run
 	forms     forms       // in which it was asked for
@@ -263,7 +264,8 @@ func newReadPlan(b *bound, query string, s *Statement, verbs []verb) *readPlan {
 	for i := range verbs {
 		verbs[i].integers = integers(verbs[i].spell)
 	}
-	for n := range s.Params {
+	for n, name := range s.Params {
+		r.named = r.named || name != ""
 		if !slices.ContainsFunc(verbs, func(v verb) bool { return v.param == n+1 }) {
 			r.extras = append(r.extras, n+1)
 		}
@@ -359,6 +361,15 @@ func (r *readPlan) slot(l *lookup, s *session, args []driver.NamedValue, prepare
 		}
 		if field, ok = appendArgument(field, ownType(arg.Value), value); !ok {
 			return false
+		}
+	}
+	if r.named { // a driver may refuse an argument without a name for a parameter that has one
+		for i := range args {
+			var named byte
+			if args[i].Name != "" {
+				named = 1
+			}
+			field = append(field, named)
 		}
 	}
 	l.slot.Key, l.slot.Field = key, field

@@ -13,6 +13,7 @@ import (
 type form struct {
 	prepared bool
 	types    []reflect.Type // :: argument → its own type; nil: it is what it resolves to
+	names    []string       // :: argument → its name, if it has one
 }
 
 // maxForms bounds the forms of one text that are loaded again.
@@ -34,14 +35,15 @@ func (fs *forms) all() []form {
 // note remembers a form.
 func (fs *forms) note(prepared bool, args []driver.NamedValue) {
 	known := func(f form) bool {
-		return f.prepared == prepared && slices.EqualFunc(f.types, args, func(t reflect.Type, a driver.NamedValue) bool { return t == ownType(a.Value) })
+		return f.prepared == prepared && slices.EqualFunc(f.types, args, func(t reflect.Type, a driver.NamedValue) bool { return t == ownType(a.Value) }) &&
+			slices.EqualFunc(f.names, args, func(name string, a driver.NamedValue) bool { return name == a.Name })
 	}
 	if list := fs.all(); len(list) >= maxForms || slices.ContainsFunc(list, known) {
 		return
 	}
-	f := form{prepared: prepared, types: make([]reflect.Type, len(args))}
+	f := form{prepared: prepared, types: make([]reflect.Type, len(args)), names: make([]string, len(args))}
 	for i := range args {
-		f.types[i] = ownType(args[i].Value)
+		f.types[i], f.names[i] = ownType(args[i].Value), args[i].Name
 	}
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -51,18 +53,26 @@ func (fs *forms) note(prepared bool, args []driver.NamedValue) {
 	}
 }
 
-// typed gives arguments the types of the form. It reports false if a value cannot be made of a type: of a driver.Valuer
-// nobody but the program knows how.
-func (f *form) typed(args []driver.NamedValue) ([]driver.NamedValue, bool) {
-	if len(f.types) != len(args) {
+// typed gives the values of a text's parameters, whose names are given, the types, names and order of the form. It reports false if a
+// value cannot be made of a type: of a driver.Valuer nobody but the program knows how.
+func (f *form) typed(values []driver.NamedValue, params []string) ([]driver.NamedValue, bool) {
+	if len(f.types) != len(values) {
 		return nil, false
 	}
-	typed := slices.Clone(args)
+	typed := make([]driver.NamedValue, len(values))
 	for i, t := range f.types {
+		from := i
+		if f.names[i] != "" {
+			from = slices.Index(params, f.names[i])
+		}
+		if from < 0 {
+			return nil, false
+		}
+		typed[i] = driver.NamedValue{Name: f.names[i], Ordinal: i + 1, Value: values[from].Value}
 		if t == nil {
 			continue
 		}
-		v, ok := valueOf(t, args[i].Value)
+		v, ok := valueOf(t, typed[i].Value)
 		if !ok {
 			return nil, false
 		}

@@ -1,6 +1,7 @@
 package moneyclip_test
 
 import (
+	"database/sql"
 	"testing"
 	"time"
 
@@ -51,4 +52,20 @@ func TestReloadFormTooSmall(t *testing.T) {
 	if got := f.cache.Stats().Refreshes; got != 1 {
 		t.Errorf("got %d refreshes, want 1", got)
 	}
+}
+
+// A writer loads a key again for arguments with names, too, in whatever order they are given.
+func TestReloadNamed(t *testing.T) {
+	t.Parallel()
+	const query = "SELECT name FROM users WHERE email = :email AND id = :id"
+	f := open(t, social, moneyclip.Config{Rules: []moneyclip.Rule{{Key: "named::%s::%d", Query: query, Refresh: true}}})
+	var email string
+	if err := f.QueryRow("SELECT email FROM users WHERE id = 1").Scan(&email); err != nil {
+		t.Fatal(err)
+	}
+	args := []any{sql.Named("id", int32(1)), sql.Named("email", email)}
+	f.warm(t, query, args...)
+	exec(t, f, renameUser, "x", 1)
+	f.waitForReloads(t)
+	f.wantHit(t, query, args...)
 }

@@ -49,7 +49,7 @@ func (c *conn) reload(ctx context.Context, w *work) {
 				continue
 			}
 			for _, f := range r.forms.all() {
-				if typed, ok := f.typed(args); ok {
+				if typed, ok := f.typed(args, r.statement.Params); ok {
 					c.enqueue(ctx, job{session: c.session, read: r, args: typed, prepared: f.prepared})
 				}
 			}

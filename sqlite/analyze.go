@@ -123,6 +123,9 @@ func analyze(stmt ast.Stmt, catalog *moneyclip.Catalog) moneyclip.Statement {
 		s.Kind = moneyclip.KindInert
 		if !isInert(stmt) {
 			s.Kind, s.Change = moneyclip.KindSession, fmt.Sprintf("sets pragma %s", fold(stmt.Name.Name.Name))
+			if isOfSchema(stmt) {
+				s = moneyclip.Statement{Kind: moneyclip.KindScript, Text: s.Text, Parts: []moneyclip.Statement{s, {Kind: moneyclip.KindSchema}}}
+			}
 		}
 	case *ast.ExplainStmt:
 		s.Kind = moneyclip.KindInert

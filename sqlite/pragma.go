@@ -85,6 +85,12 @@ var pragmas = map[string]effect{
 	"writable_schema":           setting,
 }
 
+// isOfSchema reports whether a pragma makes what was written to sqlite_schema the schema, for this connection or for all.
+func isOfSchema(p *ast.PragmaStmt) bool {
+	name := fold(p.Name.Name.Name)
+	return p.HasValue && (name == "schema_version" || name == "writable_schema")
+}
+
 // isInert reports whether a pragma leaves the connection as it is.
 func isInert(p *ast.PragmaStmt) bool {
 	switch pragmas[fold(p.Name.Name.Name)] {

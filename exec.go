@@ -324,6 +324,7 @@ func (w *writing) end(ctx context.Context, err error) error {
 	w.readLast(ctx, err)
 	if w.plan.doubtful != "" {
 		c.doubtful = w.plan.doubtful
+		c.mixed = c.mixed || c.tx != nil // it may have changed them for the transaction alone
 	}
 	switch {
 	case w.own:

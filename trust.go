@@ -22,11 +22,13 @@ import (
 //
 // And whether a transaction is open, on which hangs when a write can be seen, may not be known either: see transaction.
 type trust struct {
-	tainted  string // why the cache is not used on the connection
-	doubtful string // why the session may be another than it was
-	next     string // what was changed for the next transaction. Until one is begun it may be any statement
-	stuck    bool   // in a transaction of our own that could not be rolled back: the connection is good for nothing
-	owns     bool   // a transaction of our own was begun, and what ends it has not returned
+	tainted  string   // why the cache is not used on the connection
+	doubtful string   // why the session may be another than it was
+	mixed    bool     // its settings were others at times: what it has prepared may have constants that were made under those
+	next     string   // what was changed for the next transaction. Until one is begun it may be any statement
+	dialed   [16]byte // its profile when it was asked first
+	stuck    bool     // in a transaction of our own that could not be rolled back: the connection is good for nothing
+	owns     bool     // a transaction of our own was begun, and what ends it has not returned
 
 	// autocommit is what the session was last told of it; nil: nothing.
 	autocommit *bool
@@ -75,6 +77,7 @@ func (c *conn) implicit(s *session) bool {
 
 // change runs a statement that changes the session.
 func (c *conn) change(s *Statement, run func() error) error {
+	c.mixed = c.mixed || s.Reach != ForNext
 	switch s.Reach {
 	case UntilEnd, ForNext:
 		if c.tx != nil {
@@ -136,6 +139,7 @@ func (w *writing) guess(err error) {
 		// What ends a transaction by the way, or changes what ends and begins one.
 		unclear = unclear || part.Kind == KindScript || part.Commits || part.MayCommit
 		if part.Kind == KindSession {
+			c.mixed = true
 			if part.Reach == UntilAsked {
 				c.doubtful = part.Change
 			} else {

@@ -123,6 +123,27 @@ func deparse(stmts ...*pg.RawStmt) (string, bool) {
 	return text, proto.Equal(tree, again)
 }
 
+// isSettled reports whether a text has constants of which a setting decides what they are: times, dates, intervals and amounts, which all
+// have digits, and arrays and XML. Of a statement that is prepared they are made once.
+func isSettled(text string) bool {
+	if !strings.ContainsAny(text, "'$") {
+		return false
+	}
+	tokens, err := pg.Scan(text)
+	if err != nil {
+		return true
+	}
+	for _, t := range tokens.Tokens {
+		switch t.Token {
+		case pg.Token_SCONST, pg.Token_USCONST:
+			if strings.ContainsAny(text[t.Start:t.End], "0123456789{<") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // own is the text of one statement of several, without the semicolon and what comes after it.
 func own(stmt *pg.RawStmt, text string) string {
 	text = text[stmt.StmtLocation:]
@@ -146,6 +167,7 @@ func analyze(stmt *pg.RawStmt, text string, catalog *moneyclip.Catalog) moneycli
 	c := newConverter(catalog)
 	c.statement(stmt.Stmt, &s, own(stmt, text))
 	c.finish(&s)
+	s.Settled = s.Kind == moneyclip.KindRead && isSettled(text)
 	dropMixed(&s, uses, catalog)
 	return s
 }

@@ -296,7 +296,7 @@ func (n *node) carryOut(ctx *patience, part []*order, p *piece) {
 		if o.err == nil && o.step == toQuarantine && !o.odd && o.ranOut() {
 			o.err = errRanOut
 		}
-		if o.err == nil && n.refuses.Load() {
+		if o.err == nil && o.step != toLook && n.refuses.Load() { // a replica lets anybody look
 			n.refuses.Store(false)
 		}
 	}

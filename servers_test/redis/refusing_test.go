@@ -137,6 +137,33 @@ func TestRefusesForLong(t *testing.T) {
 	}
 }
 
+// It does so too where the writer also wants to know the version of a board, which a replica tells him.
+func TestRefusesButAnswers(t *testing.T) {
+	t.Parallel()
+	server := servers.Redis(t)
+	admin := client(t, server)
+	s := patient(client(t, server))
+	s.WriteTimeout = time.Second
+	usable(t, s)
+	publish(t, s, "moneyclip:db")
+	must(t, admin.Do(t.Context(), "replicaof", "127.0.0.1", "1").Err())
+	eventually(t, "it is refused", func() error {
+		if _, err := s.Quarantine(t.Context(), writer(slot("k")), time.Minute); err == nil {
+			return errors.New("it is not")
+		}
+		return nil
+	})
+	for range 5 {
+		marks := writer(slot("k"), slot("l"))
+		marks.Board = "moneyclip:db"
+		began := time.Now()
+		_, err := s.Release(t.Context(), marks)
+		if took := time.Since(began); err == nil || took > 300*time.Millisecond {
+			t.Errorf("got %v after %v, want an error at once", err, took)
+		}
+	}
+}
+
 // After its client was closed a store fails at once.
 func TestClientClosed(t *testing.T) {
 	t.Parallel()

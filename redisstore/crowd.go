@@ -42,7 +42,8 @@ type errand struct {
 	room     [1]command // for them: most errands have one
 	deadline time.Time
 	answered chan error      // why there is no answer, or nil; of one that is sent with others
-	stays    bool            // whose it is looks at what came of each command, and so does not leave before
+	stays    bool            // whose it is looks at what came of each command, and so leaves only when his own time is up
+	left     bool            // he has
 	done     func(err error) // of one that nobody waits for: called instead, by whoever has sent it
 	since    time.Time       // when that one came
 	bytes    int             // of the row that is sent with it
@@ -147,9 +148,12 @@ func (e *errand) expect(p *patience) {
 
 // answer waits for the answer, or until the caller leaves. Whether the node answers at all is found out by the piece, which has a deadline.
 func (e *errand) answer(p *patience) error {
-	left := p.Context.Done()
-	if e.stays || left == nil {
+	if e.stays && !p.theirs {
 		return <-e.answered
+	}
+	var left <-chan struct{}
+	if !e.stays { // a step of a write ends by its deadline, and not with a context
+		left = p.Context.Done()
 	}
 	var late <-chan time.Time
 	if p.theirs { // well before his context ends: there is something to do after this
@@ -161,6 +165,7 @@ func (e *errand) answer(p *patience) error {
 	case err := <-e.answered:
 		return err
 	case <-late:
+		e.left = true
 		return context.DeadlineExceeded
 	case <-left:
 		return p.Context.Err()

@@ -35,7 +35,7 @@ func newParcel() *parcel {
 
 // used notes that nobody needs the parcel any more, nor the commands of its orders. One that was large is not kept.
 func (p *parcel) used() {
-	if p.isSmall() {
+	if p.isSmall() && !p.look.left && !slices.ContainsFunc(p.orders, func(o *order) bool { return o.left }) {
 		parcels.Put(p)
 	}
 }

@@ -58,6 +58,7 @@ type order struct {
 	commands []command // as they were sent last
 	at       *node     // to which
 	err      error     // what came of them
+	left     bool      // they may still be sent: the parcel is not to be used again
 	next     next
 	unknown  bool   // the server does not have the script
 	redirect string // the address of the node that is to have it
@@ -282,7 +283,7 @@ func (n *node) carryOut(ctx *patience, part []*order, p *piece) {
 		err = n.writes.crowd.send(ctx, e)
 	}
 	for _, o := range part {
-		o.at = n
+		o.at, o.left = n, o.left || e.left
 		o.err = err // perhaps of others in the same piece; it does no harm if it is carried out twice
 		for i := 0; i < len(o.commands) && o.err == nil; i++ {
 			o.err = o.commands[i].Err()

@@ -216,6 +216,32 @@ func TestCrowdOfWritersHangs(t *testing.T) {
 	})
 }
 
+// A server that hangs keeps a writer who has little time no longer than that, also when many come together.
+func TestHurriedWritersHang(t *testing.T) {
+	t.Parallel()
+	server := servers.Redis(t)
+	c := redis.NewClient(&redis.Options{Addr: server.Addr})
+	t.Cleanup(func() { c.Close() })
+	s := patient(c)
+	s.WriteTimeout = 2 * time.Second
+	quarantine(t, s, writer(slot("one")))
+	server.Pause(t)
+	defer server.Resume(t)
+	var all sync.WaitGroup
+	for g := range 20 {
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			began := time.Now()
+			_, err := s.Quarantine(ctx, writer(slot(fmt.Sprint("own:", g))), time.Minute)
+			if took := time.Since(began); err == nil || took > 500*time.Millisecond {
+				t.Errorf("got %v after %v, want an error after 200 ms", err, took)
+			}
+		})
+	}
+	all.Wait()
+}
+
 // A fill goes with what is sent next, and alone if nothing is.
 func TestFillGoesAlong(t *testing.T) {
 	t.Parallel()

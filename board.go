@@ -100,7 +100,7 @@ func (b *board) announce(ctx context.Context, r *readPlan) (version string, ok b
 			}
 			return "", false
 		}
-		patience := time.NewTimer(time.Until(p.until))
+		patience := time.NewTimer(halfOf(ctx, time.Until(p.until)))
 		defer patience.Stop()
 		select {
 		case <-p.done:

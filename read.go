@@ -89,7 +89,7 @@ func (r *readPlan) storeFailed(ctx context.Context, err error) {
 	r.rule.owner.logOutage("the store failed; reads go to the database", err)
 }
 
-// foreignWait is how long a reader waits for another process to fill a slot.
+// foreignWait is how long a reader waits for another process to fill a slot, at most: half of his time is left for the database.
 const foreignWait = 50 * time.Millisecond
 
 // miss asks for a lease, and reads the database with it or without.
@@ -98,8 +98,8 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 	if !ok {
 		return r.bypass(ctx, run)
 	}
-	var waited time.Duration
-	refused := 0 // flights
+	var until time.Time // for which it waits for another process; zero: it has not yet
+	refused := 0        // flights
 	for {
 		grant, err := h.store.Lease(ctx, &l.slot, newToken(), times.Lease, renew)
 		if err != nil {
@@ -139,14 +139,16 @@ func (r *readPlan) miss(ctx context.Context, h *hub, l *lookup, renew bool, run 
 			}
 			continue
 		}
-		if waited >= foreignWait {
+		if until.IsZero() {
+			until = time.Now().Add(halfOf(ctx, foreignWait))
+		}
+		left := time.Until(until)
+		if left <= 0 {
 			return r.bypass(ctx, run)
 		}
-		pause := 2*time.Millisecond + rand.N(6*time.Millisecond)
-		if err := sleep(ctx, pause); err != nil {
+		if err := sleep(ctx, min(left, 2*time.Millisecond+rand.N(6*time.Millisecond))); err != nil {
 			return nil, r.gaveUp(ctx, err)
 		}
-		waited += pause
 	}
 }
 

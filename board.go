@@ -154,7 +154,7 @@ func (b *board) post(ctx context.Context, r *readPlan) *posting {
 		ctx := context.WithoutCancel(ctx)
 		short, cancel := context.WithTimeout(ctx, times.Store)
 		defer cancel()
-		if p.err = b.look(short); p.err != nil {
+		if p.err = b.look(short, ""); p.err != nil {
 			r.storeFailed(ctx, p.err)
 		}
 		b.mu.Lock()
@@ -168,11 +168,15 @@ func (b *board) post(ctx context.Context, r *readPlan) *posting {
 	return p
 }
 
-// look learns what is on the board, and puts the notices of this process there.
-func (b *board) look(ctx context.Context) error {
+// look learns what is on the board, and puts the notices of this process there; but not if a version is known by the time that nobody else
+// asks any more: many writers come upon a new one together.
+func (b *board) look(ctx context.Context, version string) error {
 	select {
 	case b.asking <- struct{}{}:
 		defer func() { <-b.asking }()
+		if b.isKnown(version) {
+			return nil
+		}
 		return b.publish(ctx)
 	case <-ctx.Done():
 		return ctx.Err()
@@ -237,7 +241,7 @@ func (b *board) isKnown(version string) bool { return version != "" && version =
 // published again.
 func (b *board) doubt(ctx context.Context, version string) {
 	if now, err := b.store.Release(ctx, &Marks{Board: b.name}); err == nil && now != version {
-		b.look(ctx) // if it fails, the next reader finds out
+		b.look(ctx, now) // if it fails, the next reader finds out
 	}
 }
 

@@ -279,6 +279,54 @@ func TestBoard(t *testing.T) {
 	}
 }
 
+// After a board has changed, one of many writers reads it for all.
+func TestBoardReadByOneWriter(t *testing.T) {
+	w := newTown(t, []moneyclip.Rule{personRule, thingsRule}, []moneyclip.Rule{personRule})
+	writer := w.others[0]
+	writer.SetMaxOpenConns(40)
+	warmed(t, w.fixture, personQuery, 1)
+	warmed(t, writer, personQuery, 1)
+	exec(t, writer, "UPDATE people SET name = 'x' WHERE id = 1")
+	warmed(t, w.fixture, thingsQuery, 1) // which is new on the board
+
+	var looked atomic.Int64
+	gate := make(chan struct{})
+	var quarantined atomic.Int64
+	before := func(step string) {
+		switch step {
+		case "publish":
+			looked.Add(1)
+			time.Sleep(10 * time.Millisecond)
+		case "quarantine":
+			if quarantined.Add(1) == 20 {
+				close(gate)
+			}
+			select {
+			case <-gate:
+			case <-time.After(time.Second):
+			}
+		}
+	}
+	w.stores[1].before.Store(&before)
+	var all sync.WaitGroup
+	var slowest atomic.Int64
+	for i := range 20 {
+		all.Go(func() {
+			began := time.Now()
+			if _, err := writer.Exec(fmt.Sprintf("UPDATE people SET name = 'x%d' WHERE id = %d", i, i)); err != nil {
+				t.Error(err)
+			}
+			if took := int64(time.Since(began)); took > slowest.Load() {
+				slowest.Store(took)
+			}
+		})
+	}
+	all.Wait()
+	if n := looked.Load(); n > 5 {
+		t.Errorf("20 writers have read it %d times, want about once; the slowest has taken %v", n, time.Duration(slowest.Load()))
+	}
+}
+
 // The same program twice: there is nothing that one does not know of the other.
 func TestBoardOfEqualPrograms(t *testing.T) {
 	rules := []moneyclip.Rule{personRule, thingsRule}

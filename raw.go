@@ -35,7 +35,7 @@ func Invalidate(ctx context.Context, db *sql.DB, rule string, args ...any) error
 		}
 		if board := w.board(); board != nil {
 			// Another program may have the rule with another key.
-			if err := board.look(ctx); err != nil {
+			if err := board.look(ctx, ""); err != nil {
 				w.blind = true
 			}
 			for _, other := range *c.session.database.meaning.Load().foreign.Load() {

@@ -383,7 +383,7 @@ func (w *work) heed(ctx context.Context, version string) (more bool) {
 	}
 	before := len(w.marks.Keys) + len(w.marks.Generations)
 	if !b.isKnown(version) {
-		if err := b.look(ctx); err != nil {
+		if err := b.look(ctx, version); err != nil {
 			w.failed(ctx, err)
 			w.blind = true
 		}

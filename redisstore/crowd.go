@@ -87,7 +87,11 @@ func (c *crowd) send(p *patience, e *errand) error {
 			go c.sendWaiting()
 		}
 		c.mu.Unlock()
-		return e.answer(p)
+		err := e.answer(p)
+		if e.left {
+			c.withdraw(e)
+		}
+		return err
 	}
 	c.alone++
 	defer c.arrived(time.Now())
@@ -100,6 +104,16 @@ func (c *crowd) send(p *patience, e *errand) error {
 	c.mu.Unlock()
 	c.sendPiece(piece)
 	return e.answer(p)
+}
+
+// withdraw has an errand not sent whose owner has left, if it still waits: a quarantine that came after its own release would stay.
+func (c *crowd) withdraw(e *errand) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := slices.Index(c.waiting, e); i >= 0 {
+		c.waiting = slices.Delete(c.waiting, i, i+1)
+		e.left = false
+	}
 }
 
 // follow sends an errand that has time: with the next one that comes, or alone if none comes soon. That spares the server and

@@ -25,6 +25,7 @@ type node struct {
 	refuses atomic.Bool // it has refused what a writer sent for a whole step, and has not carried out anything since
 
 	generations memory
+	ghosts      ghosts
 
 	mu     sync.Mutex // protects what follows, and changes of known
 	asking *inquiry   // under way

@@ -142,6 +142,34 @@ func TestLeaseIsSentOnce(t *testing.T) {
 	wantBypass(t, s, one)
 }
 
+// A lease that nobody has waited for, because the server hung, does not keep others from the slot for as long as it lives.
+func TestLeaseOfNobody(t *testing.T) {
+	t.Parallel()
+	server := servers.Redis(t)
+	c := client(t, server)
+	s, hurried := patient(c), patient(client(t, server))
+	hurried.ReadTimeout = 100 * time.Millisecond
+	for _, known := range []bool{false, true} { // by a script, and by plain commands
+		one := slot("k")
+		if known {
+			eventually(t, "the generations are known", func() error {
+				one = slot("l")
+				return leases(t, hurried, one)()
+			})
+		}
+		server.Pause(t)
+		if _, err := hurried.Lease(t.Context(), one, token(), time.Minute, false); err == nil {
+			t.Error("a server that hangs has answered")
+		}
+		server.Resume(t)
+		began := time.Now()
+		eventually(t, "the slot can be leased", leases(t, s, one))
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("nobody could lease it for %v", took)
+		}
+	}
+}
+
 // A server that has forgotten the scripts gets them again.
 func TestScriptsForgotten(t *testing.T) {
 	t.Parallel()

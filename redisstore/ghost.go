@@ -1,0 +1,80 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/moneyclip/moneyclip"
+	"github.com/redis/go-redis/v9"
+)
+
+// A ghost is a lease that was asked for, and whose answer was not waited for or did not come: it may have been granted all the same, to
+// nobody. Others would wait for its reader, each of them in vain, for as long as it lives. So it is given back when the node answers again.
+type ghost struct {
+	key, field string
+	token      moneyclip.Token
+	until      time.Time // after which it is none any more
+}
+
+type ghosts struct {
+	mu    sync.Mutex // protects what follows
+	all   []ghost
+	timed bool // dispel will be called
+}
+
+const maxGhosts = 256 // that are remembered; what is left out runs out by itself
+
+// doubtLease notes that nobody knows what has come of a lease, if so it is.
+func (n *node) doubtLease(slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, err error) {
+	var refused *refusal
+	if err == nil || errors.As(err, &refused) || errors.Is(err, errOpen) || errors.Is(err, redis.ErrClosed) {
+		return
+	}
+	g := &n.ghosts
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.all) >= maxGhosts {
+		return
+	}
+	at := placeOf(slot)
+	g.all = append(g.all, ghost{at.keys[0], at.field, token, time.Now().Add(d)})
+	if !g.timed {
+		g.timed = true
+		time.AfterFunc(probePause, n.dispel)
+	}
+}
+
+// dispel gives back what may have been granted, or tries again later.
+func (n *node) dispel() {
+	g := &n.ghosts
+	g.mu.Lock()
+	now := time.Now()
+	var some []ghost
+	for _, one := range g.all {
+		if now.Before(one.until) {
+			some = append(some, one)
+		}
+	}
+	g.all, g.timed = nil, false
+	g.mu.Unlock()
+	if len(some) == 0 || n.closed.Load() {
+		return
+	}
+	var commands []command
+	for i := range some {
+		one := &some[i]
+		commands = append(commands, abandonScript.command(context.Background(), i == 0, []string{one.key}, []any{&one.field, one.token[:]}))
+	}
+	if n.reads.send(n.reads.alarm.wait(context.Background(), now.Add(n.reads.timeout)), commands...) == nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.all = append(some, g.all...)
+	if !g.timed {
+		g.timed = true
+		time.AfterFunc(probePause, n.dispel)
+	}
+}

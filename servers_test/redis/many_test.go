@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"path/filepath"
 	"runtime"
 	"testing"
@@ -109,4 +110,47 @@ func TestManyCaches(t *testing.T) {
 	}
 	must(t, c.Close())
 	goleak.VerifyNone(t, before)
+}
+
+// bucketOf is in which bucket a stored key is.
+func bucketOf(key string) int {
+	h := uint64(14695981039346656037)
+	for i := range len(key) {
+		h = (h ^ uint64(key[i])) * 1099511628211
+	}
+	return int((h ^ h>>32) % 64)
+}
+
+// A namespace with more rules than generations are kept of, as of a hundred databases with a dozen each, still has hits.
+func TestManyGenerations(t *testing.T) {
+	t.Parallel()
+	s := patient(client(t, servers.Redis(t)))
+	var all []*moneyclip.Slot
+	for r := range 1200 {
+		for n, k := 0, 0; n < 2; k++ {
+			one := &moneyclip.Slot{
+				Key: fmt.Appendf(nil, "moneyclip:db%d:key:%d", r, k), Field: []byte("f"),
+				Generations: [2]string{fmt.Sprintf("moneyclip:db%d:@rule", r), "moneyclip:@@"},
+			}
+			if bucketOf(string(one.Key)) == 7 {
+				all = append(all, one)
+				n++
+			}
+		}
+	}
+	const reads = 12_000
+	hits := 0
+	for i := range reads {
+		one := all[rand.IntN(len(all))]
+		got := must1(s.Get(t.Context(), one))
+		if got != nil && i >= reads/2 {
+			hits++
+		}
+		if got == nil {
+			put(t, s, one, 1)
+		}
+	}
+	if hits < reads/4 {
+		t.Errorf("%d of %d reads were hits, want half of them at least", hits, reads/2)
+	}
 }

@@ -281,7 +281,7 @@ func (c *conn) read(ctx context.Context, r *readPlan, args []driver.NamedValue, 
 
 func (c *conn) missed(ctx context.Context, r *readPlan, args []driver.NamedValue, prepared bool, run runner) (driver.Rows, error) {
 	m := modeOf(ctx)
-	if m == bypass || ctx.Err() != nil || r.unfit.Load() || c.failed || c.mixed && r.statement.Settled || c.looksBack() || !c.mayServe(c.session) {
+	if m == bypass || ctx.Err() != nil || r.unfit.Load() || c.failed || c.mixed && r.statement.Folded || c.looksBack() || !c.mayServe(c.session) {
 		return r.bypass(ctx, run)
 	}
 	if c.connector.keeps.Load() && hasKept(args) {

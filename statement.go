@@ -26,9 +26,9 @@ type Statement struct {
 	// arguments: it locks, calls a volatile function, reads a virtual table.
 	Uncacheable string
 
-	// Settled marks a read that has constants of which the session's settings make a value when it is prepared, and not again
+	// Folded marks a read that has constants of which the session's settings make a value when it is prepared, and not again
 	// when it is run: a time without a zone, a date in an order of one's own.
-	Settled bool
+	Folded bool
 
 	// Writes are the tables that the statement itself writes. What cascades and triggers write besides follows
 	// from the catalog.

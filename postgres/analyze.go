@@ -123,9 +123,9 @@ func deparse(stmts ...*pg.RawStmt) (string, bool) {
 	return text, proto.Equal(tree, again)
 }
 
-// isSettled reports whether a text has constants of which a setting decides what they are: times, dates, intervals and amounts, which all
+// isFolded reports whether a text has constants of which a setting decides what they are: times, dates, intervals and amounts, which all
 // have digits, and arrays and XML. Of a statement that is prepared they are made once.
-func isSettled(text string) bool {
+func isFolded(text string) bool {
 	if !strings.ContainsAny(text, "'$") {
 		return false
 	}
@@ -167,7 +167,7 @@ func analyze(stmt *pg.RawStmt, text string, catalog *moneyclip.Catalog) moneycli
 	c := newConverter(catalog)
 	c.statement(stmt.Stmt, &s, own(stmt, text))
 	c.finish(&s)
-	s.Settled = s.Kind == moneyclip.KindRead && isSettled(text)
+	s.Folded = s.Kind == moneyclip.KindRead && isFolded(text)
 	dropMixed(&s, uses, catalog)
 	return s
 }

@@ -19,7 +19,7 @@ const (
 	softEnd     = nonce2End + deadlineLen
 	hardEnd     = softEnd + deadlineLen
 
-	maxValue = 8 << 20 // bytes; a larger row is not stored: it would keep the server from others
+	maxValue = 1 << 20 // bytes; a larger row is not stored: a few at a time, of 7 MB, took longer than the time-out, and so kept all from the cache
 )
 
 // decode returns the row of a value if it was leased under the epoch and the generations.

@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,7 +27,7 @@ type claim struct {
 	put     *redis.BoolCmd
 	expire  *redis.BoolCmd // T2: no key is without one. What is stored under the key keeps its time.
 	count   *redis.IntCmd
-	value   *redis.StringSliceCmd // if Get was left out
+	value   *redis.StringSliceCmd // if Get was left out, and the lease beside it
 	writers *redis.StringSliceCmd
 	nonces  *redis.StringSliceCmd
 
@@ -58,14 +57,14 @@ var claims = sync.Pool{New: func() any {
 	c.put = redis.NewBoolCmd(ctx, "hsetnx", at(claimKey), at(claimLease), at(claimRecord))
 	c.expire = redis.NewBoolCmd(ctx, "pexpire", at(claimKey), &c.hold, "nx")
 	c.count = redis.NewIntCmd(ctx, "hlen", at(claimKey))
-	c.value = redis.NewStringSliceCmd(ctx, "hmget", at(claimKey), at(claimValue))
+	c.value = redis.NewStringSliceCmd(ctx, "hmget", at(claimKey), at(claimValue), at(claimLease))
 	c.writers = redis.NewStringSliceCmd(ctx, "hvals", at(claimWriters))
 	c.nonces = redis.NewStringSliceCmd(ctx, "hmget", at(claimHash), at(claimName1), at(claimName2))
 	c.all = [...]command{c.clock, c.put, c.expire, c.count, c.value, c.writers, c.nonces}
 	return c
 }}
 
-func newClaim(slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, till int64, head string) *claim {
+func newClaim(slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, till int64, known *generations) *claim {
 	c := claims.Get().(*claim)
 	c.errand = errand{commands: c.all[:], answered: c.answered}
 	c.hold = milliseconds(d)
@@ -81,9 +80,7 @@ func newClaim(slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, till
 	end(claimValue)
 	text = append(append(text, "l:"...), slot.Field...)
 	end(claimLease)
-	text = append(text, token[:]...)
-	text = fmt.Appendf(text, "%0*d%0*d", deadlineLen, till, deadlineLen, 0)
-	text = append(text, head...)
+	text = appendLease(text, token, till, known)
 	end(claimRecord)
 	text = appendWritersKey(text, tag, slot.Key)
 	end(claimWriters)
@@ -114,7 +111,7 @@ func (n *node) claim(
 	p *patience, slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, known generations,
 ) (grant moneyclip.Grant, told, left bool, err error) {
 	n.watch(time.Now())
-	c := newClaim(slot, token, d, n.generations.time().Add(d).UnixMilli(), known.head())
+	c := newClaim(slot, token, d, n.generations.time().Add(d).UnixMilli(), &known)
 	if err := n.reads.crowd.send(p, &c.errand); err != nil {
 		return grant, true, false, failed("lease", err)
 	}
@@ -132,30 +129,25 @@ func (n *node) claim(
 	}
 	defer c.free()
 	nonces := c.nonces.Val()
-	n.generations.saw(slot, nonces)
+	n.generations.saw(pairOf(slot), nonces)
 	n.generations.told(c.clock.Val())
 	if !slices.Equal(nonces, known.nonces[:]) || len(c.writers.Val()) > 0 { // the script has the deadlines of writers count
 		return grant, false, c.put.Val(), nil
 	}
-	now := c.clock.Val().UnixMilli()
-	if read := c.value.Val(); len(read) == 1 && read[0] != "" {
-		row, soft := decode([]byte(read[0]), known.epoch, nonces[0], nonces[1])
-		if row != nil && time.UnixMilli(now).Before(soft) {
-			if c.put.Val() { // perhaps it takes away another reader's by now: then that one's fill is refused
-				n.reads.crowd.send(p, newErrand(redis.NewIntCmd(p, "hdel", c.texts[claimKey], c.texts[claimLease])))
-			}
+	now, put := c.clock.Val(), c.put.Val()
+	if read := c.value.Val(); len(read) == 2 && read[0] != "" {
+		row, soft := decode([]byte(read[0]), read[1], known.epoch, nonces[0], nonces[1])
+		if row != nil && now.Before(soft) {
 			return moneyclip.Grant{Answer: moneyclip.AnswerValue, Row: row}, true, false, nil
 		}
+		return grant, false, put, nil // what stands there is in the way of a fill
 	}
-	if !c.put.Val() || c.count.Val() > maxFields {
-		return grant, false, c.put.Val(), nil
+	if !put || c.count.Val() > maxFields {
+		return grant, false, put, nil
 	}
-	return leased(token, strconv.FormatInt(now, 10)), true, true, nil
-}
-
-// leased is a lease. One that was claimed is stamped with the time of its grant, in milliseconds, which does not stand in Redis.
-func leased(token moneyclip.Token, stamp string) moneyclip.Grant {
-	return moneyclip.Grant{Answer: moneyclip.AnswerLease, Lease: moneyclip.Lease{Token: token, Stamp: stamp}}
+	return moneyclip.Grant{Answer: moneyclip.AnswerLease, Lease: moneyclip.Lease{
+		Token: token, Stamp: stamp{granted: now.UnixMilli(), till: now.Add(d).UnixMilli(), head: known.head()}.String(),
+	}}, true, true, nil
 }
 
 // Generations are what the two of a slot were known by, under a mastership of which the grace time is over.
@@ -165,15 +157,16 @@ type generations struct {
 }
 
 // head is what a value begins with that is leased under them.
-func (g *generations) head() string { return "1" + g.epoch + g.nonces[0] + g.nonces[1] }
+func (g *generations) head() string { return format + g.epoch + g.nonces[0] + g.nonces[1] }
 
 // A memory is of the generations of a node, as this process has seen them last. They may be others by now: what is leased under them is
 // worth nothing then.
 type memory struct {
 	mu    sync.Mutex // protects what follows
 	m     map[pair]generations
-	clock time.Time // of the server
-	since time.Time // when it has told it
+	kept  map[pair]int64 // until when those live at least, in milliseconds since 1970
+	clock time.Time      // of the server
+	since time.Time      // when it has told it
 }
 
 // told notes what the server's clock has shown just now.
@@ -202,10 +195,10 @@ func pairOf(slot *moneyclip.Slot) pair { return pair{bucket(slot.Key), slot.Gene
 const maxKnown = 100 * buckets
 
 // under returns those of a slot, if they are known under the mastership.
-func (k *memory) under(epoch string, slot *moneyclip.Slot) (g generations, ok bool) {
+func (k *memory) under(epoch string, at pair) (g generations, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	g, ok = k.m[pairOf(slot)]
+	g, ok = k.m[at]
 	return g, ok && g.epoch == epoch
 }
 
@@ -217,23 +210,47 @@ func (k *memory) granted(slot *moneyclip.Slot, g generations) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.m == nil || len(k.m) >= maxKnown {
-		k.m = map[pair]generations{}
+		k.m, k.kept = map[pair]generations{}, nil
 	}
-	k.m[pairOf(slot)] = g
+	at := pairOf(slot)
+	if k.m[at] != g {
+		delete(k.kept, at)
+	}
+	k.m[at] = g
 }
 
 // saw notes what the generations are known by now. One that is not there is in quarantine, or lost: the script begins another.
-func (k *memory) saw(slot *moneyclip.Slot, nonces []string) {
+func (k *memory) saw(at pair, nonces []string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	at := pairOf(slot)
 	g, ok := k.m[at]
 	switch {
 	case !ok:
 	case len(nonces) != 2 || len(nonces[0]) != nonceLen || len(nonces[1]) != nonceLen:
 		delete(k.m, at)
+		delete(k.kept, at)
 	case nonces[0] != g.nonces[0] || nonces[1] != g.nonces[1]:
 		g.nonces = [2]string{strings.Clone(nonces[0]), strings.Clone(nonces[1])}
 		k.m[at] = g
+		delete(k.kept, at)
+	}
+}
+
+// lives is until when the generations of a slot live at least, in milliseconds since 1970; 0: nobody knows.
+func (k *memory) lives(at pair) int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.kept[at]
+}
+
+// keep notes until when they live, if they are still the same.
+func (k *memory) keep(at pair, until int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if _, ok := k.m[at]; ok {
+		if k.kept == nil {
+			k.kept = map[pair]int64{}
+		}
+		k.kept[at] = until
 	}
 }

@@ -14,10 +14,10 @@ func TestClaim(t *testing.T) {
 	for _, key := range []string{"moneyclip:db:followers:42", "moneyclip", "", "a:" + string(make([]byte, 1000)), "moneyclip:x"} {
 		slot := &moneyclip.Slot{Key: []byte(key), Field: []byte("field " + key), Generations: [2]string{"moneyclip:db:@rule", "moneyclip:@@"}}
 		token := moneyclip.Token([]byte("0123456789abcdef"))
-		c, at := newClaim(slot, token, 1500*time.Millisecond, 1700000001500, strings.Repeat("h", nonce2End)), placeOf(slot)
+		c, at := newClaim(slot, token, 1500*time.Millisecond, 1700000001500, &generations{epoch1, [2]string{nonce1, nonce2}}), placeOf(slot)
 		want := [claimTexts]string{
 			at.keys[0], "v:" + at.field, "l:" + at.field,
-			"0123456789abcdef" + "1700000001500" + "0000000000000" + strings.Repeat("h", nonce2End),
+			"0123456789abcdef" + "1700000001500" + epoch1[:4] + nonce1[4:8] + nonce1[12:] + nonce2[4:8] + nonce2[12:],
 			at.keys[3], at.keys[1], "n:" + at.generations[0], "n:" + at.generations[1],
 		}
 		if c.texts != want || c.hold != 1500 {
@@ -40,29 +40,29 @@ func TestMemory(t *testing.T) {
 	}
 	a, b := strings.Repeat("a", nonceLen), strings.Repeat("b", nonceLen)
 	var m memory
-	m.saw(slot("k"), []string{a, b})
-	if _, ok := m.under("epoch", slot("k")); ok {
+	m.saw(pairOf(slot("k")), []string{a, b})
+	if _, ok := m.under("epoch", pairOf(slot("k"))); ok {
 		t.Error("it is known under which mastership a look-up was")
 	}
 	m.granted(slot("k"), generations{"epoch", [2]string{a, a}})
-	m.saw(slot("k"), []string{a, b})
-	if g, ok := m.under("epoch", slot("k")); !ok || g.head() != "1epoch"+a+b {
+	m.saw(pairOf(slot("k")), []string{a, b})
+	if g, ok := m.under("epoch", pairOf(slot("k"))); !ok || g.head() != "2epoch"+a+b {
 		t.Errorf("got %+v, %v", g, ok)
 	}
-	if _, ok := m.under("another", slot("k")); ok {
+	if _, ok := m.under("another", pairOf(slot("k"))); ok {
 		t.Error("it is known under another mastership")
 	}
 	for _, nonces := range [][]string{{a, ""}, {"", b}, {a, "x"}, nil} {
 		m.granted(slot("k"), generations{"epoch", [2]string{a, a}})
-		m.saw(slot("k"), nonces)
-		if _, ok := m.under("epoch", slot("k")); ok {
+		m.saw(pairOf(slot("k")), nonces)
+		if _, ok := m.under("epoch", pairOf(slot("k"))); ok {
 			t.Errorf("it is known after %q", nonces)
 		}
 	}
 	apart := slot("k")
 	apart.Generations[1] = "other:@@"
 	m.granted(apart, generations{"epoch", [2]string{a, a}})
-	if _, ok := m.under("epoch", apart); ok {
+	if _, ok := m.under("epoch", pairOf(apart)); ok {
 		t.Error("generations in two hashes are known")
 	}
 	for i := range 2*maxKnown + 10 {

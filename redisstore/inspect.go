@@ -280,7 +280,7 @@ func examine(key string, fields, writers, generations map[string]string, epoch s
 	everything := generations["n:"+namespaceOf(key)+":@@"]
 	// head says whether a head of what is stored or leased is of now, and of which rule.
 	head := func(head string) bool {
-		if len(head) != nonce2End || head[0] != '1' {
+		if len(head) != nonce2End || head[0] != format[0] {
 			return false
 		}
 		for name, nonce := range generations {
@@ -288,6 +288,20 @@ func examine(key string, fields, writers, generations map[string]string, epoch s
 			if ok && of == scope && len(nonce) == nonceLen && strings.HasPrefix(name, "n:") && head[epochEnd:nonce1End] == nonce {
 				e.Rule = rule
 				return head[1:epochEnd] == epoch && head[nonce1End:] == everything
+			}
+		}
+		return false
+	}
+	// leased says whether a lease is of now, and of which rule.
+	leased := func(lease string) bool {
+		for name, nonce := range generations {
+			of, rule, ok := ruleOf(strings.TrimPrefix(name, "n:"))
+			if !ok || of != scope || !strings.HasPrefix(name, "n:") || len(nonce) != nonceLen || len(everything) != nonceLen || len(epoch) != epochLen {
+				continue
+			}
+			if string(appendMark(nil, epoch, nonce, everything)) == lease[leaseLen-markLen:] {
+				e.Rule = rule
+				return true
 			}
 		}
 		return false
@@ -301,21 +315,20 @@ func examine(key string, fields, writers, generations map[string]string, epoch s
 		value := fields[name]
 		kind, field, _ := strings.Cut(name, ":")
 		switch {
-		case kind == "l":
-			const head0 = 16 + 2*deadlineLen
-			if len(value) < head0 {
+		case kind == "l" || kind == "r":
+			if len(value) != leaseLen {
 				e.Damaged = true
-			} else if till, ok := deadline(value[16 : 16+deadlineLen]); ok && till.After(now) && head(value[head0:]) {
+			} else if till, ok := deadline(value[tokenLen : tokenLen+deadlineLen]); ok && till.After(now) && leased(value) && !(kind == "l" && beside(fields["v:"+field], value)) {
 				e.Leases++
 			}
 		case kind == "v":
 			one := Stored{Field: field, Bytes: len(value)}
-			if len(value) >= hardEnd && len(value) <= hardEnd+maxValue {
+			if len(value) >= tokenEnd && len(value) <= tokenEnd+maxValue {
 				soft, ok1 := deadline(value[nonce2End:softEnd])
 				hard, ok2 := deadline(value[softEnd:hardEnd])
 				if row, err := decodeRow([]byte(value)); err == nil && ok1 && ok2 {
 					one.Row, one.Soft, one.Hard = row, soft.Sub(now), hard.Sub(now)
-					one.Good = head(value[:nonce2End]) && hard.After(now)
+					one.Good = head(value[:nonce2End]) && hard.After(now) && beside(value, fields["l:"+field])
 				}
 			}
 			e.Damaged = e.Damaged || one.Row == nil
@@ -377,4 +390,9 @@ func writersIn(set, rule string, now time.Time) []Writer {
 func deadline(digits string) (time.Time, bool) {
 	ms, err := strconv.ParseUint(digits, 10, 63)
 	return time.UnixMilli(int64(ms)), err == nil
+}
+
+// beside reports whether a value counts by a lease.
+func beside(value, lease string) bool {
+	return len(value) >= tokenEnd && len(lease) == leaseLen && value[hardEnd:tokenEnd] == lease[:tokenLen]
 }

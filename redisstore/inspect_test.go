@@ -36,7 +36,7 @@ func TestExamine(t *testing.T) {
 	t.Parallel()
 	_, value := encoded(t)
 	now := time.UnixMilli(1_800_000_000_000)
-	fields := map[string]string{"v:field": string(value)}
+	fields := map[string]string{"v:field": string(value), "l:field": lease1}
 	generations := map[string]string{"n:m:s:@user": nonce1, "n:m:@@": nonce2, "n:m:other:@user": nonce1, "e": "x"}
 	e := examine("m:s:key", fields, nil, generations, epoch1, now)
 	if e.Rule != "user" || e.Damaged || len(e.Rows) != 1 || !e.Rows[0].Good || e.Rows[0].Soft != 123*time.Millisecond || e.Rows[0].Field != "field" {
@@ -95,7 +95,7 @@ func FuzzExamine(f *testing.F) {
 	_, value := encoded(f)
 	f.Add("m:s:key", "v:field", string(value), "n:m:s:@user", nonce1)
 	f.Add("", "v:", "0123456789abcdef1800000001000", "q:m:@@", "0123456789abcdef1800000001000")
-	f.Add("m", "l:field", "0123456789abcdef18000000010001800000001000"+string(value[:nonce2End]), "", "")
+	f.Add("m", "l:field", lease1, "", "")
 	f.Fuzz(func(t *testing.T, key, name, value, generation, nonce string) {
 		generations := map[string]string{generation: nonce, "n:m:@@": nonce2}
 		for _, epoch := range []string{epoch1, "", value} {

@@ -18,8 +18,9 @@ import (
 //
 // The fields of a stored key, for each select that is stored under it:
 //
-//	v:<field>  a row
+//	v:<field>  a row, which counts only beside the lease that it was filled under
 //	l:<field>  a lease
+//	r:<field>  a lease that is to renew a row, which counts by the other one until then
 //
 // The fields of its writers are their tokens. The value is for how long the quarantine is to last, in milliseconds; or, once somebody has
 // asked for a lease, "@" and until when.

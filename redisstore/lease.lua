@@ -2,7 +2,8 @@
 -- Asks for the right to fill a slot.
 -- KEYS: the key, the generations' hashes, which may be one, the key's writers. ARGV: the field, the generations' names, the token, for how
 -- long, whether to renew, the grace time, how many fields a key may have, whether the token is of a claim that came to nothing. Returns
--- the answer; with 2 also what the generations are known by, the mastership, and the time; with 3 the value.
+-- the answer; with 2 also what the generations are known by, the mastership, the time, the deadline, and whether the lease renews; with 3
+-- the value.
 -- common
 
 -- fields reads several fields of a hash at once, as field does.
@@ -55,12 +56,17 @@ local epochLen, headLen = 40, 73
 -- What is stored begins with the mastership and the generations under which it was leased; nil if one of them is not
 -- there, or in quarantine. The epoch is this very server's, whichever connection the script came by.
 local function head(epoch, nonce1, nonce2)
-  return nonce1 and nonce2 and '1' .. epoch .. nonce1 .. nonce2
+  return nonce1 and nonce2 and '2' .. epoch .. nonce1 .. nonce2
 end
 
--- isLive is about a lease: its token of 16 bytes, its deadline, the time of its grant, which one that was claimed lacks, and the head of
--- what may be filled.
+-- mark is what a lease has of a head: see appendLease.
+local function mark(head) return head:sub(2, 5) .. head:sub(46, 49) .. head:sub(54, 57) .. head:sub(62, 65) .. head:sub(70, 73) end
+
+-- isLive is about a lease: its token of 16 bytes, its deadline, and a mark of the head of what may be filled.
 local function isLive(lease) return (tonumber(lease:sub(17, 29)) or 0) > now() end
+
+-- counts reports whether a value stands beside its lease.
+local function counts(stored, given) return stored and given and #given == 49 and stored:sub(100, 115) == given:sub(1, 16) end
 
 local key, hash1, hash2 = KEYS[1], KEYS[2], KEYS[3]
 local name, generation1, generation2, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -97,12 +103,14 @@ if set1 and live(set1) ~= '' or set2 and live(set2) ~= '' then return bypass() e
 if set1 then redis.call('HDEL', hash1, 'q:' .. generation1) end
 if set2 then redis.call('HDEL', hash2, 'q:' .. generation2) end
 if busy(KEYS[4]) then return bypass() end
-local values = fields(key, 'v:' .. name, 'l:' .. name)
+local values = fields(key, 'v:' .. name, 'l:' .. name, 'r:' .. name)
 local stored, given = values[1], values[2]
 
 local now_head = head(epoch, nonce1, nonce2)
-local good = stored and now_head and stored:sub(1, headLen) == now_head and (tonumber(stored:sub(87, 99)) or 0) > now()
-local taken = given and not own(given) and now_head and given:sub(43) == now_head and isLive(given)
+local good = now_head and counts(stored, given) and stored:sub(1, headLen) == now_head and (tonumber(stored:sub(87, 99)) or 0) > now()
+-- Where a value is that does not count, nobody can fill: so nobody is waited for.
+local under_way = good and values[3] or not stored and not own(given) and given
+local taken = under_way and now_head and under_way:sub(30) == mark(now_head) and isLive(under_way)
 if good then
   if renew and taken then return wait end
   if not renew and (taken or (tonumber(stored:sub(74, 86)) or 0) > now()) then return { value, stored } end
@@ -141,13 +149,13 @@ if count >= most then
   local victim
   for of in pairs(others) do
     local l = field(key, 'l:' .. of)
-    if not l or not isLive(l) then
+    if not l or not isLive(l) or counts(field(key, 'v:' .. of), l) then
       victim = of
       break
     end
   end
   if not victim then return bypass() end
-  redis.call('HDEL', key, 'v:' .. victim, 'l:' .. victim)
+  redis.call('HDEL', key, 'v:' .. victim, 'l:' .. victim, 'r:' .. victim)
 end
 
 if not now_head then
@@ -174,9 +182,14 @@ if not now_head then
   outlive(hash1, till, day)
   if hash2 ~= hash1 then outlive(hash2, till, day) end
 end
-redis.call('HSET', key, 'l:' .. name, token .. digits(till) .. digits(now()) .. head(epoch, nonce1 or token, nonce2 or token))
--- What is dead goes last: see keep.
-if stored and not good then redis.call('HDEL', key, 'v:' .. name) end
+local record = token .. digits(till) .. mark(head(epoch, nonce1 or token, nonce2 or token))
+if good then
+  redis.call('HSET', key, 'r:' .. name, record) -- beside the lease by which the value counts until then
+else
+  redis.call('HSET', key, 'l:' .. name, record)
+  -- What is dead goes last: see keep.
+  if stored or values[3] then redis.call('HDEL', key, 'v:' .. name, 'r:' .. name) end
+end
 -- What is stored keeps its time: with a longer one it would be served past its age.
 if not filled then outlive(key, till) end
-return { lease, nonce1 or token, nonce2 or token, epoch, digits(now()) }
+return { lease, nonce1 or token, nonce2 or token, epoch, digits(now()), digits(till), good and '1' or '0' }

@@ -20,13 +20,14 @@ type lookup struct {
 	both  *redis.StringSliceCmd    // the generations
 	apart [2]*redis.StringSliceCmd // or these two, if they are in two hashes
 
-	texts asked // the key; the field; the hash and the field of each generation
+	texts asked // the key; the fields; the hash and the field of each generation
 	all   [3]command
 }
 
 const (
 	textKey = iota
 	textField
+	textLease
 	textHash1
 	textName1
 	textHash2
@@ -40,7 +41,7 @@ var lookups = sync.Pool{New: func() any {
 	ctx := context.Background() // of no use to commands in a pipeline
 	l.asks = &l.texts
 	at := func(i int) any { return &l.texts[i] }
-	l.value = redis.NewStringSliceCmd(ctx, "hmget", at(textKey), at(textField))
+	l.value = redis.NewStringSliceCmd(ctx, "hmget", at(textKey), at(textField), at(textLease))
 	l.bytes = redis.NewStringCmd(ctx)
 	l.both = redis.NewStringSliceCmd(ctx, "hmget", at(textHash1), at(textName1), at(textName2))
 	for i := range l.apart {
@@ -58,6 +59,8 @@ func newLookup(slot *moneyclip.Slot) *lookup {
 	ends[textKey] = len(text)
 	text = append(append(text, "v:"...), slot.Field...)
 	ends[textField] = len(text)
+	text = append(append(text, "l:"...), slot.Field...)
+	ends[textLease] = len(text)
 	for i, name := range slot.Generations {
 		text = appendGenerationsKey(text, name, b)
 		ends[textHash1+2*i] = len(text)
@@ -93,12 +96,14 @@ func (l *lookup) key() string { return l.texts[textKey] }
 // A sight is what stands in a slot and its generations; what does not is empty.
 type sight struct {
 	value  []byte
+	lease  string // beside it
 	nonces [2]string
 }
 
 // sight is what was read.
 func (l *lookup) sight() (seen sight) {
-	if read := l.value.Val(); len(read) == 1 {
+	if read := l.value.Val(); len(read) == 2 {
+		seen.lease = read[1]
 		l.bytes.SetVal(read[0])
 		seen.value, _ = l.bytes.Bytes()
 	}

@@ -23,16 +23,16 @@ func TestLookup(t *testing.T) {
 			slot := &moneyclip.Slot{Key: []byte(key), Field: []byte("field " + key), Generations: test.generations}
 			l, at := newLookup(slot), placeOf(slot)
 			got := l.texts[:]
-			want := []string{at.keys[0], "v:" + at.field, at.keys[1], "n:" + at.generations[0], at.keys[2], "n:" + at.generations[1]}
+			want := []string{at.keys[0], "v:" + at.field, "l:" + at.field, at.keys[1], "n:" + at.generations[0], at.keys[2], "n:" + at.generations[1]}
 			if !slices.Equal(got, want) || l.key() != at.keys[0] {
 				t.Errorf("got %q, want %q", got, want)
 			}
 			if len(l.commands) != test.commands {
 				t.Errorf("%q: got %d commands, want %d", test.generations, len(l.commands), test.commands)
 			}
-			l.value.SetVal([]string{"value"})
+			l.value.SetVal([]string{"value", "lease"})
 			l.value.SetErr(errAnswer)
-			if seen := l.sight(); string(seen.value) != "value" {
+			if seen := l.sight(); string(seen.value) != "value" || seen.lease != "lease" {
 				t.Errorf("got value %q", seen.value)
 			}
 			l.free()

@@ -3,7 +3,6 @@ package redisstore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -33,9 +32,9 @@ func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, 
 		if now = time.Now(); !n.still(before, now) {
 			continue
 		}
-		row, soft := decode(seen.value, before.epoch, seen.nonces[0], seen.nonces[1])
+		row, soft := decode(seen.value, seen.lease, before.epoch, seen.nonces[0], seen.nonces[1])
 		if row == nil || !now.Before(soft) {
-			n.generations.saw(slot, seen.nonces[:])
+			n.generations.saw(pairOf(slot), seen.nonces[:])
 			return nil, nil
 		}
 		return row, nil
@@ -123,17 +122,13 @@ func (s *Store) Lease(
 	ctx context.Context, slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, renew bool,
 ) (moneyclip.Grant, error) {
 	step := s.reading.wait(ctx, time.Now().Add(s.ReadTimeout))
-	key := ""
-	if s.cluster != nil {
-		key = storedKey(string(slot.Key))
-	}
-	n, err := s.node(step, key)
+	n, err := s.nodeFor(step, slot)
 	if err != nil {
 		return moneyclip.Grant{}, err
 	}
 	claimed := false // the token has a lease already, which may be none
 	if m := n.current(time.Now()); m != nil && !renew {
-		if g, ok := n.generations.under(m.epoch, slot); ok {
+		if g, ok := n.generations.under(m.epoch, pairOf(slot)); ok {
 			grant, told, left, err := n.claim(step, slot, token, d, g)
 			n.doubtLease(slot, token, d, err)
 			if told && (err != nil || n.still(m, time.Now())) {
@@ -157,13 +152,20 @@ func (s *Store) Lease(
 	case 1:
 		return moneyclip.Grant{Answer: moneyclip.AnswerWait}, nil
 	case 2:
-		if len(rest) == 4 {
-			if ms, err := strconv.ParseInt(rest[3], 10, 64); err == nil {
-				n.generations.told(time.UnixMilli(ms))
-				n.generations.granted(slot, generations{rest[2], [2]string{rest[0], rest[1]}})
-			}
+		if len(rest) != 6 || len(rest[0]) != nonceLen || len(rest[1]) != nonceLen || len(rest[2]) != epochLen {
+			return moneyclip.Grant{}, failed("lease", errAnswer)
 		}
-		return leased(token, ""), nil
+		granted, err1 := strconv.ParseInt(rest[3], 10, 64)
+		till, err2 := strconv.ParseInt(rest[4], 10, 64)
+		if err := errors.Join(err1, err2); err != nil {
+			return moneyclip.Grant{}, failed("lease", errAnswer)
+		}
+		g := generations{rest[2], [2]string{rest[0], rest[1]}}
+		n.generations.told(time.UnixMilli(granted))
+		n.generations.granted(slot, g)
+		return moneyclip.Grant{Answer: moneyclip.AnswerLease, Lease: moneyclip.Lease{
+			Token: token, Stamp: stamp{rest[5] == "1", granted, till, g.head()}.String(),
+		}}, nil
 	case 3:
 		row, err := decodeRow([]byte(strings.Join(rest, "")))
 		if err != nil {
@@ -175,13 +177,13 @@ func (s *Store) Lease(
 	return moneyclip.Grant{}, nil
 }
 
-// drop drops a value.
+// drop drops a value, and the lease by which it counts.
 func (s *Store) drop(ctx *patience, at *place) error {
 	n, err := s.node(ctx, at.keys[0])
 	if err != nil {
 		return err
 	}
-	if err := n.reads.send(ctx, redis.NewIntCmd(ctx, "hdel", at.keys[0], "v:"+at.field)); err != nil {
+	if err := n.reads.send(ctx, redis.NewIntCmd(ctx, "hdel", at.keys[0], "v:"+at.field, "l:"+at.field)); err != nil {
 		return failed("drop", err)
 	}
 	return nil
@@ -199,126 +201,4 @@ func parseAnswer(got any) (answer int64, rest []string, ok bool) {
 		rest, ok = append(rest, text), ok && is
 	}
 	return answer, rest, ok
-}
-
-// Fill stores a row under a lease. It also reports false where it cannot be told under which mastership the server has accepted
-// it: what is stored then is read under that of the lease, and under no other.
-func (s *Store) Fill(
-	ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age,
-) (bool, error) {
-	step := s.reading.wait(ctx, time.Now().Add(s.ReadTimeout))
-	if lease.Board != "" && s.cluster != nil {
-		// The board may be on another node than the key.
-		if is, err := s.isAt(step, lease.Board, lease.Version); err != nil || !is {
-			return false, errors.Join(err, s.Abandon(ctx, slot, lease))
-		}
-		lease.Board = ""
-	}
-	keys, args, err := fillOf(slot, lease, row, age)
-	if err != nil {
-		return false, errors.Join(err, s.Abandon(ctx, slot, lease))
-	}
-	n, err := s.node(step, keys[0])
-	if err != nil {
-		return false, err
-	}
-	got, err := n.run(step, "fill", fillScript, keys, args...)
-	if epoch, _ := got.(string); epoch != "" {
-		return n.isUnder(step, epoch)
-	}
-	return false, err
-}
-
-// isUnder reports whether the node is under a mastership, and so was when it last answered, since none comes back. M22: only then
-// does a fill that it has accepted say anything about writes, for it may be an older copy of the one that has granted the lease.
-func (n *node) isUnder(ctx *patience, epoch string) (bool, error) {
-	answered := time.Now()
-	for range maxAttempts { // the first answer may be to a question from before
-		m, err := n.confirm(ctx.Context, time.Now(), ctx.deadline)
-		if err != nil {
-			return false, err
-		}
-		// While connections are being made none is believed for long. It is enough that it was asked for after the fill.
-		if n.current(time.Now()) == m || !m.at.Before(answered) {
-			return m.epoch == epoch, nil
-		}
-	}
-	return false, nil
-}
-
-// FillLater is Fill for a row that nobody waits for: it goes with what is sent next.
-func (s *Store) FillLater(
-	ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age, done func(bool, error),
-) {
-	keys, args, err := fillOf(slot, lease, row, age)
-	if s.cluster != nil || err != nil {
-		// There are two steps to it.
-		slot := slot.Clone()
-		go func() { done(s.Fill(ctx, slot, lease, row, age)) }()
-		return
-	}
-	n, err := s.node(ctx, keys[0])
-	if err != nil {
-		done(false, err)
-		return
-	}
-	n.fillLater(s.reading.wait(ctx, time.Now().Add(s.ReadTimeout)), false, keys, args, done)
-}
-
-func (n *node) fillLater(ctx *patience, text bool, keys []string, args []any, done func(bool, error)) {
-	n.watch(time.Now())
-	command := fillScript.command(ctx, text, keys, args)
-	e := newErrand(command)
-	e.bytes = len(args[rowArg].([]byte))
-	e.done = func(err error) {
-		if err == nil && !text && code(command.Err()) == "NOSCRIPT" {
-			n.fillLater(ctx, true, keys, args, done) // it has not run, so it may be sent again
-			return
-		}
-		got, err := n.result(ctx, "fill", command, err)
-		m := n.current(time.Now())
-		switch epoch, _ := got.(string); {
-		case err != nil:
-			go done(false, err) // it is logged, and who does that may read through this very store
-		case epoch == "":
-			done(false, nil)
-		case m == nil:
-			go func() { done(n.isUnder(ctx, epoch)) }() // the server has to be asked: not on the time of who has sent this
-		default:
-			done(m.epoch == epoch, nil)
-		}
-	}
-	n.reads.crowd.follow(ctx, e)
-}
-
-const rowArg = 6 // which of the arguments of a fill is the row
-
-// fillOf is what the script of a fill wants, or why the row cannot be stored.
-func fillOf(slot *moneyclip.Slot, lease moneyclip.Lease, row *moneyclip.Row, age moneyclip.Age) (keys []string, args []any, err error) {
-	encoded, err := row.AppendBinary(nil)
-	switch {
-	case err != nil:
-		return nil, nil, fmt.Errorf("redisstore: a row cannot be stored: %w", err)
-	case len(encoded) > maxValue:
-		return nil, nil, fmt.Errorf("redisstore: a row is not stored: it has more than %d MB", maxValue>>20)
-	}
-	if age.Soft <= 0 {
-		age.Soft = age.Hard
-	}
-	at := placeOf(slot)
-	keys, args = at.keys[:3:3], []any{
-		&at.field, &at.generations[0], &at.generations[1], lease.Token[:], milliseconds(age.Hard), milliseconds(age.Soft), encoded, lease.Stamp,
-	}
-	if lease.Board != "" {
-		keys, args = append(keys, boardKey(lease.Board)), append(args, &lease.Version)
-	}
-	return keys, args, nil
-}
-
-// Abandon gives a lease back.
-func (s *Store) Abandon(ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease) error {
-	step := s.reading.wait(ctx, time.Now().Add(s.ReadTimeout))
-	at := placeOf(slot)
-	_, err := s.run(step, "abandon", abandonScript, at.keys[:1], &at.field, lease.Token[:])
-	return err
 }

@@ -17,8 +17,8 @@ var (
 	common string
 	//go:embed lease.lua
 	leaseText string
-	//go:embed fill.lua
-	fillText string
+	//go:embed renew.lua
+	renewText string
 	//go:embed abandon.lua
 	abandonText string
 	//go:embed quarantine.lua
@@ -35,7 +35,6 @@ var (
 
 var (
 	leaseScript          = newScript(leaseText)
-	fillScript           = newScript(fillText)
 	abandonScript        = newScript(abandonText)
 	quarantineScript     = newScript(quarantineText)
 	quarantineRuleScript = newScript(quarantineRuleText)

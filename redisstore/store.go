@@ -125,6 +125,14 @@ func (s *Store) node(ctx context.Context, key string) (*node, error) {
 	return s.nodeOf(client), nil
 }
 
+// nodeFor is the node that has a slot.
+func (s *Store) nodeFor(ctx context.Context, slot *moneyclip.Slot) (*node, error) {
+	if s.cluster == nil {
+		return s.node(ctx, "")
+	}
+	return s.node(ctx, storedKey(string(slot.Key)))
+}
+
 // nodeBy is node, but waits no longer than until the deadline.
 func (s *Store) nodeBy(ctx context.Context, key string, deadline time.Time) (*node, error) {
 	if s.cluster != nil {

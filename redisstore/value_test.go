@@ -15,6 +15,8 @@ const (
 	epoch1 = "0123456789abcdef0123456789abcdef01234567"
 	nonce1 = "\x00123456789abcde\xff"
 	nonce2 = "fedcba9876543210"
+	token1 = "\x00token of alease"
+	lease1 = token1 + "1900000000000" + "a mark of twenty byt"
 )
 
 func encoded(t testing.TB) (row, value []byte) {
@@ -22,13 +24,13 @@ func encoded(t testing.TB) (row, value []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return row, fmt.Appendf(nil, "1%s%s%s%013d%013d%s", epoch1, nonce1, nonce2, 1_800_000_000_123, 1_900_000_000_000, row)
+	return row, fmt.Appendf(nil, "2%s%s%s%013d%013d%s%s", epoch1, nonce1, nonce2, 1_800_000_000_123, 1_900_000_000_000, token1, row)
 }
 
 func TestValue(t *testing.T) {
 	t.Parallel()
 	want, value := encoded(t)
-	row, soft := decode(value, epoch1, nonce1, nonce2)
+	row, soft := decode(value, lease1, epoch1, nonce1, nonce2)
 	if row == nil {
 		t.Fatal("got no row")
 	}
@@ -39,6 +41,15 @@ func TestValue(t *testing.T) {
 		t.Errorf("got the soft deadline %v, want %v", soft, want)
 	}
 	other := strings.Replace(epoch1, "0", "f", 1)
+	for what, lease := range map[string]string{
+		"no lease":        "",
+		"another's lease": "x" + lease1[1:],
+		"half a lease":    lease1[:tokenLen],
+	} {
+		if row, _ := decode(value, lease, epoch1, nonce1, nonce2); row != nil {
+			t.Errorf("%s: got a row, want none", what)
+		}
+	}
 	for what, wrong := range map[string][3]string{
 		"another epoch":       {other, nonce1, nonce2},
 		"no epoch":            {"", nonce1, nonce2},
@@ -48,7 +59,7 @@ func TestValue(t *testing.T) {
 		"no generations":      {epoch1, "", ""},
 		"generation too long": {epoch1, nonce1 + nonce2[:1], nonce2[1:]},
 	} {
-		if row, _ := decode(value, wrong[0], wrong[1], wrong[2]); row != nil {
+		if row, _ := decode(value, lease1, wrong[0], wrong[1], wrong[2]); row != nil {
 			t.Errorf("%s: got a row, want none", what)
 		}
 	}
@@ -59,18 +70,18 @@ func TestDamagedValue(t *testing.T) {
 	t.Parallel()
 	_, value := encoded(t)
 	for i := range value {
-		if row, _ := decode(value[:i], epoch1, nonce1, nonce2); row != nil {
+		if row, _ := decode(value[:i], lease1, epoch1, nonce1, nonce2); row != nil {
 			t.Errorf("cut after %d bytes: got a row", i)
 		}
 		damaged := bytes.Clone(value)
 		damaged[i] ^= 0x20
-		row, _ := decode(damaged, epoch1, nonce1, nonce2)
+		row, _ := decode(damaged, lease1, epoch1, nonce1, nonce2)
 		isDeadline := i >= nonce2End && i < hardEnd // the server has these
 		if row != nil && !isDeadline {
 			t.Errorf("byte %d changed: got a row", i)
 		}
 	}
-	if row, _ := decode(append(value, make([]byte, maxValue)...), epoch1, nonce1, nonce2); row != nil {
+	if row, _ := decode(append(value, make([]byte, maxValue)...), lease1, epoch1, nonce1, nonce2); row != nil {
 		t.Error("a value that is too large: got a row")
 	}
 }
@@ -79,13 +90,13 @@ func TestDamagedValue(t *testing.T) {
 func FuzzValue(f *testing.F) {
 	_, value := encoded(f)
 	f.Add(value)
-	f.Add(value[:hardEnd])
+	f.Add(value[:tokenEnd])
 	f.Add(bytes.Replace(value, []byte("0000"), []byte("-999"), 1))
 	f.Add([]byte{})
 	head := value[:nonce2End]
 	f.Fuzz(func(t *testing.T, value []byte) {
 		for _, v := range [][]byte{value, append(bytes.Clone(head), value...)} {
-			row, soft := decode(v, epoch1, nonce1, nonce2)
+			row, soft := decode(v, lease1, epoch1, nonce1, nonce2)
 			if row == nil {
 				continue
 			}
@@ -96,8 +107,8 @@ func FuzzValue(f *testing.F) {
 				t.Fatalf("got the deadline %v", soft)
 			}
 			again, err := row.AppendBinary(nil)
-			if err != nil || !bytes.Equal(again, v[hardEnd:]) {
-				t.Fatalf("got a row of %q from %q", again, v[hardEnd:])
+			if err != nil || !bytes.Equal(again, v[tokenEnd:]) {
+				t.Fatalf("got a row of %q from %q", again, v[tokenEnd:])
 			}
 		}
 	})

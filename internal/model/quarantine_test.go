@@ -7,12 +7,13 @@ import (
 )
 
 // A room is one row of a database and its key in a store where a quarantine, its release and a lease are several commands, which others may
-// come between; two writers, who may be broken off anywhere; and two readers.
+// come between, and a fill is one that looks at nothing; two writers, who may be broken off anywhere; and two readers.
 type room struct {
 	row   int8 // how many writes were committed
 	acked int8 // the latest of those that were acknowledged
 
 	value  int8    // a version of the row; -1: none
+	under  int8    // the lease that it was filled under
 	token  int8    // a lease; 0: none
 	held   [2]bool // by each writer
 	tokens int8    // that were given to leases
@@ -66,6 +67,7 @@ type order struct {
 	asksNobody  bool // a lease is granted whoever is at work
 	asksFirst   bool // whether somebody is at work is asked before the lease is there
 	keepsLeases bool // what is there is dropped, and leases are not
+	countsAlone bool // what is there counts, also without its lease
 }
 
 func (o order) next(w room) (list []step[room]) {
@@ -86,7 +88,7 @@ func (o order) next(w room) (list []step[room]) {
 func (o order) read(w room, i int, add func(string, func(*room))) {
 	switch me := w.readers[i]; me.at {
 	case guestLeases:
-		if me.reads == 0 || w.value >= 0 {
+		if me.reads == 0 || o.counts(&w) {
 			return
 		}
 		// One of which nothing came ends by its deadline, for the reader as well.
@@ -116,6 +118,9 @@ func (o order) read(w room, i int, add func(string, func(*room))) {
 			case !o.asksNobody && (w.held[0] || w.held[1]):
 				w.readers[i] = guest{reads: me.reads}
 			default:
+				if w.value >= 0 { // it does not count, and is in the way: the script takes it away, and puts the lease there
+					w.value, w.token = -1, me.token
+				}
 				w.readers[i].at = guestAsks
 			}
 		})
@@ -123,13 +128,16 @@ func (o order) read(w room, i int, add func(string, func(*room))) {
 		add(fmt.Sprintf("reader %d reads the row", i), func(w *room) { w.readers[i].saw, w.readers[i].at = w.row, guestFills })
 	case guestFills:
 		add(fmt.Sprintf("reader %d fills", i), func(w *room) {
-			if w.token == me.token {
-				w.value, w.token = me.saw, 0
+			if w.value < 0 {
+				w.value, w.under = me.saw, me.token
 			}
 			w.readers[i].at = guestLeases
 		})
 	}
 }
+
+// counts reports whether readers are served what is there.
+func (o order) counts(w *room) bool { return w.value >= 0 && (o.countsAlone || w.under == w.token) }
 
 // puts is a reader's lease.
 func (o order) puts(i int) func(w *room) {
@@ -202,12 +210,15 @@ func (o order) write(w room, i int, add func(string, func(*room))) {
 
 // stale reports whether the store would serve a value that is older than a write that was acknowledged: P1. Nor is one served that is
 // older than what was committed by a writer who is no more, if his quarantine had not run out before: nobody else would drop it.
-func (w *room) stale() bool {
-	if w.value >= 0 && w.value < w.acked {
+func (o order) stale(w *room) bool {
+	if !o.counts(w) {
+		return false
+	}
+	if w.value < w.acked {
 		return true
 	}
 	for _, me := range w.writers {
-		if w.value >= 0 && me.at == authorIsNoMore && !me.ended && w.value < me.row {
+		if me.at == authorIsNoMore && !me.ended && w.value < me.row {
 			return true
 		}
 	}
@@ -215,8 +226,8 @@ func (w *room) stale() bool {
 }
 
 // useful reports whether both writes are over and the row is in the cache.
-func (w *room) useful() bool {
-	return w.writers[0].at == authorIsOver && w.writers[1].at == authorIsOver && w.value == w.row
+func (o order) useful(w *room) bool {
+	return o.counts(w) && w.writers[0].at == authorIsOver && w.writers[1].at == authorIsOver && w.value == w.row
 }
 
 func TestQuarantines(t *testing.T) {
@@ -238,10 +249,11 @@ func TestQuarantines(t *testing.T) {
 		{"a lease is granted whoever is at work", order{asksNobody: true}, false},
 		{"who asks for a lease looks for writers before it is there", order{asksFirst: true}, false},
 		{"N15: leases are not dropped", order{keepsLeases: true}, false},
+		{"N13: a row counts without its lease", order{countsAlone: true}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			way, worlds, useful := explore(start, test.next, (*room).stale, (*room).useful)
+			way, worlds, useful := explore(start, test.next, test.stale, test.useful)
 			t.Logf("%d worlds; %s", worlds, strings.Join(way, "; "))
 			if holds := way == nil; holds != test.holds {
 				t.Errorf("the promise holds: %v, want %v", holds, test.holds)

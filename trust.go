@@ -151,7 +151,7 @@ func (w *writing) guess(err error) {
 			}
 		}
 		if part.Doubtful != "" {
-			c.doubtful = part.Doubtful
+			c.doubtful, c.mixed = part.Doubtful, true // the text may have begun a transaction, and changed them for that alone
 		}
 	}
 	if riddle {

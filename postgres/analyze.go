@@ -123,23 +123,30 @@ func deparse(stmts ...*pg.RawStmt) (string, bool) {
 	return text, proto.Equal(tree, again)
 }
 
-// isFolded reports whether a text has constants of which a setting decides what they are: times, dates, intervals and amounts, which all
-// have digits, and arrays and XML. Of a statement that is prepared they are made once.
+// isFolded reports whether a text has what a setting gives a meaning when it is prepared, and not again when it is run: constants that are
+// times, dates, intervals or amounts, which all have digits, arrays, XML, or texts with a backslash; and a NULL that something may be
+// compared with.
 func isFolded(text string) bool {
-	if !strings.ContainsAny(text, "'$") {
+	if !strings.ContainsAny(text, "'$") && !strings.Contains(strings.ToUpper(text), "NULL") {
 		return false
 	}
 	tokens, err := pg.Scan(text)
 	if err != nil {
 		return true
 	}
+	before := pg.Token_NUL
 	for _, t := range tokens.Tokens {
 		switch t.Token {
 		case pg.Token_SCONST, pg.Token_USCONST:
-			if strings.ContainsAny(text[t.Start:t.End], "0123456789{<") {
+			if strings.ContainsAny(text[t.Start:t.End], `0123456789{<\`) {
+				return true
+			}
+		case pg.Token_NULL_P:
+			if before != pg.Token_IS && before != pg.Token_NOT {
 				return true
 			}
 		}
+		before = t.Token
 	}
 	return false
 }

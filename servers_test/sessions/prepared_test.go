@@ -19,6 +19,10 @@ func TestPreparedUnderOtherSettings(t *testing.T) {
 		{"TimeZone", "SELECT (ts > '2024-03-01 13:00')::text FROM kv WHERE id = $1", "SET TimeZone = 'Asia/Tokyo'", "RESET TimeZone"},
 		{"TimeZone of a transaction", "SELECT (ts > '2024-03-01 13:00')::text FROM kv WHERE id = $1", "BEGIN; SET LOCAL TimeZone = 'Asia/Tokyo'", "COMMIT"},
 		{"TimeZone by a function", "SELECT (ts > '2024-03-01 13:00')::text FROM kv WHERE id = $1", "SELECT set_config('TimeZone', 'Asia/Tokyo', false)", "SELECT set_config('TimeZone', 'UTC', false)"},
+		{"standard_conforming_strings", `SELECT '\\' || id::text FROM kv WHERE id = $1`, "SET standard_conforming_strings = off", "RESET standard_conforming_strings"},
+		{"transform_null_equals", "SELECT coalesce((nil = NULL)::text, 'unknown') FROM kv WHERE id = $1", "SET transform_null_equals = on", "RESET transform_null_equals"},
+		{"TimeZone of a transaction, by a function", "SELECT (ts > '2024-03-01 13:00')::text FROM kv WHERE id = $1", "BEGIN; SELECT tz()", "COMMIT"},
+		{"TimeZone of a transaction, by a function in a text of several", "SELECT (ts > '2024-03-01 13:00')::text FROM kv WHERE id = $1", "BEGIN;SELECT tz()", "COMMIT"},
 		{"DateStyle", "SELECT (d > '05/04/2024')::text FROM kv WHERE id = $1", "SET DateStyle = 'ISO, DMY'", "RESET DateStyle"},
 		{"IntervalStyle", "SELECT (ts + '-1 02:00:00')::timestamptz::text FROM kv WHERE id = $1", "SET IntervalStyle = 'sql_standard'", "RESET IntervalStyle"},
 	} {
@@ -30,7 +34,9 @@ func TestPreparedUnderOtherSettings(t *testing.T) {
 			}
 			defer base.Close()
 			for _, q := range []string{
-				"CREATE TABLE kv (id int PRIMARY KEY, ts timestamptz, d date)", "INSERT INTO kv VALUES (1, '2024-03-01 12:00:00+00', '2024-04-20')",
+				"CREATE TABLE kv (id int PRIMARY KEY, ts timestamptz, d date, nil text)",
+				"CREATE FUNCTION tz() RETURNS text LANGUAGE plpgsql AS $$BEGIN EXECUTE concat('SET LOCAL Time', 'Zone = ''Asia/Tokyo'''); RETURN ''; END$$",
+				"INSERT INTO kv VALUES (1, '2024-03-01 12:00:00+00', '2024-04-20', NULL)",
 			} {
 				if _, err := base.Exec(q); err != nil {
 					t.Fatal(err)

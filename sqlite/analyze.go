@@ -39,7 +39,11 @@ func (dialect) Analyze(query string, catalog *moneyclip.Catalog) (s moneyclip.St
 			return moneyclip.Statement{}
 		}
 		part := analyze(alone[0], catalog)
-		script.Parts = append(script.Parts, part)
+		if part.Kind == moneyclip.KindScript { // a pragma that changes the session, and the schema
+			script.Parts = append(script.Parts, part.Parts...)
+		} else {
+			script.Parts = append(script.Parts, part)
+		}
 		script.Text += part.Text + ";\n"
 		if len(part.Params) > len(script.Params) {
 			script.Params = part.Params

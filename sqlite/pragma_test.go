@@ -3,6 +3,7 @@
 package sqlite_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/moneyclip/moneyclip"
@@ -39,5 +40,18 @@ func TestPragmas(t *testing.T) {
 	}
 	if got, want := sqlite.Dialect.Analyze("PRAGMA rekey = 'secret'", nil).Change, "sets pragma rekey"; got != want {
 		t.Errorf("Change = %q, want %q", got, want)
+	}
+}
+
+// A pragma that changes the session and the schema does both in a text of several statements, too.
+func TestPragmaAmongOthers(t *testing.T) {
+	t.Parallel()
+	s := sqlite.Dialect.Analyze("PRAGMA writable_schema = on; SELECT 1", nil)
+	var got []moneyclip.Kind
+	for _, part := range s.Parts {
+		got = append(got, part.Kind)
+	}
+	if want := []moneyclip.Kind{moneyclip.KindSession, moneyclip.KindSchema, moneyclip.KindRead}; s.Kind != moneyclip.KindScript || !slices.Equal(got, want) {
+		t.Errorf("got %v of %v, want a script of %v", s.Kind, got, want)
 	}
 }

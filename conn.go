@@ -45,7 +45,7 @@ type conn struct {
 	doubted  *Row   // a hit that is to be verified; nil: none
 	skipped  string // the text of a read that was looked up and that database/sql is to prepare now
 	replay   replay
-	names    []string // that the replay lends
+	names    lentNames // that the replay lends
 	scanning scanning
 	recent   [32]remembered // by length of text, and a letter
 

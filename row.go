@@ -253,9 +253,15 @@ type replay struct {
 
 	// lent is the list of names that Columns gives out first, to be used again if database/sql alone has seen it; nil: each call makes a new one.
 	// database/sql asks for the names once, before it first calls Next. Who calls Rows.Columns may keep and change what he gets.
-	lent    *[]string
+	lent    *lentNames
 	asked   bool // for the names
 	stepped bool // Next was called
+}
+
+// lentNames are a list of names that nobody has but the connection, which are those of a description.
+type lentNames struct {
+	list []string
+	of   *description
 }
 
 // allRows is all that database/sql asks of rows.
@@ -282,12 +288,14 @@ func (r *replay) Columns() []string {
 		return r.described.Columns()
 	}
 	r.asked = true
-	*r.lent = append((*r.lent)[:0], r.row.names...)
-	return *r.lent
+	if n := r.lent; n.of != r.row.description {
+		n.list, n.of = append(n.list[:0], r.row.names...), r.row.description
+	}
+	return r.lent.list
 }
 
 // keepNames leaves the names to a caller of Rows.Columns.
-func (r *replay) keepNames() { *r.lent, r.lent = nil, nil }
+func (r *replay) keepNames() { *r.lent, r.lent = lentNames{}, nil }
 
 func (r *replay) Next(dest []driver.Value) error {
 	r.stepped = true

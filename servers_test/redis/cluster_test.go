@@ -225,7 +225,7 @@ func TestClusterNodeGone(t *testing.T) {
 	ctx := t.Context()
 	c.servesInParts(t)
 	s := patient(c.client)
-	s.ReadTimeout, s.WriteTimeout = 500*time.Millisecond, time.Second
+	s.ReadTimeout, s.WriteTimeout = 2*time.Second, 2*time.Second
 	places := map[int]*moneyclip.Slot{}
 	for i := 0; len(places) < 3; i++ {
 		one := slot(fmt.Sprint("k", i))

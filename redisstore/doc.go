@@ -24,7 +24,7 @@
 //
 // Memory: every key has an expiry (but for one whose writer or reader was broken off between two commands, until somebody asks for
 // it again), so that each of the policies allkeys-lru, allkeys-lfu, volatile-ttl and so on can be used; what is evicted is asked for
-// again. With noeviction, and memory full, nothing more is stored, and writes still drop what they touch. Nothing else that must not
+// again. A row of more than 1 MB is not stored. With noeviction, and memory full, nothing more is stored, and writes still drop what they touch. Nothing else that must not
 // be evicted belongs into the same server.
 //
 // Persistence is of no use: what was stored before a restart or a promotion is not used any more, and for Store.Grace after it

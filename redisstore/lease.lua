@@ -160,7 +160,7 @@ end
 
 if not now_head then
   -- No hash grows without end. To forget a generation is to end it: so a few go, and not all, of a hundred databases with a dozen
-  -- rules each. Which ones is left to chance, and to the token; but not those that this is about.
+  -- rules each. Which ones goes by the token, which is another one each time; but not those that this is about.
   if redis.call('HLEN', hash1) > 1024 then
     local all, from, gone = names(hash1), token:byte(15) * 256 + token:byte(16), 0
     for i = 1, #all do

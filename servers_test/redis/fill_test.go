@@ -29,17 +29,12 @@ func TestLateFill(t *testing.T) {
 		},
 	}
 	for name, fill := range fills {
-		write := func(at *moneyclip.Slot) {
-			marks := writer(at)
-			quarantine(t, s, marks)
-			release(t, s, marks)
-		}
 		one := slot(name)
 		put(t, s, one, 0)
 		key := redisKeys(t, c, one).key
-		write(one)
+		write(t, s, one)
 		late := lease(t, s, one)
-		write(one)
+		write(t, s, one)
 		if fill(one, late) {
 			t.Errorf("%s: it is filled after a write", name)
 		}
@@ -48,15 +43,15 @@ func TestLateFill(t *testing.T) {
 			t.Errorf("%s: it leaves %q", name, left)
 		}
 		late = lease(t, s, one)
-		write(one)
+		write(t, s, one)
 		put(t, s, one, 2)
 		if fill(one, late) {
 			t.Errorf("%s: it is filled beside another", name)
 		}
 		wantHit(t, s, one, 2)
-		write(one)
+		write(t, s, one)
 		late = lease(t, s, one)
-		write(one)
+		write(t, s, one)
 		next := lease(t, s, one)
 		if fill(one, late) {
 			t.Errorf("%s: it is filled under another's lease", name)
@@ -102,9 +97,7 @@ func TestGenerationsLive(t *testing.T) {
 	lives(forLong.Hard)
 	for i, days := range []time.Duration{3, 5, 4, 9} {
 		by := []moneyclip.Store{s, other}[i%2]
-		marks := writer(one)
-		quarantine(t, by, marks)
-		release(t, by, marks)
+		write(t, by, one)
 		age := days * 24 * time.Hour
 		if !must1(by.Fill(t.Context(), one, lease(t, by, one), row(int64(i)), moneyclip.Age{Hard: age})) {
 			t.Fatal("it is not filled")
@@ -144,9 +137,7 @@ func TestRenewal(t *testing.T) {
 	must(t, s.Abandon(t.Context(), one, renew()))
 	wantHit(t, s, one, 2)
 	l = renew()
-	marks := writer(one)
-	quarantine(t, s, marks)
-	release(t, s, marks)
+	write(t, s, one)
 	if must1(s.Fill(t.Context(), one, l, row(3), forLong)) {
 		t.Error("it is filled after a write")
 	}

@@ -173,3 +173,11 @@ func redisKeys(t *testing.T, c redis.UniversalClient, at *moneyclip.Slot) stored
 	t.Fatalf("no key of %q is in Redis", at.Key)
 	return stored{}
 }
+
+// write is a write of a slot's key, with nothing in between.
+func write(t *testing.T, s moneyclip.Store, at *moneyclip.Slot) {
+	t.Helper()
+	marks := writer(at)
+	quarantine(t, s, marks)
+	release(t, s, marks)
+}

@@ -15,7 +15,6 @@ type command = redis.Cmder
 // one are parts of one; and arguments are pointers to them, which go into an interface as they are.
 type lookup struct {
 	errand
-	step  patience
 	value *redis.StringSliceCmd    // not a HGET: one that finds nothing is an error to go-redis, which it looks at from all sides
 	bytes *redis.StringCmd         // is never sent: it turns what was read into bytes without a copy
 	both  *redis.StringSliceCmd    // the generations
@@ -87,7 +86,7 @@ func (l *lookup) free() {
 	for _, c := range []*redis.StringSliceCmd{l.value, l.both, l.apart[0], l.apart[1]} {
 		c.SetVal(nil)
 	}
-	l.commands, l.texts, l.step = nil, asked{}, patience{}
+	l.commands, l.texts = nil, asked{}
 	lookups.Put(l)
 }
 

@@ -22,12 +22,7 @@ type patience struct {
 
 // wait is the caller's context, but with a deadline.
 func (a *alarm) wait(ctx context.Context, until time.Time) *patience {
-	p := a.patience(ctx, until)
-	return &p
-}
-
-func (a *alarm) patience(ctx context.Context, until time.Time) patience {
-	p := patience{Context: ctx, deadline: until, alarm: a}
+	p := &patience{Context: ctx, deadline: until, alarm: a}
 	deadline, ok := ctx.Deadline()
 	if ok && a.halves {
 		deadline = deadline.Add(-time.Until(deadline) / 2)

@@ -13,11 +13,10 @@ import (
 
 // Get returns the row in the slot.
 func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, error) {
-	now := time.Now() // which costs something: a look-up asks for it as rarely as it can
-	step := s.reading.patience(ctx, now.Add(s.ReadTimeout))
+	now := time.Now()                                   // which costs something: a look-up asks for it as rarely as it can
+	step := s.reading.wait(ctx, now.Add(s.ReadTimeout)) // never used again: who is asked for a password may keep it
 	for range maxAttempts {
 		l := newLookup(slot)
-		l.step = step
 		n, err := s.nodeBy(ctx, l.key(), step.deadline)
 		if err != nil {
 			return nil, err
@@ -26,7 +25,7 @@ func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, 
 		if err != nil {
 			return nil, err
 		}
-		seen, err := n.look(l)
+		seen, err := n.look(step, l)
 		if err != nil {
 			return nil, err
 		}
@@ -44,15 +43,15 @@ func (s *Store) Get(ctx context.Context, slot *moneyclip.Slot) (*moneyclip.Row, 
 }
 
 // look reads a slot and its generations in one piece. The lookup is not to be used after it. M29: on one connection, so from one server.
-func (n *node) look(l *lookup) (sight, error) {
-	if err := n.reads.crowd.send(&l.step, &l.errand); err != nil {
+func (n *node) look(ctx *patience, l *lookup) (sight, error) {
+	if err := n.reads.crowd.send(ctx, &l.errand); err != nil {
 		return sight{}, failed("get", err)
 	}
 	for _, c := range l.commands {
 		switch err := c.Err(); {
 		case err == nil, err == redis.Nil: //nolint:errorlint // see isReply
 		case isElsewhere(err):
-			n.store.reload(&l.step)
+			n.store.reload(ctx)
 			return sight{}, nil
 		case code(err) == "WRONGTYPE":
 			return sight{}, nil // the next lease puts it in order

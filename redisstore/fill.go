@@ -255,6 +255,7 @@ func (s *Store) Fill(
 	}
 	n.watch(time.Now())
 	if err := n.reads.crowd.send(step, &f.errand); err != nil {
+		n.doubtEnd(f.texts[fillKey], f.texts[fillField], lease, err)
 		return false, failed("fill", err) // it may still be on its way: others do not get it
 	}
 	ok, left, err := n.filled(f)
@@ -318,11 +319,12 @@ func (s *Store) FillLater(
 	step := s.reading.wait(ctx, time.Now().Add(s.ReadTimeout))
 	f, err := n.newFill(slot, lease, row, age)
 	if err != nil {
-		n.abandonLater(step, f, notLate(err), done)
+		n.abandonLater(step, f, lease, notLate(err), done)
 		return
 	}
 	f.done = func(err error) {
 		if err != nil {
+			n.doubtEnd(f.texts[fillKey], f.texts[fillField], lease, err)
 			go done(false, failed("fill", err)) // it is logged, and who does that may read through this very store
 			return
 		}
@@ -331,10 +333,10 @@ func (s *Store) FillLater(
 		m := n.current(time.Now())
 		switch {
 		case err != nil:
-			n.abandonLater(step, f, failed("fill", err), done) // or else others would wait for it
+			n.abandonLater(step, f, lease, failed("fill", err), done) // or else others would wait for it
 			return
 		case left:
-			n.abandonLater(step, f, nil, done)
+			n.abandonLater(step, f, lease, nil, done)
 			return
 		case !ok:
 			done(false, nil)
@@ -353,9 +355,10 @@ func (s *Store) FillLater(
 	look.done = func(err error) {
 		switch {
 		case err != nil:
+			n.doubtEnd(f.texts[fillKey], f.texts[fillField], lease, err)
 			go done(false, failed("fill", err))
 		case f.look.Val() != lease.Version:
-			n.abandonLater(step, f, nil, done)
+			n.abandonLater(step, f, lease, nil, done)
 		default:
 			n.reads.crowd.follow(step, &f.errand)
 		}
@@ -366,15 +369,24 @@ func (s *Store) FillLater(
 // Abandon gives a lease back.
 func (s *Store) Abandon(ctx context.Context, slot *moneyclip.Slot, lease moneyclip.Lease) error {
 	step := s.reading.wait(ctx, time.Now().Add(s.ReadTimeout))
+	n, err := s.nodeFor(step, slot)
+	if err != nil {
+		return err
+	}
 	at := placeOf(slot)
-	_, err := s.run(step, "abandon", abandonScript, at.keys[:1], &at.field, lease.Token[:])
+	_, err = n.run(step, "abandon", abandonScript, at.keys[:1], &at.field, lease.Token[:])
+	n.doubtEnd(at.keys[0], at.field, lease, err)
 	return err
 }
 
 // abandonLater gives the lease of a fill back that has come to nothing, with what is sent next.
-func (n *node) abandonLater(ctx *patience, f *fill, cause error, done func(bool, error)) {
-	e := newErrand(abandonScript.command(ctx, true, []string{f.texts[fillKey]}, []any{f.texts[fillField], f.token}))
-	e.done = func(error) { go done(false, cause) }
+func (n *node) abandonLater(ctx *patience, f *fill, lease moneyclip.Lease, cause error, done func(bool, error)) {
+	key, field := f.texts[fillKey], f.texts[fillField]
+	e := newErrand(abandonScript.command(ctx, true, []string{key}, []any{field, f.token}))
+	e.done = func(err error) {
+		n.doubtEnd(key, field, lease, err)
+		go done(false, cause)
+	}
 	f.free()
 	n.reads.crowd.follow(ctx, e)
 }

@@ -11,7 +11,8 @@ import (
 )
 
 // A ghost is a lease that was asked for, and whose answer was not waited for or did not come: it may have been granted all the same, to
-// nobody. Others would wait for its reader, each of them in vain, for as long as it lives. So it is given back when the node answers again.
+// nobody; or one that could be neither filled nor given back. Others would wait for its reader, each of them in vain, for as long as it lives.
+// So it is given back when the node answers again.
 type ghost struct {
 	key, field string
 	token      moneyclip.Token
@@ -32,14 +33,27 @@ func (n *node) doubtLease(slot *moneyclip.Slot, token moneyclip.Token, d time.Du
 	if err == nil || errors.As(err, &refused) || errors.Is(err, errOpen) || errors.Is(err, redis.ErrClosed) {
 		return
 	}
-	g := &n.ghosts
+	at := placeOf(slot)
+	n.ghosts.add(n, ghost{at.keys[0], at.field, token, time.Now().Add(d)})
+}
+
+// doubtEnd notes that nobody knows what has come of a fill or of a lease that was given back, if so it is. What was filled and counts stays.
+func (n *node) doubtEnd(key, field string, lease moneyclip.Lease, err error) {
+	stamp, ok := parseStamp(lease.Stamp)
+	var refused *refusal
+	if err == nil || !ok || errors.As(err, &refused) || errors.Is(err, redis.ErrClosed) {
+		return
+	}
+	n.ghosts.add(n, ghost{key, field, lease.Token, time.Now().Add(time.UnixMilli(stamp.till).Sub(n.generations.time()))})
+}
+
+func (g *ghosts) add(n *node, one ghost) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.all) >= maxGhosts {
 		return
 	}
-	at := placeOf(slot)
-	g.all = append(g.all, ghost{at.keys[0], at.field, token, time.Now().Add(d)})
+	g.all = append(g.all, one)
 	if !g.timed {
 		g.timed = true
 		time.AfterFunc(probePause, n.dispel)

@@ -64,15 +64,7 @@ func (n *node) look(ctx *patience, l *lookup) (sight, error) {
 	return seen, nil
 }
 
-// run runs a script of a read on the node that has a key.
-func (s *Store) run(ctx *patience, step string, script *script, keys []string, args ...any) (any, error) {
-	n, err := s.node(ctx, keys[0])
-	if err != nil {
-		return nil, err
-	}
-	return n.run(ctx, step, script, keys, args...)
-}
-
+// run runs a script of a read.
 func (n *node) run(ctx *patience, step string, script *script, keys []string, args ...any) (any, error) {
 	n.watch(time.Now())
 	command := script.command(ctx, false, keys, args)

@@ -145,3 +145,64 @@ func TestRenewal(t *testing.T) {
 	put(t, s, one, 4)
 	wantHit(t, s, one, 4)
 }
+
+// A lease whose row could not be stored, because the server hung, does not keep others from the slot for as long as it lives.
+func TestFillOfNobody(t *testing.T) {
+	t.Parallel()
+	server := servers.Redis(t)
+	c := client(t, server)
+	s, hurried := patient(c), patient(client(t, server))
+	hurried.ReadTimeout = 100 * time.Millisecond
+	ends := map[string]func(at *moneyclip.Slot, l moneyclip.Lease) error{
+		"Fill": func(at *moneyclip.Slot, l moneyclip.Lease) error {
+			_, err := hurried.Fill(t.Context(), at, l, row(1), forLong)
+			return err
+		},
+		"FillLater": func(at *moneyclip.Slot, l moneyclip.Lease) error {
+			filled := make(chan error)
+			hurried.FillLater(t.Context(), at, l, row(1), forLong, func(_ bool, err error) { filled <- err })
+			return <-filled
+		},
+		"Abandon": func(at *moneyclip.Slot, l moneyclip.Lease) error { return hurried.Abandon(t.Context(), at, l) },
+	}
+	for name, end := range ends {
+		for _, open := range []bool{false, true} {
+			one := slot(name)
+			var l moneyclip.Lease
+			eventually(t, "leased", func() error {
+				marks := writer(one)
+				quarantine(t, s, marks)
+				release(t, s, marks)
+				g, err := hurried.Lease(t.Context(), one, token(), time.Minute, false)
+				l = g.Lease
+				if err == nil && g.Answer != moneyclip.AnswerLease {
+					t.Fatal(g.Answer)
+				}
+				return err
+			})
+			server.Pause(t)
+			if open {
+				hurried.Get(t.Context(), one) // nothing more is sent then
+			}
+			if err := end(one, l); err == nil {
+				t.Errorf("%s %v: a server that hangs has answered", name, open)
+			}
+			server.Resume(t)
+			began := time.Now()
+			for {
+				time.Sleep(20 * time.Millisecond)
+				r, err := s.Get(t.Context(), one)
+				if err == nil && r != nil {
+					break
+				}
+				if leases(t, s, one)() == nil {
+					break
+				}
+				if took := time.Since(began); took > 5*time.Second {
+					t.Errorf("%s %v: nobody could lease it for %v", name, open, took)
+					break
+				}
+			}
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/moneyclip/moneyclip"
@@ -167,6 +168,8 @@ type memory struct {
 	kept  map[pair]int64 // until when those live at least, in milliseconds since 1970
 	clock time.Time      // of the server
 	since time.Time      // when it has told it
+
+	ahead atomic.Int64 // of the clock here, in nanoseconds: that of the server, about; zero where it is behind
 }
 
 // told notes what the server's clock has shown just now.
@@ -174,6 +177,7 @@ func (k *memory) told(clock time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.clock, k.since = clock, time.Now()
+	k.ahead.Store(int64(max(0, clock.Sub(k.since)))) // an answer that was read late does not let rows live on
 }
 
 // time is what the server's clock shows, about. It has told it once, with what it has told of generations.

@@ -180,7 +180,7 @@ func (k *memory) told(clock time.Time) {
 	k.ahead.Store(int64(max(0, clock.Sub(k.since)))) // an answer that was read late does not let rows live on
 }
 
-// time is what the server's clock shows, about. It has told it once, with what it has told of generations.
+// time is what the server's clock shows, about.
 func (k *memory) time() time.Time {
 	k.mu.Lock()
 	defer k.mu.Unlock()

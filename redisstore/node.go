@@ -3,6 +3,8 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -157,8 +159,8 @@ func (n *node) leave() {
 
 // takesWrites is a script that a server runs only if it takes writes. One that refuses them, because its replicas or its disk are
 // gone, or that lets them wait, still answers readers: with rows that writers cannot drop, or drop at another server which has
-// become the master meanwhile.
-const takesWrites = "#!lua flags=allow-oom\nreturn 1"
+// become the master meanwhile. It tells the time by the way.
+const takesWrites = "#!lua flags=allow-oom\nreturn redis.call('TIME')"
 
 // ask asks the node for its mastership, and whether it takes writes.
 func (n *node) ask(ctx context.Context, l *lane) error {
@@ -187,6 +189,9 @@ func (n *node) ask(ctx context.Context, l *lane) error {
 		return err
 	}
 	n.idle.Store(nil)
+	if clock, ok := parseTime(writes.Val()); ok {
+		n.generations.told(clock)
+	}
 	m.epoch = epoch
 	n.mu.Lock()
 	old := n.known.Load()
@@ -236,6 +241,17 @@ func parseInfo(info string) (epoch string, master bool) {
 		}
 	}
 	return epoch, master && len(epoch) == epochLen
+}
+
+// parseTime reads the answer to TIME: seconds and microseconds since 1970.
+func parseTime(answer any) (time.Time, bool) {
+	list, _ := answer.([]any)
+	if len(list) != 2 {
+		return time.Time{}, false
+	}
+	seconds, err1 := strconv.ParseInt(fmt.Sprint(list[0]), 10, 64)
+	micros, err2 := strconv.ParseInt(fmt.Sprint(list[1]), 10, 64)
+	return time.Unix(seconds, 1000*micros), err1 == nil && err2 == nil
 }
 
 // watch has the node asked again and again for as long as it is used, or has quarantines of writers that are at work: so

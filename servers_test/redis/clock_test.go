@@ -53,7 +53,10 @@ func TestClockAhead(t *testing.T) {
 			t.Fatal("nothing is leased by plain commands")
 		}
 	}
+	reader := patient(c) // which never asks for a lease
 	wantHit(t, s, one, 1)
+	wantHit(t, reader, one, 1)
 	time.Sleep(1100 * time.Millisecond)
 	wantMiss(t, s, one)
+	wantMiss(t, reader, one)
 }

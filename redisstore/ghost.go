@@ -29,8 +29,7 @@ const maxGhosts = 256 // that are remembered; what is left out runs out by itsel
 
 // doubtLease notes that nobody knows what has come of a lease, if so it is.
 func (n *node) doubtLease(slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, err error) {
-	var refused *refusal
-	if err == nil || errors.As(err, &refused) || errors.Is(err, errOpen) || errors.Is(err, redis.ErrClosed) {
+	if !isInDoubt(err) || errors.Is(err, errOpen) { // it was not sent
 		return
 	}
 	at := placeOf(slot)
@@ -40,11 +39,16 @@ func (n *node) doubtLease(slot *moneyclip.Slot, token moneyclip.Token, d time.Du
 // doubtEnd notes that nobody knows what has come of a fill or of a lease that was given back, if so it is. What was filled and counts stays.
 func (n *node) doubtEnd(key, field string, lease moneyclip.Lease, err error) {
 	stamp, ok := parseStamp(lease.Stamp)
-	var refused *refusal
-	if err == nil || !ok || errors.As(err, &refused) || errors.Is(err, redis.ErrClosed) {
+	if !ok || !isInDoubt(err) {
 		return
 	}
 	n.ghosts.add(n, ghost{key, field, lease.Token, time.Now().Add(time.UnixMilli(stamp.till).Sub(n.generations.time()))})
+}
+
+// isInDoubt reports whether an error leaves open what the server has done, and it may yet be asked.
+func isInDoubt(err error) bool {
+	var refused *refusal
+	return err != nil && !errors.As(err, &refused) && !errors.Is(err, redis.ErrClosed)
 }
 
 func (g *ghosts) add(n *node, one ghost) {

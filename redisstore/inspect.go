@@ -278,14 +278,20 @@ func examine(key string, fields, writers, generations map[string]string, epoch s
 	_, rest, _ := strings.Cut(key, ":")
 	scope, _, _ := strings.Cut(rest, ":")
 	everything := generations["n:"+namespaceOf(key)+":@@"]
-	// head says whether a head of what is stored or leased is of now, and of which rule.
+	nonces := map[string]string{} // :: rule of the key's scope → what it is known by
+	for name, nonce := range generations {
+		name, isNonce := strings.CutPrefix(name, "n:")
+		if of, rule, ok := ruleOf(name); isNonce && ok && of == scope && len(nonce) == nonceLen {
+			nonces[rule] = nonce
+		}
+	}
+	// head says whether a head of what is stored is of now, and of which rule.
 	head := func(head string) bool {
 		if len(head) != nonce2End || head[0] != format[0] {
 			return false
 		}
-		for name, nonce := range generations {
-			of, rule, ok := ruleOf(strings.TrimPrefix(name, "n:"))
-			if ok && of == scope && len(nonce) == nonceLen && strings.HasPrefix(name, "n:") && head[epochEnd:nonce1End] == nonce {
+		for rule, nonce := range nonces {
+			if head[epochEnd:nonce1End] == nonce {
 				e.Rule = rule
 				return head[1:epochEnd] == epoch && head[nonce1End:] == everything
 			}
@@ -294,11 +300,10 @@ func examine(key string, fields, writers, generations map[string]string, epoch s
 	}
 	// leased says whether a lease is of now, and of which rule.
 	leased := func(lease string) bool {
-		for name, nonce := range generations {
-			of, rule, ok := ruleOf(strings.TrimPrefix(name, "n:"))
-			if !ok || of != scope || !strings.HasPrefix(name, "n:") || len(nonce) != nonceLen || len(everything) != nonceLen || len(epoch) != epochLen {
-				continue
-			}
+		if len(everything) != nonceLen || len(epoch) != epochLen {
+			return false
+		}
+		for rule, nonce := range nonces {
 			if string(appendMark(nil, epoch, nonce, everything)) == lease[leaseLen-markLen:] {
 				e.Rule = rule
 				return true

@@ -142,14 +142,14 @@ func (b *bound) bindText(m *meaning) error {
 func (b *bound) learn(m *meaning, s *Statement) (more bool, err error) {
 	for i := range s.Reads {
 		if m.catalog.Tables[s.Reads[i].Table] == nil {
-			return false, absentError{fmt.Errorf("the database has no table %q", s.Reads[i].Table)}
+			return false, m.catalog.absent(s.Reads[i].Table)
 		}
 	}
 	if why := notASelect(s); why != "" {
 		return false, fmt.Errorf("the query %s", why)
 	}
 	if n := len(s.Params); len(b.Args) > 0 && slices.Max(b.Args) > n {
-		return false, fmt.Errorf("the query has %s, the key needs parameter %d", count(n, "parameter"), slices.Max(b.Args))
+		return false, fmt.Errorf("the query has %s, the key needs parameter %d%s", count(n, "parameter"), slices.Max(b.Args), foreign(m.database.dialect, b.Query))
 	}
 	for i := range s.Reads {
 		if t := m.catalog.Tables[s.Reads[i].Table]; t.Opaque != "" || t.Guarded != "" {
@@ -214,6 +214,11 @@ func (b *bound) pinned(m *meaning, s *Statement) error {
 func (b *bound) declare(m *meaning, reads []TableRead) error {
 	for i := range reads {
 		if !b.names(m, reads[i].Table) {
+			for _, on := range b.On {
+				if _, err := m.catalog.find(on.Table); err != nil {
+					return err // perhaps it is meant for this one
+				}
+			}
 			return fmt.Errorf("the query reads table %q, which no On watches: add On{Table: %[1]q}, with Columns if its rows hold the key",
 				reads[i].Table)
 		}

@@ -2,6 +2,7 @@ package moneyclip
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -79,6 +80,14 @@ func (t *Table) Column(name string) *Column {
 		}
 	}
 	return nil
+}
+
+// names are those of the columns.
+func (t *Table) names() (names []string) {
+	for _, c := range t.Columns {
+		names = append(names, c.Name)
+	}
+	return names
 }
 
 // A Column is a column of a table.
@@ -172,7 +181,50 @@ func (c *Catalog) find(name string) (*Table, error) {
 			return found, nil
 		}
 	}
-	return nil, absentError{fmt.Errorf("the database has no table %q", name)}
+	return nil, c.absent(name)
+}
+
+// absent is the error that there is no table of that name.
+func (c *Catalog) absent(name string) error {
+	return absentError{fmt.Errorf("the database has no table %q%s", name, nearest(name, slices.Collect(maps.Keys(c.Tables))))}
+}
+
+// nearest is a hint at the end of an error: of the names that there are, the one that was probably meant by one that there is not.
+func nearest(name string, names []string) string {
+	best, found := 1+(len(name)+1)/3, "" // that far off is another name
+	for _, other := range names {
+		bare := other[strings.LastIndexByte(other, '.')+1:] // whoever forgot the schema may mean it, too
+		d := min(distance(name, other), distance(name, bare))
+		if d < best || d == best && found != "" && other < found {
+			best, found = d, other
+		}
+	}
+	if found == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %q?)", found)
+}
+
+// distance is how many letters one has to put in, take out or change to make one name of another, whatever their case.
+func distance(a, b string) int {
+	x, y := []rune(strings.ToLower(a)), []rune(strings.ToLower(b))
+	row := make([]int, len(y)+1) // of the beginnings of y, for a beginning of x
+	for j := range row {
+		row[j] = j
+	}
+	for i := range x {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range y {
+			change := diagonal
+			if x[i] != y[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(y)]
 }
 
 // keyColumn returns the column of that name if it can be part of a key.
@@ -181,7 +233,7 @@ func (t *Table) keyColumn(dialect Dialect, name string) (*Column, error) {
 	if c == nil {
 		i := slices.IndexFunc(t.Columns, func(c *Column) bool { return strings.EqualFold(c.Name, name) })
 		if i < 0 {
-			return nil, fmt.Errorf("table %q has no column %q", t.Name, name)
+			return nil, fmt.Errorf("table %q has no column %q%s", t.Name, name, nearest(name, t.names()))
 		}
 		c = t.Columns[i]
 	}

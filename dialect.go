@@ -73,6 +73,9 @@ type Dialect interface {
 // not cached by.
 type clockReader interface{ ReadsClock(argument string) bool }
 
+// A syntaxTeller is a dialect that says why a text cannot be parsed, and where in it; nil: it can.
+type syntaxTeller interface{ Syntax(query string) error }
+
 // A transactionTeller is a dialect that can find out whether a transaction is open, where a driver does not say. It leaves the session as
 // it was, but for what it says of its last statement.
 type transactionTeller interface {

@@ -38,7 +38,7 @@ func (b *bound) bindPath(m *meaning, t *Table, on *On) (*path, error) {
 	}
 	for i := range s.Reads {
 		if name := s.Reads[i].Table; m.catalog.Tables[name] == nil {
-			return nil, absentError{fmt.Errorf("the database has no table %q", name)}
+			return nil, m.catalog.absent(name)
 		}
 	}
 	if why := notASelect(s); why != "" {

@@ -332,7 +332,7 @@ func checkText(dialect Dialect, r *rule) error {
 		return r.fail("Query %s", why)
 	}
 	if n := len(statement.Params); len(r.Args) != 0 && slices.Max(r.Args) > n {
-		return r.fail("Query has %s, the key needs parameter %d", count(n, "parameter"), slices.Max(r.Args))
+		return r.fail("Query has %s, the key needs parameter %d%s", count(n, "parameter"), slices.Max(r.Args), foreign(dialect, r.Query))
 	}
 	if statement.Kind != KindRead {
 		return nil
@@ -350,5 +350,33 @@ func readText(dialect Dialect, text string) (statement Statement, why string) {
 	if statement.Kind == KindWrite && statement.Doubtful != "" && !slices.ContainsFunc(statement.Writes, func(w Write) bool { return w.Op != AnyOp }) {
 		return statement, ""
 	}
-	return statement, notASelect(&statement)
+	why = notASelect(&statement)
+	if statement.Kind == KindUnknown {
+		why += syntax(dialect, text) + foreign(dialect, text)
+	}
+	return statement, why
+}
+
+// syntax is what the parser says of a text that it does not take, behind an error.
+func syntax(dialect Dialect, text string) (fault string) {
+	teller, ok := dialect.(syntaxTeller)
+	if !ok {
+		return ""
+	}
+	defer func() { recover() }() // as in Analyze
+	if err := teller.Syntax(text); err != nil {
+		return ": " + strings.TrimSpace(err.Error())
+	}
+	return ""
+}
+
+// foreign is a hint at the end of an error: the text seems to have the placeholders of another database.
+func foreign(dialect Dialect, text string) string {
+	own := dialect.Placeholder(1)
+	for _, other := range []string{"?", "$1"} {
+		if own != other && (own == "?" || own == "$1") && strings.Contains(text, other) {
+			return fmt.Sprintf("; %s writes %s and not %s", dialect.Name(), own, other)
+		}
+	}
+	return ""
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/moneyclip/moneyclip"
+	"github.com/moneyclip/moneyclip/mysql"
+	"github.com/moneyclip/moneyclip/postgres"
 	"github.com/moneyclip/moneyclip/sqlite"
 )
 
@@ -57,7 +59,7 @@ func TestRuleFaults(t *testing.T) {
 		{moneyclip.Rule{Key: key, Query: query, Soft: time.Hour}, `rule k-%d: Soft (1h0m0s) must be less than TTL (10m0s)`},
 
 		// Of the text, whatever the database.
-		{moneyclip.Rule{Key: key, Query: "SELECT FROM"}, `rule k-%d: Query cannot be parsed`},
+		{moneyclip.Rule{Key: key, Query: "SELECT FROM"}, `rule k-%d: Query cannot be parsed: 1:8: near "FROM": syntax error`},
 		{moneyclip.Rule{Key: key, Query: "SELECT 1; SELECT 2"}, `rule k-%d: Query has more than one statement`},
 		{moneyclip.Rule{Key: key, Query: "DELETE FROM t WHERE id = ?"}, `rule k-%d: Query is not a SELECT`},
 		{moneyclip.Rule{Key: key, Query: "SELECT random() FROM t WHERE id = ?"}, `rule k-%d: Query calls random(), which is volatile`},
@@ -77,7 +79,7 @@ func TestRuleFaults(t *testing.T) {
 		},
 		{
 			moneyclip.Rule{Key: key, Query: query, On: []moneyclip.On{{Table: "t"}, {Table: "u", Columns: []string{"a"}, Path: "SELEC 1"}}},
-			`rule k-%d: the Path of On[1] cannot be parsed`,
+			`rule k-%d: the Path of On[1] cannot be parsed: 1:1: near "SELEC": syntax error`,
 		},
 		{
 			moneyclip.Rule{Key: key, Query: "Named", On: []moneyclip.On{{Table: "u", Columns: []string{"a"}, Path: "DELETE FROM t WHERE id = ? RETURNING id"}}},
@@ -96,6 +98,26 @@ func TestRuleFaults(t *testing.T) {
 		var fault *moneyclip.RuleError
 		if !errors.As(err, &fault) || fault.File != "" || fault.Line != 0 || "rule "+fault.Rule+": "+fault.Err.Error() != test.want {
 			t.Errorf("%+v: got the RuleError %+v", test.rule, fault)
+		}
+	}
+}
+
+// What the parser says of a Query, and that it has the placeholders of another database.
+func TestQueryFaults(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		dialect moneyclip.Dialect
+		query   string
+		want    string
+	}{
+		{postgres.Dialect, "SELEC a FROM t WHERE id = $1", `cannot be parsed: syntax error at or near "SELEC"`},
+		{postgres.Dialect, "SELECT a FROM t WHERE id = ?", `cannot be parsed: syntax error at end of input; postgres writes $1 and not ?`},
+		{mysql.Dialect, "SELECT a FROM t WHERE id == ?", `cannot be parsed: line 1 column 27 near "= ?"`},
+		{mysql.Dialect, "SELECT a FROM t WHERE id = $1", `has 0 parameters, the key needs parameter 1; mysql writes ? and not $1`},
+	} {
+		_, err := moneyclip.New(test.dialect, moneyclip.Config{Rules: []moneyclip.Rule{{Key: "k-%d", Query: test.query}}})
+		if want := "moneyclip: rule k-%d: Query " + test.want; err == nil || err.Error() != want {
+			t.Errorf("%s:\n got %v\nwant %s", test.query, err, want)
 		}
 	}
 }

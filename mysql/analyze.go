@@ -95,6 +95,12 @@ func parse(text string) ([]ast.StmtNode, bool) {
 	return stmts, err == nil
 }
 
+// Syntax is what the parser says of a text that it does not take.
+func (dialect) Syntax(text string) error {
+	_, _, err := parser.New().Parse(text, "", "")
+	return err
+}
+
 // single says what one statement means.
 func single(src *source, catalog *moneyclip.Catalog) moneyclip.Statement {
 	s := understood(src, catalog)

@@ -61,6 +61,15 @@ func parse(text string) (*pg.ParseResult, bool) {
 	return tree, err == nil && tree != nil
 }
 
+// Syntax is what the parser says of a text that it does not take.
+func (dialect) Syntax(text string) error {
+	if !isParsable(text) {
+		return nil
+	}
+	_, err := pg.Parse(text)
+	return err
+}
+
 // isParsable reports whether the parser is asked. The protocol ends a text at a NUL, and what a driver does with the rest is its own
 // affair.
 func isParsable(text string) bool { return strings.IndexByte(text, 0) < 0 && len(text) <= maxText }

@@ -72,6 +72,12 @@ func parse(query string) ([]ast.Stmt, bool) {
 	return stmts, true
 }
 
+// Syntax is what the parser says of a text that it does not take.
+func (dialect) Syntax(text string) error {
+	_, err := parser.ParseString(text)
+	return err
+}
+
 // upperKeywords makes one spelling of the keywords that the tree keeps as they were written.
 func upperKeywords(n ast.Node) bool {
 	switch n := n.(type) {

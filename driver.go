@@ -19,6 +19,7 @@ const prefix = "moneyclip+"
 var doors = map[string]string{
 	"mysql":    "github.com/moneyclip/moneyclip/mysql",
 	"pgx":      "github.com/moneyclip/moneyclip/postgres",
+	"pgx/v5":   "github.com/moneyclip/moneyclip/postgres",
 	"postgres": "github.com/moneyclip/moneyclip/postgres",
 	"sqlite":   "github.com/moneyclip/moneyclip/sqlite",
 	"sqlite3":  "github.com/moneyclip/moneyclip/sqlite",
@@ -28,6 +29,7 @@ var doors = map[string]string{
 var drivers = map[string]string{
 	"mysql":    "github.com/go-sql-driver/mysql",
 	"pgx":      "github.com/jackc/pgx/v5/stdlib",
+	"pgx/v5":   "github.com/jackc/pgx/v5/stdlib",
 	"postgres": "github.com/lib/pq",
 	"sqlite":   "modernc.org/sqlite",
 	"sqlite3":  "github.com/mattn/go-sqlite3",

@@ -3,6 +3,7 @@ package moneyclip_test
 import (
 	"database/sql"
 	"database/sql/driver"
+	"fmt"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
@@ -111,10 +112,12 @@ moneyclip: there is no database driver "oracle" for "moneyclip+oracle": import t
 // Without the base driver too. The driver names are there from the beginning.
 func TestDriverWithoutBase(t *testing.T) {
 	t.Parallel()
-	_, err := sql.Open("moneyclip+sqlite", "secret.db")
-	const want = `moneyclip: there is no database driver "sqlite" for "moneyclip+sqlite": import one that registers it, such as _ "modernc.org/sqlite"`
-	if err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
+	for base, path := range map[string]string{"sqlite": "modernc.org/sqlite", "pgx/v5": "github.com/jackc/pgx/v5/stdlib"} {
+		_, err := sql.Open("moneyclip+"+base, "secret.db")
+		want := fmt.Sprintf("moneyclip: there is no database driver %q for %q: import one that registers it, such as _ %q", base, "moneyclip+"+base, path)
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 	for _, name := range []string{"sqlite", "moneyclip+sqlite", "moneyclip+nothing", ""} {
 		if _, ok := moneyclip.Default(name); ok {

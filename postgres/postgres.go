@@ -1,5 +1,5 @@
-// Package postgres teaches MoneyClip PostgreSQL. A blank import registers "moneyclip+pgx" and "moneyclip+postgres", for
-// the drivers of these names:
+// Package postgres teaches MoneyClip PostgreSQL. A blank import registers "moneyclip+pgx", "moneyclip+pgx/v5" and
+// "moneyclip+postgres", for the drivers of these names:
 //
 //	import (
 //		_ "github.com/jackc/pgx/v5/stdlib"
@@ -26,7 +26,7 @@ import "github.com/moneyclip/moneyclip"
 // Dialect is PostgreSQL's, for [moneyclip.New].
 var Dialect moneyclip.Dialect = dialect{}
 
-func init() { moneyclip.RegisterDialect(Dialect, "postgres", "pgx") }
+func init() { moneyclip.RegisterDialect(Dialect, "postgres", "pgx", "pgx/v5") }
 
 // dialect is the PostgreSQL dialect. Its methods are spread over the files by what they are about.
 type dialect struct{}

@@ -286,7 +286,7 @@ func (a *analysis) finish(s *moneyclip.Statement) {
 // analyze says what one statement means.
 func analyze(src *source, stmt ast.StmtNode, catalog *moneyclip.Catalog) moneyclip.Statement {
 	a := newAnalysis(src, catalog)
-	a.ctes = commonTables(a.own, stmt)
+	a.learn(stmt)
 	s := a.statement(stmt)
 	if a.failed {
 		return moneyclip.Statement{}

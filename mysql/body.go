@@ -127,22 +127,22 @@ func (r *bodyReader) statement(stmt ast.StmtNode) {
 	case nil:
 	case *ast.InsertStmt:
 		a := r.analysis()
-		a.ctes = commonTables(a.own, n)
+		a.learn(n)
 		a.add(rules.Body(a.insert(n), r.place(), r.b.catalog))
 		r.close(a)
 	case *ast.UpdateStmt:
 		a := r.analysis()
-		a.ctes = commonTables(a.own, n)
+		a.learn(n)
 		with := a.with(n.With)
 		r.writes(a, a.update(n), with)
 	case *ast.DeleteStmt:
 		a := r.analysis()
-		a.ctes = commonTables(a.own, n)
+		a.learn(n)
 		with := a.with(n.With)
 		r.writes(a, a.delete(n), with)
 	case *ast.SelectStmt, *ast.SetOprStmt:
 		a := r.analysis()
-		a.ctes = commonTables(a.own, n)
+		a.learn(n)
 		a.query(n) // what it calls
 		r.close(a)
 	case *ast.SetStmt:

@@ -2,7 +2,6 @@ package mysql
 
 import (
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/moneyclip/moneyclip"
@@ -30,6 +29,9 @@ type converter struct {
 	unnumbered bool
 
 	ctes map[string]bool // names of common table expressions, wherever they stand
+
+	// times and dates are names that the statement gives to what may be a time of day, or a date.
+	times, dates map[string]bool
 
 	// In the body of a trigger: local variables, and that NEW and OLD are rows.
 	locals  map[string]bool
@@ -111,7 +113,7 @@ func (c *converter) compound(e ast.ExprNode) query.Expr {
 	case *ast.ExistsSubqueryExpr:
 		return c.parts(e.Sel)
 	case *ast.CompareSubqueryExpr:
-		return c.parts(e.L, e.R)
+		return impure(c.mixes(e.L, e.R), c.exprs([]ast.ExprNode{e.L, e.R})...)
 	case *ast.BetweenExpr:
 		return impure(c.mixes(e.Expr, e.Left, e.Right), c.exprs([]ast.ExprNode{e.Expr, e.Left, e.Right})...)
 	case *ast.IsNullExpr:
@@ -235,13 +237,13 @@ func constant(e *ast.ValueExprBase, negative bool) query.Expr {
 
 func (c *converter) in(e *ast.PatternInExpr) query.Expr {
 	x := c.expr(e.Expr)
+	if e.Sel != nil {
+		return impure(c.mixes(e.Expr, e.Sel), x, c.expr(e.Sel))
+	}
 	if reason := c.mixes(append([]ast.ExprNode{e.Expr}, e.List...)...); reason != "" {
 		return impure(reason, append(c.exprs(e.List), x)...)
 	}
-	switch {
-	case e.Sel != nil:
-		return other(x, c.expr(e.Sel))
-	case e.Not:
+	if e.Not {
 		return other(append(c.exprs(e.List), x)...)
 	}
 	return query.In{X: x, List: c.exprs(e.List)}
@@ -286,73 +288,6 @@ func (c *converter) cast(e *ast.FuncCastExpr) query.Expr {
 		reason = completes
 	}
 	return impure(reason, c.expr(e.Expr))
-}
-
-const completes = "completes a time of day with the date of today"
-
-// mixes says what is impure in expressions that become one type, or are compared: where there is a date too, a time of day gets
-// one.
-func (c *converter) mixes(list ...ast.ExprNode) string {
-	if c.hasTime(list...) && c.hasDate(list...) {
-		return completes
-	}
-	return ""
-}
-
-// merging are the functions whose arguments become one type.
-var merging = names("coalesce field if ifnull interval nullif nvl nvl2 strcmp")
-
-// dated are the functions that return a date.
-var dated = names(`adddate addtime convert_tz date date_add date_sub from_days from_unixtime last_day makedate str_to_date subdate subtime
-	timestamp timestampadd ` + ast.DateLiteral + " " + ast.TimestampLiteral)
-
-// dating are the functions that make a date and a time of a time of day.
-var dating = names(`adddate addtime convert_tz date date_add date_format date_sub datediff day dayname dayofmonth dayofweek
-	dayofyear extract greatest last_day least month monthname quarter subdate subtime timestamp timestampadd timestampdiff
-	timediff to_days to_seconds unix_timestamp week weekday weekofyear year yearweek`)
-
-// timing are the functions that return a time of day.
-var timing = names(`addtime cast maketime sec_to_time str_to_date subtime time timediff`)
-
-func names(list string) map[string]bool {
-	set := map[string]bool{}
-	for _, name := range strings.Fields(list) {
-		set[name] = true
-	}
-	return set
-}
-
-// hasTime reports whether there may be a time of day in expressions, which functions that want a date complete with that
-// of today.
-func (c *converter) hasTime(list ...ast.ExprNode) bool {
-	f := finder(func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.ColumnName:
-			return c.own.times[n.Name.L]
-		case *ast.FuncCallExpr:
-			return timing[n.FnName.L] || n.FnName.L == ast.TimeLiteral
-		case *ast.FuncCastExpr:
-			return n.Tp != nil && n.Tp.EvalType() == types.ETDuration
-		}
-		return false
-	})
-	return slices.ContainsFunc(list, func(e ast.ExprNode) bool { return e != nil && f.in(e) })
-}
-
-// hasDate reports whether there may be a date in expressions.
-func (c *converter) hasDate(list ...ast.ExprNode) bool {
-	f := finder(func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.ColumnName:
-			return c.own.dates[n.Name.L]
-		case *ast.FuncCallExpr:
-			return dated[n.FnName.L]
-		case *ast.FuncCastExpr:
-			return n.Tp != nil && n.Tp.EvalType() == types.ETDatetime
-		}
-		return false
-	})
-	return slices.ContainsFunc(list, func(e ast.ExprNode) bool { return e != nil && f.in(e) })
 }
 
 // window is what a window reads.

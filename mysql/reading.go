@@ -404,7 +404,7 @@ func assignsJoined(n *ast.UpdateStmt) bool {
 // isPure reports whether the rows that a statement finds follow from the database and its parameters.
 func (r *reader) isPure(n *native) bool {
 	a := newAnalysis(n.src, r.catalog)
-	a.ctes = commonTables(a.own, n.stmt)
+	a.learn(n.stmt)
 	var writes []*query.Write
 	switch stmt := n.stmt.(type) {
 	case *ast.UpdateStmt:

@@ -282,7 +282,7 @@ func (in *newRows) given(new []string) (moneyclip.Reading, bool) {
 
 func (in *newRows) isPure() bool {
 	a := newAnalysis(in.n.src, in.r.catalog)
-	a.ctes = commonTables(a.own, in.stmt)
+	a.learn(in.stmt)
 	q := &query.Query{Cores: []*query.Select{{Results: []query.Result{{Expr: query.Operand{}}}}}}
 	if in.stmt.Select != nil {
 		q = a.query(in.stmt.Select)

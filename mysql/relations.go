@@ -58,7 +58,7 @@ func (b *builder) definition(text string) (stmt ast.StmtNode) {
 func (b *builder) view(name string, stmt ast.StmtNode) bool {
 	t := b.catalog.Tables[name]
 	a := newAnalysis(&source{}, b.catalog)
-	a.ctes = commonTables(b.own, stmt)
+	a.learn(stmt)
 	s := a.statement(stmt)
 	switch {
 	case a.meaning.Pending:

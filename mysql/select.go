@@ -13,8 +13,11 @@ func (c *converter) query(n ast.Node) *query.Query {
 	case *ast.SelectStmt:
 		return &query.Query{With: c.with(n.With), Cores: []*query.Select{c.core(n)}}
 	case *ast.SetOprStmt:
-		q := &query.Query{With: c.with(n.With), Cores: c.cores(n.SelectList)}
-		return c.endOf(q, n.OrderBy)
+		q := c.endOf(&query.Query{With: c.with(n.With), Cores: c.cores(n.SelectList)}, n.OrderBy)
+		for _, last := range q.Cores[max(0, len(q.Cores)-1):] {
+			last.Rest = append(last.Rest, impure(c.merged(n)))
+		}
+		return q
 	}
 	c.failed = true
 	return &query.Query{}
@@ -225,8 +228,11 @@ func (c *converter) join(n *ast.Join) *query.Item {
 	case ast.RightJoin:
 		j.Kind = query.OutwardJoin
 	}
-	if n.On != nil {
+	switch reason := c.joined(n); {
+	case n.On != nil:
 		j.On = c.expr(n.On.Expr)
+	case reason != "":
+		j.On = impure(reason)
 	}
 	for _, name := range n.Using {
 		j.Using = append(j.Using, name.Name.L)

@@ -14,11 +14,18 @@ end
 -- A number of milliseconds is stored in 13 digits: they last until the year 2286.
 local function digits(ms) return string.format('%013d', ms) end
 
--- field reads a field of a hash. What is no hash was not put there by us, and hides what was: it goes.
+-- clear takes away what is no hash: it was not put there by us, and hides what was. Another error, as of a user who may not read, says
+-- nothing of what is there: it ends the script.
+local function clear(key, failure)
+  if failure.err:sub(1, 9) ~= 'WRONGTYPE' then error(failure) end
+  redis.call('DEL', key)
+end
+
+-- field reads a field of a hash.
 local function field(key, name)
   local value = redis.pcall('HGET', key, name)
   if type(value) == 'table' then
-    redis.call('DEL', key)
+    clear(key, value)
     return false
   end
   return value
@@ -28,7 +35,7 @@ end
 local function names(key)
   local all = redis.pcall('HKEYS', key)
   if all.err then
-    redis.call('DEL', key)
+    clear(key, all)
     return {}
   end
   return all

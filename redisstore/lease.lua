@@ -10,7 +10,7 @@
 local function fields(key, ...)
   local values = redis.pcall('HMGET', key, ...)
   if values.err then
-    redis.call('DEL', key)
+    clear(key, values)
     return {}
   end
   return values
@@ -25,7 +25,7 @@ local day = 24 * 60 * 60 * 1000
 local function busy(key)
   local all = redis.pcall('HGETALL', key)
   if all.err then
-    redis.call('DEL', key)
+    clear(key, all)
     return false
   end
   local live = false

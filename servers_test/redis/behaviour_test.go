@@ -755,6 +755,60 @@ func TestACL(t *testing.T) {
 	}
 }
 
+// What a user may not read is not taken for something that somebody else has put there: nothing is dropped for it.
+func TestMayNotRead(t *testing.T) {
+	t.Parallel()
+	admin := client(t, servers.Redis(t))
+	must(t, admin.Do(t.Context(), documented(t)...).Err())
+	c := redis.NewClient(&redis.Options{Addr: admin.Options().Addr, Username: "moneyclip", Password: "password"})
+	defer c.Close()
+	s := patient(c)
+	const board = "moneyclip:db:board"
+	publish(t, s, board, moneyclip.Notice{Text: "a", Life: time.Hour})
+	one, wide := slot("k"), slot("l")
+	put(t, s, one, 1)
+	renewal := must1(s.Lease(t.Context(), one, token(), time.Minute, true)).Lease
+	put(t, s, wide, 2)
+	marks := writer(wide)
+	quarantine(t, s, marks)
+	wantBypass(t, s, wide)
+	other := patient(c) // which asks with the script
+	all := func() (keys []string) {
+		for _, key := range must1(admin.Keys(t.Context(), "*").Result()) {
+			keys = append(keys, fmt.Sprint(key, admin.HGetAll(t.Context(), key).Val()))
+		}
+		slices.Sort(keys)
+		return keys
+	}
+	before := all()
+	for _, command := range []string{"hget", "hmget", "hkeys", "hgetall"} {
+		must(t, admin.Do(t.Context(), "acl", "setuser", "moneyclip", "-"+command).Err())
+		for _, at := range []*moneyclip.Slot{one, wide} {
+			for _, renew := range []bool{true, false} {
+				if g, err := other.Lease(t.Context(), at, token(), time.Minute, renew); err == nil && g.Answer == moneyclip.AnswerLease {
+					t.Errorf("-%s: %s is leased while a writer or a reader is at work", command, at.Key)
+				}
+			}
+		}
+		s.Publish(t.Context(), board, nil, "")
+		if command == "hget" {
+			if ok, err := s.Fill(t.Context(), one, renewal, row(3), forLong); ok || err == nil || !contains(err.Error(), "NOPERM") {
+				t.Errorf("a renewal: got %v, %v, want NOPERM", ok, err)
+			}
+			if err := s.Abandon(t.Context(), one, renewal); err == nil || !contains(err.Error(), "NOPERM") {
+				t.Errorf("Abandon: got %v, want NOPERM", err)
+			}
+		}
+		if after := all(); !slices.Equal(after, before) {
+			t.Fatalf("-%s: there is\n%q\nand was\n%q", command, after, before)
+		}
+		must(t, admin.Do(t.Context(), "acl", "setuser", "moneyclip", "+"+command).Err())
+	}
+	wantHit(t, s, one, 1)
+	release(t, s, marks)
+	put(t, s, wide, 3)
+}
+
 // A server that lets nobody in any more does nothing, and nothing counts as done.
 func TestNotLetIn(t *testing.T) {
 	t.Parallel()

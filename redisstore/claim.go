@@ -116,16 +116,17 @@ func (n *node) claim(
 	if err := n.reads.crowd.send(p, &c.errand); err != nil {
 		return grant, true, false, failed("lease", err)
 	}
+	put := c.put.Err() == nil && c.put.Val()
 	for _, one := range c.commands {
 		switch err := one.Err(); {
 		case err == nil:
 		case isElsewhere(err):
 			n.store.reload(p)
-			return grant, true, c.put.Val(), nil
+			return grant, true, put, nil
 		case code(err) == "WRONGTYPE":
-			return grant, false, c.put.Val(), nil // the script puts it in order
+			return grant, false, put, nil // the script puts it in order
 		default:
-			return grant, true, false, failed("lease", err)
+			return grant, true, put, failed("lease", err)
 		}
 	}
 	defer c.free()
@@ -133,9 +134,9 @@ func (n *node) claim(
 	n.generations.saw(pairOf(slot), nonces)
 	n.generations.told(c.clock.Val())
 	if !slices.Equal(nonces, known.nonces[:]) || len(c.writers.Val()) > 0 { // the script has the deadlines of writers count
-		return grant, false, c.put.Val(), nil
+		return grant, false, put, nil
 	}
-	now, put := c.clock.Val(), c.put.Val()
+	now := c.clock.Val()
 	if read := c.value.Val(); len(read) == 2 && read[0] != "" {
 		row, soft := decode([]byte(read[0]), read[1], known.epoch, nonces[0], nonces[1])
 		if row != nil && now.Before(soft) {

@@ -11,8 +11,8 @@ import (
 )
 
 // A ghost is a lease that was asked for, and whose answer was not waited for or did not come: it may have been granted all the same, to
-// nobody; or one that could be neither filled nor given back. Others would wait for its reader, each of them in vain, for as long as it lives.
-// So it is given back when the node answers again.
+// nobody; or a claim has put it there, and the server has refused what was asked after that; or it could be neither filled nor given back.
+// Others would wait for its reader, each of them in vain, for as long as it lives. So it is given back when the node answers again.
 type ghost struct {
 	key, field string
 	token      moneyclip.Token
@@ -27,9 +27,9 @@ type ghosts struct {
 
 const maxGhosts = 256 // that are remembered; what is left out runs out by itself
 
-// doubtLease notes that nobody knows what has come of a lease, if so it is.
-func (n *node) doubtLease(slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, err error) {
-	if !isInDoubt(err) || errors.Is(err, errOpen) { // it was not sent
+// doubtLease notes that nobody knows what has come of a lease, if so it is, or that one is left which is nobody's.
+func (n *node) doubtLease(slot *moneyclip.Slot, token moneyclip.Token, d time.Duration, left bool, err error) {
+	if !left && (!isInDoubt(err) || errors.Is(err, errOpen)) { // it was not sent
 		return
 	}
 	at := placeOf(slot)

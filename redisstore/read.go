@@ -123,8 +123,8 @@ func (s *Store) Lease(
 	if m := n.current(time.Now()); m != nil && !renew {
 		if g, ok := n.generations.under(m.epoch, pairOf(slot)); ok {
 			grant, told, left, err := n.claim(step, slot, token, d, g)
-			n.doubtLease(slot, token, d, err)
 			if told && (err != nil || n.still(m, time.Now())) {
+				n.doubtLease(slot, token, d, left && grant.Answer != moneyclip.AnswerLease, err)
 				return grant, err
 			}
 			claimed = left
@@ -133,7 +133,7 @@ func (s *Store) Lease(
 	at := placeOf(slot)
 	got, err := n.run(step, "lease", leaseScript, at.keys[:], &at.field, &at.generations[0], &at.generations[1],
 		token[:], milliseconds(d), renew, milliseconds(s.Grace), maxFields, claimed)
-	n.doubtLease(slot, token, d, err)
+	n.doubtLease(slot, token, d, claimed && got == nil, err)
 	if err != nil || got == nil {
 		return moneyclip.Grant{}, err
 	}

@@ -809,6 +809,40 @@ func TestMayNotRead(t *testing.T) {
 	put(t, s, wide, 3)
 }
 
+// A lease that was put there before the server refused to say more, and so was granted to nobody, does not keep others from the slot for as
+// long as it lives.
+func TestLeaseRefusedHalfway(t *testing.T) {
+	t.Parallel()
+	admin := client(t, servers.Redis(t))
+	must(t, admin.Do(t.Context(), documented(t)...).Err())
+	c := redis.NewClient(&redis.Options{Addr: admin.Options().Addr, Username: "moneyclip", Password: "password"})
+	defer c.Close()
+	s := patient(c)
+	for _, command := range []string{"hvals", "hgetall"} { // the claim's last word, and the script's after it
+		one := slot(command)
+		put(t, s, one, 1)
+		key := redisKeys(t, admin, one).key
+		write(t, s, one)
+		if command == "hgetall" {
+			quarantine(t, s, writer(one))
+		}
+		must(t, admin.Do(t.Context(), "acl", "setuser", "moneyclip", "-"+command).Err())
+		if _, err := s.Lease(t.Context(), one, token(), time.Minute, false); err == nil || !contains(err.Error(), "NOPERM") {
+			t.Errorf("Lease: got the error %v, want NOPERM", err)
+		}
+		if !admin.HExists(t.Context(), key, "l:field").Val() {
+			t.Fatal("there is no lease: nothing is tested")
+		}
+		eventually(t, command+": the lease is given back", func() error {
+			if left := admin.HGetAll(t.Context(), key).Val(); len(left) > 0 {
+				return fmt.Errorf("there is %q", left)
+			}
+			return nil
+		})
+		must(t, admin.Do(t.Context(), "acl", "setuser", "moneyclip", "+"+command).Err())
+	}
+}
+
 // A server that lets nobody in any more does nothing, and nothing counts as done.
 func TestNotLetIn(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,8 +69,9 @@ func isBroken(err error) bool {
 }
 
 var (
-	commandName = regexp.MustCompile(`run the '([a-z|]+)' command`)
-	plainCode   = regexp.MustCompile(`^[A-Z]+$`)
+	commandName    = regexp.MustCompile(`run the '([a-z|]+)' command`)
+	unknownCommand = regexp.MustCompile("^ERR [Uu]nknown (?:Redis )?command (?:['`]([a-z]+)['`]|called from script)")
+	plainCode      = regexp.MustCompile(`^[A-Z]+$`)
 )
 
 // failed is the error of a step. What a server writes behind the first word may hold keys, and keys hold arguments.
@@ -86,6 +88,9 @@ func failed(step string, err error) error {
 	}
 	if strings.Contains(err.Error(), "The user executing the script can't run this command") { // it does not say which
 		what = "NOPERM in a script"
+	}
+	if command := unknownCommand.FindStringSubmatch(err.Error()); command != nil { // it was renamed, or is too new
+		what += " for " + cmp.Or(command[1], "a command in a script") + ", which it does not know"
 	}
 	return &refusal{step, what}
 }

@@ -89,7 +89,10 @@ func parseProgram(definition string, ofTrigger bool) (*program, bool) {
 			return nil, false
 		}
 		rec, _ := m["PLpgSQL_rec"].(map[string]any)
-		p.records = p.records || rec["lineno"] != nil
+		if rec["lineno"] != nil { // its own
+			p.records = true
+			p.setsAll, p.setsOld = p.setsAll || rec["refname"] == "new", p.setsOld || rec["refname"] == "old" // which it hides
+		}
 	}
 	return p, p.read(root["action"])
 }

@@ -206,7 +206,13 @@ func (r *reader) function(f *function) {
 		r.opaque("%s() is not understood", f.name)
 		return
 	}
-	r.sets(p)
+	r.trigger.Sets, r.trigger.SetsAll = p.sets, p.setsAll
+	r.of.Gives = func(column string, isNew bool) bool {
+		if !isNew {
+			return p.setsOld
+		}
+		return p.setsAll || slices.Contains(p.sets, column)
+	}
 	statements := p.statements
 	if p.records {
 		statements = append(statements, r.facts.writing(f.text)...)
@@ -220,11 +226,6 @@ func (r *reader) function(f *function) {
 	if len(p.dynamic) > 0 {
 		r.opaque("%s() executes a text that it makes", f.name)
 	}
-}
-
-// sets notes the columns of the new row to which the body gives values.
-func (r *reader) sets(p *program) {
-	r.trigger.Sets, r.trigger.SetsAll = p.sets, p.setsAll
 }
 
 // statement fills in what one statement of the body writes.

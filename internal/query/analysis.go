@@ -42,6 +42,10 @@ type Dialect struct {
 type Trigger struct {
 	Table *moneyclip.Table
 	Early bool
+
+	// Gives reports whether the body gives a column of NEW, or of OLD, a value of its own, so that the name may not stand for what the row
+	// holds. Nil: it gives none, or only what the table's triggers are said to set.
+	Gives func(column string, isNew bool) bool
 }
 
 // A Meaning is what a statement reads and writes.

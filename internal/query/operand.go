@@ -64,6 +64,9 @@ func (a *analysis) firing(c Column, sc *scope) (moneyclip.Value, bool) {
 	if column == nil {
 		return moneyclip.Value{}, false
 	}
+	if a.trigger.Gives != nil && a.trigger.Gives(v.Column, c.Table == "new") {
+		return moneyclip.Value{}, false
+	}
 	if c.Table == "new" {
 		v.Kind = moneyclip.ValueNew
 		if a.trigger.Early && isUnsettled(t, column) {

@@ -347,6 +347,27 @@ func TestTriggerThatReturnsOld(t *testing.T) {
 	wantSame(t, base, db, "RETURN OLD", read, 1)
 }
 
+// A trigger may use NEW and OLD as variables, though the row is as it is.
+func TestTriggerThatGivesValues(t *testing.T) {
+	const read = "SELECT name FROM users WHERE id = $1"
+	for _, body := range []string{
+		"NEW.u := NEW.u + 1; UPDATE users SET name = name + 1 WHERE id = NEW.u",
+		"OLD.u := OLD.u + 1; UPDATE users SET name = name + 1 WHERE id = OLD.u",
+		"SELECT 2 INTO OLD.u; INSERT INTO users VALUES (OLD.u, 0) ON CONFLICT (id) DO UPDATE SET name = users.name + 1",
+		"DECLARE new log; BEGIN new.u := OLD.u + 1; UPDATE users SET name = name + 1 WHERE id = new.u; END",
+	} {
+		base, db, cache := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), read,
+			"CREATE TABLE users (id INT PRIMARY KEY, name INT)", "INSERT INTO users VALUES (1, 1), (2, 2)",
+			"CREATE TABLE log (id INT PRIMARY KEY, u INT, n INT, v INT)", "INSERT INTO log VALUES (1, 1, 1, 1)",
+			"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "+body+"; RETURN NULL; END $$",
+			"CREATE TRIGGER f AFTER UPDATE OF v ON log FOR EACH ROW EXECUTE FUNCTION f()")
+		answer(db, read, 2)
+		execAll(t, db, "UPDATE log SET v = v + 1 WHERE u = 1")
+		wantSame(t, base, db, body, read, 2)
+		wantKept(t, db, cache, "UPDATE log SET n = n + 1", read, 2)
+	}
+}
+
 // Where a backslash in a text is no character, nothing is cached.
 func TestBackslashes(t *testing.T) {
 	const read = "SELECT v FROM e WHERE k = $1"

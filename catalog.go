@@ -146,6 +146,9 @@ type Trigger struct {
 	// Instead marks INSTEAD OF: the write itself does not happen.
 	Instead bool
 
+	// Early marks one whose body is carried out before the row is written, and Skips an early one that may keep the row from being written.
+	Early, Skips bool
+
 	// Sets are the columns of the new row that the trigger gives values of its own before it is written; SetsAll:
 	// perhaps any.
 	Sets    []string

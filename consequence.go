@@ -351,14 +351,22 @@ func (e *effects) triggers(s step, table *Table) {
 				row = len(w.Rows) // no row in particular: its values are read
 			}
 			for j := range t.Writes {
-				e.fire(s, table, &t.Writes[j], row)
+				e.fire(s, table, t, &t.Writes[j], row)
 			}
 		}
 	}
 }
 
+// misses reports whether a trigger may be carried out for rows that the write does not return: those which it goes on to skip itself, or another
+// does, and new rows of which one that is there already takes the place.
+func (t *Table) misses(w *Write, trigger *Trigger) bool {
+	return trigger.Early && (w.Skips || slices.ContainsFunc(t.Triggers, func(other Trigger) bool {
+		return other.Skips && (other.Op == w.Op || other.Op == AnyOp)
+	}))
+}
+
 // fire follows one write of a trigger's body.
-func (e *effects) fire(s step, table *Table, body *Write, row int) {
+func (e *effects) fire(s step, table *Table, trigger *Trigger, body *Write, row int) {
 	rowOf := s.rowOf
 	if s.unit != nil {
 		rowOf = s.unit
@@ -374,13 +382,17 @@ func (e *effects) fire(s step, table *Table, body *Write, row int) {
 			if values == nil || v.Kind == ValueNew && table.sets(s.write.Op, v.Column) { // before or after this one?
 				return Value{}
 			}
+			found := s.read(v.Column, v.Kind == ValueNew)
 			if len(values) == 1 {
 				v := e.carried(values[0], ColumnName{table.Name, v.Column}, ColumnName{body.Table, column})
 				if known(v) {
-					return v
+					found = v
 				}
 			}
-			return s.read(v.Column, v.Kind == ValueNew)
+			if (found.Kind == ValueOld || found.Kind == ValueNew) && table.misses(s.write, trigger) {
+				return Value{}
+			}
+			return found
 		case ValueConst:
 			return v
 		}

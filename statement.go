@@ -169,6 +169,9 @@ type Write struct {
 	// Conflict, for Insert, is an ON CONFLICT DO UPDATE or its like.
 	Conflict *Conflict
 
+	// Skips, for Insert, says that a new row may give way to one that is there already: an ON CONFLICT of any kind.
+	Skips bool
+
 	// Source is what the dialect needs for [Dialect.Reading]: its own syntax tree. The rest of MoneyClip does not look
 	// into it. Nil: a write that the statement only brings about.
 	Source any

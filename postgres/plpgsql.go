@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moneyclip/moneyclip"
 	pg "github.com/sqlc-dev/oliphant"
 )
 
@@ -16,8 +17,9 @@ type program struct {
 	dynamic    []string // texts that are made while it runs
 	sets       []string // fields of NEW that are given values
 	setsAll    bool
-	setsOld    bool // OLD is given values
-	records    bool // it has records of its own, and what they begin with the parser does not tell
+	setsOld    bool     // OLD is given values
+	returned   []string // of a trigger: see returned
+	records    bool     // it has records of its own, and what they begin with the parser does not tell
 
 	variables []variable
 }
@@ -46,8 +48,17 @@ func parseBody(f *function) (p *program, ok bool) {
 	if !ok || len(p.variables) == 0 || !p.variables[0].isNew {
 		return nil, false
 	}
-	p.setsAll = p.setsAll || returnsAnother(f.text) || p.setsOld && returnsOld.MatchString(f.text)
+	p.returned = returned(f.text)
+	p.setsAll = p.setsAll || slices.Contains(p.returned, "") || p.setsOld && returnsOld.MatchString(f.text)
 	return p, true
+}
+
+// skips reports whether a BEFORE trigger for an operation may return no row, which keeps the row from being written: NULL, or what may be. In
+// an INSERT that is OLD, and in a DELETE it is NEW.
+func (p *program) skips(op moneyclip.Op) bool {
+	return p.setsAll || p.setsOld || slices.ContainsFunc(p.returned, func(row string) bool {
+		return row == "null" || row == "old" && op == moneyclip.Insert || row == "new" && op == moneyclip.Delete
+	})
 }
 
 // returnsOld finds what may be a trigger's return of OLD, with which the row is written.
@@ -258,11 +269,11 @@ func callsIn(text string) []string {
 	return names
 }
 
-// returnsAnother reports whether the body may return a row that is neither NEW nor OLD.
-func returnsAnother(text string) bool {
+// returned are the rows that the body of a trigger may return: "new", "old", "null", or "" for any other.
+func returned(text string) []string {
 	tokens, err := pg.Scan(text)
 	if err != nil {
-		return true
+		return []string{""}
 	}
 	word := func(i int) string {
 		if i >= len(tokens.Tokens) {
@@ -271,19 +282,21 @@ func returnsAnother(text string) bool {
 		t := tokens.Tokens[i]
 		return strings.ToLower(text[t.Start:t.End])
 	}
+	var rows []string
 	for i := range tokens.Tokens {
 		if word(i) != "return" {
 			continue
 		}
-		switch word(i + 1) {
+		switch row := word(i + 1); row {
 		case "new", "old", "null":
 			if word(i+2) != ";" {
-				return true
+				row = ""
 			}
+			rows = append(rows, row)
 		case ";":
 		default:
-			return true
+			rows = append(rows, "")
 		}
 	}
-	return false
+	return rows
 }

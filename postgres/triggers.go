@@ -12,6 +12,7 @@ import (
 
 // The bits of pg_trigger.tgtype, see PostgreSQL's catalog/pg_trigger.h.
 const (
+	triggerRow      = 1 << 0
 	triggerBefore   = 1 << 1
 	triggerInsert   = 1 << 2
 	triggerDelete   = 1 << 3
@@ -64,6 +65,8 @@ func (b *builder) triggers() {
 			if bits&bit != 0 || op == moneyclip.Delete && bits&triggerTruncate != 0 {
 				one := trigger
 				one.Op = op
+				one.Early = bits&triggerBefore != 0
+				one.Skips = one.Early && bits&triggerRow != 0 && r.skips != nil && r.skips(op)
 				if op != moneyclip.Update {
 					one.Of = nil
 				}
@@ -92,13 +95,13 @@ func (b *builder) inherit() {
 			b.computes(b.catalog.Tables[name], b.catalog.Tables[ancestor])
 		}
 		for _, t := range own[name] {
-			if len(t.Sets) == 0 && !t.SetsAll {
+			if len(t.Sets) == 0 && !t.SetsAll && !t.Skips {
 				continue
 			}
 			for ancestor := range ancestors {
 				def := b.catalog.Tables[ancestor]
 				// What it writes is found by way of the partition.
-				def.Triggers = append(def.Triggers, moneyclip.Trigger{Op: t.Op, Of: t.Of, Sets: t.Sets, SetsAll: t.SetsAll})
+				def.Triggers = append(def.Triggers, moneyclip.Trigger{Op: t.Op, Of: t.Of, Sets: t.Sets, SetsAll: t.SetsAll, Skips: t.Skips})
 			}
 		}
 	}
@@ -167,6 +170,7 @@ type reader struct {
 	spaces    []string
 	catalog   *moneyclip.Catalog // as the body sees it
 	body      *body
+	skips     func(op moneyclip.Op) bool // whether the function may return no row; nil: it does not
 }
 
 func (r *reader) opaque(format string, args ...any) {
@@ -179,6 +183,7 @@ func (r *reader) opaque(format string, args ...any) {
 func (r *reader) function(f *function) {
 	switch {
 	case f.language == "internal" && f.name == "suppress_redundant_updates_trigger":
+		r.skips = func(moneyclip.Op) bool { return true }
 		return
 	case f.language == "internal" && strings.HasPrefix(f.name, "tsvector_update_trigger"),
 		f.language == "c" && f.name == f.extension && (f.name == "moddatetime" || f.name == "insert_username"):
@@ -207,6 +212,7 @@ func (r *reader) function(f *function) {
 		return
 	}
 	r.trigger.Sets, r.trigger.SetsAll = p.sets, p.setsAll
+	r.skips = p.skips
 	r.of.Gives = func(column string, isNew bool) bool {
 		if !isNew {
 			return p.setsOld

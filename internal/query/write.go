@@ -101,7 +101,7 @@ func (a *analysis) insert(w *Write, ctes *with) shape {
 		// A row that gives its own rowid can collide with another in a key that the catalog does not list.
 		e.Columns, e.Rows = nil, nil
 	}
-	e.Conflict = a.conflict(w.Conflict, src, sc)
+	e.Conflict, e.Skips = a.conflict(w.Conflict, src, sc), len(w.Conflict) > 0
 	a.writes = append(a.writes, e)
 	return a.returning(w, sc)
 }

@@ -368,6 +368,51 @@ func TestTriggerThatGivesValues(t *testing.T) {
 	}
 }
 
+// What a BEFORE trigger writes stays, though the row that has fired it may not be written, and so not be returned.
+func TestTriggerThatSkipsRows(t *testing.T) {
+	const read = "SELECT name FROM users WHERE id = $1"
+	const bump = "UPDATE users SET name = name + 1 WHERE id = "
+	for _, tt := range []struct {
+		about, when, body string
+		more              []string
+		statement         string
+	}{
+		{about: "keeps rows", when: "BEFORE DELETE", body: bump + "OLD.u; RETURN NULL", statement: "DELETE FROM log WHERE v = 1"},
+		{about: "writes another row instead", when: "BEFORE INSERT", body: bump + "NEW.u; RETURN NULL", statement: "INSERT INTO log SELECT 2, 1, 1"},
+		{about: "OLD of an INSERT", when: "BEFORE INSERT", body: bump + "NEW.u; RETURN OLD", statement: "INSERT INTO log SELECT 2, 1, 1"},
+		{about: "the row is there", when: "BEFORE INSERT", body: bump + "NEW.u; RETURN NEW", statement: "INSERT INTO log SELECT 1, 1, 1 ON CONFLICT DO NOTHING"},
+		{about: "the row that is there is another", when: "BEFORE INSERT", body: bump + "NEW.u; RETURN NEW",
+			more: []string{"UPDATE log SET u = 2"}, statement: "INSERT INTO log SELECT 1, 1, 1 ON CONFLICT (id) DO UPDATE SET v = 5"},
+		{about: "by another trigger", when: "BEFORE UPDATE", body: bump + "NEW.u; RETURN NEW",
+			more: []string{"CREATE TRIGGER z BEFORE UPDATE ON log FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()"}, statement: "UPDATE log SET v = 1 WHERE v = 1"},
+		{about: "by another trigger, of an heir", when: "BEFORE UPDATE", body: bump + "NEW.u; RETURN NEW",
+			more: []string{
+				"CREATE TABLE heir () INHERITS (log)", "DELETE FROM log", "INSERT INTO heir VALUES (1, 1, 1)", "CREATE TRIGGER f BEFORE UPDATE ON heir FOR EACH ROW EXECUTE FUNCTION f()",
+				"CREATE TRIGGER z BEFORE UPDATE ON heir FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+			}, statement: "UPDATE log SET v = 1 WHERE v = 1"},
+	} {
+		t.Run(tt.about, func(t *testing.T) {
+			base, db, _ := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), read, append([]string{
+				"CREATE TABLE users (id INT PRIMARY KEY, name INT)", "INSERT INTO users VALUES (1, 1), (2, 2)",
+				"CREATE TABLE log (id INT PRIMARY KEY, u INT, v INT)", "INSERT INTO log VALUES (1, 1, 1)",
+				"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN " + tt.body + "; END $$",
+				"CREATE TRIGGER f " + tt.when + " ON log FOR EACH ROW EXECUTE FUNCTION f()"}, tt.more...)...)
+			answer(db, read, 1)
+			execAll(t, db, tt.statement)
+			wantSame(t, base, db, tt.statement, read, 1)
+		})
+	}
+	_, db, cache := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), read,
+		"CREATE TABLE users (id INT PRIMARY KEY, name INT)", "INSERT INTO users VALUES (1, 1), (2, 2)", "CREATE TABLE log (id INT PRIMARY KEY, u INT, v INT)", "INSERT INTO log VALUES (1, 1, 1)",
+		"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "+bump+"NEW.u; RETURN NEW; END $$",
+		"CREATE TRIGGER f BEFORE INSERT OR UPDATE ON log FOR EACH ROW EXECUTE FUNCTION f()",
+		"CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$", "CREATE TRIGGER g BEFORE UPDATE ON log EXECUTE FUNCTION g()")
+	answer(db, read, 2)
+	for _, statement := range []string{"INSERT INTO log SELECT 2, 1, 1", "UPDATE log SET v = 2 WHERE v = 1", "INSERT INTO log VALUES (1, 1, 1) ON CONFLICT (id) DO UPDATE SET v = 5"} {
+		wantKept(t, db, cache, statement, read, 2) // all that it fires is known by the rows that are returned, or by its own values
+	}
+}
+
 // Where a backslash in a text is no character, nothing is cached.
 func TestBackslashes(t *testing.T) {
 	const read = "SELECT v FROM e WHERE k = $1"

@@ -116,17 +116,17 @@ func (b *builder) triggers() {
 		if t == nil {
 			continue
 		}
-		trigger := moneyclip.Trigger{Op: events[row[1]]}
+		trigger := moneyclip.Trigger{Op: events[row[1]], Early: row[2] == "BEFORE"}
 		switch {
 		case b.own.table(row[5]) != b.own.database:
 			trigger.Opaque = "it is one of another database"
 		case twists(row[4]) != "":
 			trigger.Opaque = "its text was written with the sql_mode " + twists(row[4])
 		default:
-			b.body(t, &trigger, row[3], row[2] == "BEFORE")
+			b.body(t, &trigger, row[3], trigger.Early)
 		}
 		if trigger.Opaque != "" {
-			trigger.SetsAll = row[2] == "BEFORE"
+			trigger.SetsAll = trigger.Early
 			trigger.Writes = nil
 		}
 		t.Triggers = append(t.Triggers, trigger)

@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"strings"
+
 	"github.com/moneyclip/moneyclip"
 	"github.com/moneyclip/moneyclip/internal/query"
 	"github.com/sqlc-dev/meyer/ast"
@@ -104,7 +106,12 @@ func (b *builder) trigger(o object) {
 		t.Triggers = append(t.Triggers, moneyclip.Trigger{Opaque: "its definition is not understood"})
 		return
 	}
-	trigger := moneyclip.Trigger{Op: events[stmt.Event], Instead: stmt.Time == ast.TriggerInsteadOf}
+	trigger := moneyclip.Trigger{Op: events[stmt.Event], Instead: stmt.Time == ast.TriggerInsteadOf, Early: stmt.Time == ast.TriggerBefore}
+	ast.Walk(stmt, func(n ast.Node) bool {
+		raise, ok := n.(*ast.RaiseExpr)
+		trigger.Skips = trigger.Skips || ok && trigger.Early && strings.EqualFold(raise.Action, "IGNORE")
+		return true
+	})
 	for _, column := range stmt.UpdateOf {
 		trigger.Of = append(trigger.Of, realName(t, fold(column.Name)))
 	}
@@ -119,7 +126,7 @@ func (b *builder) trigger(o object) {
 		}
 		// Values of the row that fired the trigger are not to be had from outside of it.
 		tree.Native = nil
-		fired := query.Trigger{Table: t, Early: stmt.Time == ast.TriggerBefore}
+		fired := query.Trigger{Table: t, Early: trigger.Early}
 		trigger.Writes = append(trigger.Writes, meaning.Body(tree, fired, b.catalog).Writes...)
 	}
 	t.Triggers = append(t.Triggers, trigger)

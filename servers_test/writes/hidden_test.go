@@ -413,6 +413,19 @@ func TestTriggerThatSkipsRows(t *testing.T) {
 	}
 }
 
+// On MySQL and MariaDB a new row may give way to one that is there already.
+func TestTriggerOfRowsThatGiveWay(t *testing.T) {
+	const read = "SELECT name FROM users WHERE id = ?"
+	base, db, _ := withRule(t, my.Dialect, "mysql", servers.MariaDB(t), read,
+		"CREATE TABLE users (id INT PRIMARY KEY, name INT)", "INSERT INTO users VALUES (1, 1), (2, 2)", "CREATE TABLE log (id INT PRIMARY KEY, u INT, v INT)", "INSERT INTO log VALUES (1, 1, 1)",
+		"CREATE TRIGGER f BEFORE INSERT ON log FOR EACH ROW UPDATE users SET name = name + 1 WHERE id = NEW.u")
+	for _, statement := range []string{"INSERT INTO log (id, u) VALUES (1, 1 + 1) ON DUPLICATE KEY UPDATE v = 4", "INSERT IGNORE INTO log (id, u) VALUES (1, 1 + 1)"} {
+		answer(db, read, 2)
+		execAll(t, db, statement)
+		wantSame(t, base, db, statement, read, 2)
+	}
+}
+
 // Where a backslash in a text is no character, nothing is cached.
 func TestBackslashes(t *testing.T) {
 	const read = "SELECT v FROM e WHERE k = $1"

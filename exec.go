@@ -30,14 +30,15 @@ func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue,
 }
 
 // query runs a statement that is of interest to the cache and may return rows: a read that is to be recorded, a write
-// with returned rows, or any other statement that came as a query.
+// with returned rows, or any other statement that came as a query. One that delays what is written beside it is over, as a write is,
+// when its rows are.
 func (c *conn) query(ctx context.Context, query string, args []driver.NamedValue, run runner) (rows driver.Rows, err error) {
 	p, err := c.planResolved(ctx, query)
 	if err != nil {
 		return nil, err
 	}
 	switch {
-	case p.statement.Kind == KindRead:
+	case p.statement.Kind == KindRead && !p.statement.Delays:
 		return run(ctx)
 	case p.statement.Kind == KindControl, p.statement.Kind == KindSession, c.commits(p.statement):
 		c.rowsOut = true

@@ -43,7 +43,7 @@ func (p *plan) read(c *Cache) *readPlan {
 // isPlain reports whether the statement can go to the database and back without anything else happening, but for
 // what its being read from the cache may save.
 func (p *plan) isPlain() bool {
-	if p.doubtful != "" || p.statement.Commits {
+	if p.doubtful != "" || p.statement.Commits || p.statement.Delays {
 		return false
 	}
 	switch p.statement.Kind {

@@ -57,6 +57,10 @@ type Statement struct {
 	// has it is one that reads or writes rows, whatever it is: nothing of the session is changed but by what it calls.
 	Doubtful string
 
+	// Delays marks a statement that writes no row and yet, while its rows are open, keeps what is written on the connection from being
+	// committed. It is of KindRead or KindInert.
+	Delays bool
+
 	// Parts are the statements of a KindScript, in order.
 	Parts []Statement
 }

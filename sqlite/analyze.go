@@ -151,7 +151,28 @@ func analyze(stmt ast.Stmt, catalog *moneyclip.Catalog) moneyclip.Statement {
 		}
 	}
 	s.Reads, s.Writes, s.Uncacheable = m.Reads, m.Writes, m.Impure
+	s.Delays = (s.Kind == moneyclip.KindRead || s.Kind == moneyclip.KindInert) && delays(stmt)
 	return s
+}
+
+// delays reports whether SQLite takes a statement that writes no row for a writer. It commits what was written on a connection when
+// the last of its writers ends, and one ends when it was reset or has no more rows.
+func delays(stmt ast.Stmt) bool {
+	switch stmt := stmt.(type) {
+	case *ast.ExplainStmt:
+		return true // if what it explains is a writer
+	case *ast.PragmaStmt:
+		return writers[fold(stmt.Name.Name.Name)]
+	}
+	found := false
+	ast.Walk(stmt, func(n ast.Node) bool {
+		if ref, ok := n.(*ast.TableRef); ok && ref.Name != nil {
+			name, isPragma := strings.CutPrefix(fold(ref.Name.Name.Name), "pragma_")
+			found = found || isPragma && writers[name]
+		}
+		return !found
+	})
+	return found
 }
 
 // numberParams writes each parameter with its number, so that pieces of the tree can be put into another text.

@@ -85,6 +85,9 @@ var pragmas = map[string]effect{
 	"writable_schema":           setting,
 }
 
+// writers are the pragmas that SQLite takes for writers and that return rows.
+var writers = map[string]bool{"incremental_vacuum": true, "journal_mode": true, "wal_checkpoint": true}
+
 // isOfSchema reports whether a pragma makes what was written to sqlite_schema the schema, for this connection or for all.
 func isOfSchema(p *ast.PragmaStmt) bool {
 	name := fold(p.Name.Name.Name)

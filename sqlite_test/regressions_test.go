@@ -108,6 +108,21 @@ func (p *pair) do(db interface {
 	}
 }
 
+// prepared is a connection that prepares what it is asked.
+type prepared struct {
+	*pair
+	conn *sql.Conn
+}
+
+func (p prepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	st, err := p.conn.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	p.t.Cleanup(func() { st.Close() })
+	return st.QueryContext(ctx, args...)
+}
+
 // Writes whose rows end up under other keys than the statement's words say.
 func TestRegressionWrites(t *testing.T) {
 	t.Parallel()
@@ -198,6 +213,7 @@ func TestRegressionConnections(t *testing.T) {
 		if err != nil {
 			p.t.Fatal(err)
 		}
+		p.t.Cleanup(func() { rows.Close() }) // before its connection, which waits for that
 		rows.Next()
 		return rows
 	}
@@ -270,6 +286,25 @@ func TestRegressionConnections(t *testing.T) {
 			p.do(p.plain, "UPDATE u SET x = 3")
 			p.do(p.cached, "UPDATE t SET v = 'new' WHERE id = 1")
 			oneRow(c, read, 1)
+		},
+		"open rows of what SQLite takes for a writer": func(p *pair) {
+			for i, query := range []string{
+				"PRAGMA journal_mode", "PRAGMA main.wal_checkpoint(PASSIVE)", "EXPLAIN UPDATE u SET x = 3", "EXPLAIN QUERY PLAN DELETE FROM t WHERE id = 1",
+				"SELECT 1 WHERE EXISTS (SELECT 1 FROM pragma_journal_mode) UNION ALL SELECT 2", "SELECT * FROM pragma_journal_mode",
+			} {
+				c := p.conn()
+				rows := open(p, c, query)
+				p.do(c, "UPDATE t SET v = ? WHERE id = 1", i)
+				p.do(c, "UPDATE t SET v = ? WHERE v = 'vb'", "vb") // whose rows are read
+				p.compare()                                        // before the commit
+				rows.Close()
+				p.compare()
+				rows = open(p, prepared{p, c}, query)
+				p.do(c, "UPDATE t SET v = ? WHERE id = 1", -i)
+				p.compare()
+				rows.Close()
+				p.compare()
+			}
 		},
 		"a text that begins a transaction, by Query": func(p *pair) {
 			c := p.conn()

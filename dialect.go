@@ -82,6 +82,9 @@ type transactionTeller interface {
 	InTransaction(ctx context.Context, run func(ctx context.Context, query string) error) (open, known bool)
 }
 
+// An endTeller is a dialect whose database says by an error of a COMMIT or a ROLLBACK that no transaction is open.
+type endTeller interface{ NoTransaction(err error) bool }
+
 // An Asker runs a query on one connection and returns all its rows. It is used by one goroutine.
 type Asker func(ctx context.Context, query string, args ...driver.Value) ([][]driver.Value, error)
 

@@ -426,10 +426,8 @@ func (w *writing) endOwn(ctx context.Context, err error) error {
 // rollBackOwn ends a transaction of our own by a ROLLBACK. If that fails, and the transaction is not known to be over, what came next
 // would be done in it, and lost with it: then the connection is of no use any more, and rollBackOwn reports false.
 func (c *conn) rollBackOwn(ctx context.Context) bool {
-	if c.base.run(context.WithoutCancel(ctx), "ROLLBACK") != nil {
-		open, known := c.base.open()
-		c.stuck = open || !known
-	}
+	err := c.base.run(context.WithoutCancel(ctx), "ROLLBACK")
+	c.stuck = err != nil && !c.isOver(err)
 	c.owns = false
 	return !c.stuck
 }

@@ -198,7 +198,7 @@ func (c *conn) dismiss(t *transaction) {
 
 // left notes a ROLLBACK after which database/sql takes the transaction for over. If that has failed, it may be open still.
 func (c *conn) left(err error) {
-	if open, known := c.base.open(); err != nil && c.tx != nil && (open || !known) {
+	if err != nil && c.tx != nil && !c.isOver(err) {
 		c.tx.mayBeOver = true
 		return
 	}
@@ -269,6 +269,15 @@ func (c *conn) ended(err error) bool {
 		return !open
 	}
 	return c.cache.dialect.Ends(err)
+}
+
+// isOver reports whether it is known that no transaction is open, after an error of what would have ended it.
+func (c *conn) isOver(err error) bool {
+	if open, known := c.base.open(); known {
+		return !open
+	}
+	told, ok := c.cache.dialect.(endTeller)
+	return ok && told.NoTransaction(err)
 }
 
 // follow notes what a statement that has succeeded did to the transaction.

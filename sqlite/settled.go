@@ -46,6 +46,12 @@ func (dialect) Settled(err error) bool {
 	return isDatabaseError(err)
 }
 
+// NoTransaction reports whether an error of a COMMIT or a ROLLBACK says that there was nothing to end: a statement that failed or was
+// interrupted has rolled back the whole transaction, and not every driver tells.
+func (dialect) NoTransaction(err error) bool {
+	return isDatabaseError(err) && strings.Contains(err.Error(), "no transaction is active")
+}
+
 func isDatabaseError(err error) bool {
 	for err != nil {
 		// An I/O error can come after the commit has become durable.

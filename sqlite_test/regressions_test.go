@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -429,5 +430,82 @@ func TestTriggerThatIgnoresRows(t *testing.T) {
 	} {
 		p.do(p.cached, statement)
 		p.compare()
+	}
+}
+
+// silentDriver does not say whether a transaction is open, as modernc.org/sqlite does not.
+type silentDriver struct{ sqlite3.SQLiteDriver }
+
+type silentConn struct {
+	driver.Conn
+	driver.ExecerContext
+	driver.QueryerContext
+	driver.ConnBeginTx
+}
+
+func (d *silentDriver) Open(dsn string) (driver.Conn, error) {
+	c, err := d.SQLiteDriver.Open(dsn)
+	if err != nil {
+		return nil, err
+	}
+	conn := c.(*sqlite3.SQLiteConn)
+	return silentConn{conn, conn, conn, conn}, nil
+}
+
+// A statement that rolls everything back, in a transaction of ours, leaves the connection as it is: it may hold a whole database.
+func TestRolledBackByItself(t *testing.T) {
+	t.Parallel()
+	for _, base := range []driver.Driver{&sqlite3.SQLiteDriver{}, &silentDriver{}} {
+		cache, err := moneyclip.New(sqlite.Dialect, moneyclip.Config{
+			Rules: []moneyclip.Rule{{Key: "t::%d", Table: "t", By: []string{"id"}}}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cache.Close()
+		connector, err := cache.Driver(base).(driver.DriverContext).OpenConnector(":memory:")
+		if err != nil {
+			t.Fatal(err)
+		}
+		db := sql.OpenDB(connector)
+		defer db.Close()
+		db.SetMaxOpenConns(1)
+		mustExec(t, db, "CREATE TABLE t (id INTEGER PRIMARY KEY, k INT UNIQUE); INSERT INTO t VALUES (1, 1), (2, 2)")
+		const read = "SELECT k FROM t WHERE id = 1"
+		check := func(when string, want int) {
+			t.Helper()
+			before := cache.Stats().Hits
+			var first, second int
+			if err := errors.Join(db.QueryRow(read).Scan(&first), db.QueryRow(read).Scan(&second)); err != nil || first != want || second != want {
+				t.Errorf("%T, after %s: got %d and %d, error %v, want %d", base, when, first, second, err, want)
+			}
+			if cache.Stats().Hits == before {
+				t.Errorf("%T, after %s: the connection is not served any more", base, when)
+			}
+		}
+		if _, err := db.Exec("UPDATE OR ROLLBACK t SET k = 3 WHERE k > 0"); err == nil {
+			t.Error("two rows have one number")
+		}
+		check("a conflict", 1)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		if _, err := db.ExecContext(ctx, `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+			INSERT INTO t (k) SELECT i FROM n WHERE i > 10`); err == nil {
+			t.Error("a statement without end has ended")
+		}
+		cancel()
+		check("an interrupt", 1)
+		tx, err := db.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec("INSERT OR ROLLBACK INTO t VALUES (1, 9)"); err == nil {
+			t.Error("two rows have one id")
+		}
+		if tx.Rollback() == nil {
+			t.Error("it was rolled back already")
+		}
+		check("a conflict in a transaction", 1)
+		mustExec(t, db, "UPDATE t SET k = 5 WHERE k = 1")
+		check("a write", 5)
 	}
 }

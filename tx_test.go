@@ -589,11 +589,14 @@ func TestRollbackFails(t *testing.T) {
 }
 
 // A lateConn carries out a BEGIN, and says that its context was done: as drivers may that look at it once more afterwards.
-type lateConn struct{ *sqlite3.SQLiteConn }
+type lateConn struct {
+	*sqlite3.SQLiteConn
+	late string
+}
 
 func (c lateConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	result, err := c.SQLiteConn.ExecContext(ctx, query, args)
-	if err == nil && query == "BEGIN" {
+	if err == nil && query == c.late {
 		return nil, context.Canceled
 	}
 	return result, err
@@ -631,6 +634,28 @@ func TestBeginFailsLate(t *testing.T) {
 	}
 }
 
+// So may a transaction of ours: what comes after the write is not done in it.
+func TestOwnBeginFailsLate(t *testing.T) {
+	t.Parallel()
+	for _, wrap := range []func(c lateConn) driver.Conn{
+		func(c lateConn) driver.Conn { return c },
+		func(c lateConn) driver.Conn { return unknown{c, c, c} },
+	} {
+		wrap := func(c lateConn) driver.Conn {
+			c.late = "BEGIN IMMEDIATE"
+			return wrap(c)
+		}
+		f := open(t, tables["users"]+"; INSERT INTO users VALUES (1, 'ada', 'a@x'), (2, 'bob', 'b@x')", moneyclip.Config{Rules: []moneyclip.Rule{userRule}})
+		db := f.over(t, wrap)
+		c := raw(t, db)
+		c.ExecContext(t.Context(), "UPDATE users SET name = 'new' WHERE name = 'ada'")
+		exec(t, c, renameUser, "eve", 2)
+		if got := readRow(t, f.bare, selectUser, 2); !strings.Contains(got, "eve") {
+			t.Errorf("got %s after a write that was acknowledged", got)
+		}
+	}
+}
+
 // over opens the database with such connections.
 func (f *fixture) over(t *testing.T, wrap func(lateConn) driver.Conn) *sql.DB {
 	t.Helper()
@@ -639,7 +664,7 @@ func (f *fixture) over(t *testing.T, wrap func(lateConn) driver.Conn) *sql.DB {
 		if err != nil {
 			return nil, err
 		}
-		return wrap(lateConn{c.(*sqlite3.SQLiteConn)}), nil
+		return wrap(lateConn{c.(*sqlite3.SQLiteConn), "BEGIN"}), nil
 	})))
 	t.Cleanup(func() { db.Close() })
 	return db

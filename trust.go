@@ -165,6 +165,13 @@ func (w *writing) guess(err error) {
 				c.follow(&s.Parts[i])
 			}
 		}
+		if open, known := c.base.open(); known && open != (c.tx != nil) {
+			// Of a text that is prepared some drivers run the first statement alone.
+			if c.tx == nil {
+				c.began(driver.TxOptions{})
+			}
+			c.tx.mayBeOver = true
+		}
 		if before != nil && c.tx != nil && c.tx != before {
 			// AND CHAIN: the next one is like the last, whatever that was.
 			c.tx.ranges, c.tx.tainted = false, cmp.Or(c.tx.tainted, before.tainted)

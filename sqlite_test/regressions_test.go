@@ -307,6 +307,25 @@ func TestRegressionConnections(t *testing.T) {
 				p.compare()
 			}
 		},
+		"a text of which the driver prepares the first statement alone": func(p *pair) {
+			c := p.conn()
+			for i, query := range []string{"BEGIN; UPDATE t SET v = 'all' WHERE id = 2; COMMIT", "SAVEPOINT a; RELEASE a", "BEGIN", "COMMIT; BEGIN"} {
+				st, err := c.PrepareContext(background, query)
+				if err != nil {
+					p.t.Fatal(err)
+				}
+				if _, err := st.Exec(); err != nil {
+					p.t.Fatal(err)
+				}
+				st.Close()
+				p.do(c, "UPDATE t SET v = ? WHERE id = 1", i)
+				p.compare()
+				if query != "BEGIN" { // or else the next one ends it
+					c.ExecContext(background, "COMMIT")
+				}
+				p.compare()
+			}
+		},
 		"a text that begins a transaction, by Query": func(p *pair) {
 			c := p.conn()
 			rows := open(p, c, "BEGIN; SELECT id FROM u")

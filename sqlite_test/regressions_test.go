@@ -513,6 +513,28 @@ func TestRolledBackByItself(t *testing.T) {
 		}
 		cancel()
 		check("an interrupt", 1)
+		conn, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := conn.QueryContext(t.Context(), "SELECT * FROM t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows.Next()
+		ctx, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
+		if _, err := conn.ExecContext(ctx, `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+			INSERT INTO t (k) SELECT i FROM n WHERE i > 10`); err == nil {
+			t.Error("a statement without end has ended")
+		}
+		cancel()
+		conn.ExecContext(t.Context(), "SELECT 1") // is interrupted too
+		rows.Close()
+		if _, err := conn.ExecContext(t.Context(), "UPDATE t SET k = k WHERE k = 1"); err != nil {
+			t.Errorf("%T, after an interrupt beside open rows: %v", base, err)
+		}
+		conn.Close()
+		check("an interrupt beside open rows", 1)
 		tx, err := db.Begin()
 		if err != nil {
 			t.Fatal(err)

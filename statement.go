@@ -173,7 +173,7 @@ type Write struct {
 	// Conflict, for Insert, is an ON CONFLICT DO UPDATE or its like.
 	Conflict *Conflict
 
-	// Skips, for Insert, says that a new row may give way to one that is there already: an ON CONFLICT of any kind.
+	// Skips says that a row may be left as it is, or a new one give way to one that is there already: IGNORE, or an ON CONFLICT of any kind.
 	Skips bool
 
 	// Source is what the dialect needs for [Dialect.Reading]: its own syntax tree. The rest of MoneyClip does not look

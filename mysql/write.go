@@ -18,7 +18,7 @@ type native struct {
 func (c *converter) native(stmt ast.Node) *native { return &native{src: c.src, stmt: stmt} }
 
 func (c *converter) insert(n *ast.InsertStmt) *query.Write {
-	w := &query.Write{Op: moneyclip.Insert, Replace: n.IsReplace, Native: c.native(n)}
+	w := &query.Write{Op: moneyclip.Insert, Replace: n.IsReplace, Ignore: n.IgnoreErr, Native: c.native(n)}
 	target := c.soleTable(n.Table)
 	if target == nil {
 		return w
@@ -99,7 +99,7 @@ func (c *converter) update(n *ast.UpdateStmt) []*query.Write {
 	if item.Table != "" && !c.ctes[item.Table] {
 		w := &query.Write{
 			Op: moneyclip.Update, Schema: item.Schema, Table: item.Table, Alias: item.Alias,
-			Where: c.expr(n.Where), Set: c.assignments(n.List), Rest: rest, Native: c.native(n),
+			Where: c.expr(n.Where), Set: c.assignments(n.List), Rest: rest, Ignore: n.IgnoreErr, Native: c.native(n),
 		}
 		return []*query.Write{w}
 	}
@@ -118,7 +118,7 @@ func (c *converter) update(n *ast.UpdateStmt) []*query.Write {
 	for _, t := range tables {
 		if sets[t] != nil {
 			writes = append(writes, c.among(moneyclip.Update, t, item, where, rest, n))
-			writes[len(writes)-1].Set = sets[t]
+			writes[len(writes)-1].Set, writes[len(writes)-1].Ignore = sets[t], n.IgnoreErr
 		}
 	}
 	return writes
@@ -185,7 +185,7 @@ func (c *converter) lookup(t *query.Item) *moneyclip.Table {
 func (c *converter) delete(n *ast.DeleteStmt) []*query.Write {
 	rest := c.ordering(n.Order)
 	if !n.IsMultiTable {
-		w := &query.Write{Op: moneyclip.Delete, Native: c.native(n), Rest: rest}
+		w := &query.Write{Op: moneyclip.Delete, Ignore: n.IgnoreErr, Native: c.native(n), Rest: rest}
 		if item := c.soleTable(n.TableRefs); item != nil {
 			w.Schema, w.Table, w.Alias = item.Schema, item.Table, item.Alias
 		}

@@ -437,14 +437,18 @@ func TestNamesOfColumnsThatAreChanged(t *testing.T) {
 	}
 }
 
-// What a BEFORE trigger writes stays, though it goes on to keep the row from being written.
+// What a BEFORE trigger writes stays, though it goes on to keep the row from being written, or the statement leaves it as it is.
 func TestTriggerThatIgnoresRows(t *testing.T) {
 	const body = " BEGIN UPDATE users SET n = n + 1 WHERE id = NEW.u; SELECT RAISE(IGNORE); END;"
 	p := newPair(t, `CREATE TABLE users (id INTEGER PRIMARY KEY, n INT); INSERT INTO users VALUES (1, 1), (2, 2), (3, 3);
 		CREATE TABLE log (id INTEGER PRIMARY KEY, u INT, v INT); INSERT INTO log VALUES (1, 1, 1);
+		CREATE TABLE twin (id INTEGER PRIMARY KEY, u INT, v INT, w INT UNIQUE); INSERT INTO twin VALUES (1, 1, 1, 1), (2, 2, 2, 2);
+		CREATE TRIGGER ti BEFORE INSERT ON twin BEGIN UPDATE users SET n = n + 1 WHERE id = NEW.u; END;
+		CREATE TRIGGER tu BEFORE UPDATE ON twin BEGIN UPDATE users SET n = n + 1 WHERE id = NEW.u; END;
 		CREATE TRIGGER i BEFORE INSERT ON log`+body+` CREATE TRIGGER u BEFORE UPDATE ON log`+body,
 		moneyclip.Rule{Key: "user::%d", Query: "SELECT n FROM users WHERE id = ?"}, "SELECT n FROM users WHERE id = ?", 1, 2, 3)
 	for _, statement := range []string{
+		"UPDATE OR IGNORE twin SET w = 2, u = u + 2 WHERE v = 1", "INSERT OR IGNORE INTO twin (u, w) VALUES (1 + 1, 1)",
 		"INSERT INTO log (u) SELECT 2 FROM users WHERE id = 1", "INSERT INTO log (u) VALUES (1 + 1)", "UPDATE log SET u = u + 2 WHERE v = 1", "UPDATE log SET v = 8 WHERE v = 1",
 	} {
 		p.do(p.cached, statement)

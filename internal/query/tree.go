@@ -170,6 +170,7 @@ type Write struct {
 	Query    *Query
 	Defaults bool
 	Replace  bool
+	Ignore   bool // also of an UPDATE: a row that cannot be written is left as it is
 	Conflict []Conflict
 
 	Returning []Result

@@ -18,7 +18,7 @@ func (a *analysis) write(w *Write, ctes *with) shape {
 // change visits an UPDATE or a DELETE.
 func (a *analysis) change(w *Write, ctes *with) shape {
 	src, sc := a.target(w, ctes)
-	e := effect{target: src, Write: moneyclip.Write{Op: w.Op, Table: src.table, Replace: w.Replace, Source: w.Native}}
+	e := effect{target: src, Write: moneyclip.Write{Op: w.Op, Table: src.table, Replace: w.Replace, Skips: w.Ignore, Source: w.Native}}
 	if w.Op == moneyclip.Update {
 		e.Set = withGenerated(a.assignments(w.Set, src, sc, nil), src.def)
 	}
@@ -101,7 +101,7 @@ func (a *analysis) insert(w *Write, ctes *with) shape {
 		// A row that gives its own rowid can collide with another in a key that the catalog does not list.
 		e.Columns, e.Rows = nil, nil
 	}
-	e.Conflict, e.Skips = a.conflict(w.Conflict, src, sc), len(w.Conflict) > 0
+	e.Conflict, e.Skips = a.conflict(w.Conflict, src, sc), w.Ignore || len(w.Conflict) > 0
 	a.writes = append(a.writes, e)
 	return a.returning(w, sc)
 }

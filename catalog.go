@@ -52,6 +52,8 @@ type Table struct {
 
 	// Replaces marks a table in which a collision deletes the older row by the schema's own word.
 	Replaces bool
+	// Skips marks one in which a row that cannot be written is left as it is, by the schema's own word.
+	Skips bool
 
 	// Keys are the foreign keys that point from other tables to this one, or from this one to itself.
 	Keys []ForeignKey

@@ -60,6 +60,7 @@ type builder struct {
 	catalog *moneyclip.Catalog
 	objects []object
 	creates map[string]create // :: table name → its definition
+	fails   bool              // something in the schema ends statements so that what they have done stays
 }
 
 type create struct {
@@ -110,6 +111,13 @@ func (b *builder) build() {
 			b.trigger(o)
 		}
 	}
+	if b.fails { // perhaps a statement that fires others first
+		for _, table := range b.catalog.Tables {
+			for i := range table.Triggers {
+				table.Triggers[i].Skips = table.Triggers[i].Early
+			}
+		}
+	}
 }
 
 // protect runs the parser so that its falling over is a definition that is not understood.
@@ -145,7 +153,7 @@ func (b *builder) table(name string, stmt *ast.CreateTableStmt) {
 		c.primary = append(c.primary, b.column(t, def, options)...)
 	}
 	for _, constraint := range stmt.Constraints {
-		t.Replaces = t.Replaces || constraint.OnConflict == ast.ConflictReplace
+		b.conflict(t, constraint.OnConflict)
 		switch constraint.Kind {
 		case ast.TablePrimaryKey:
 			key := uniqueKey(t, constraint.Columns)
@@ -176,6 +184,13 @@ func (b *builder) table(name string, stmt *ast.CreateTableStmt) {
 	b.creates[name] = c
 }
 
+// conflict notes what the schema says of a row that cannot be written.
+func (b *builder) conflict(t *moneyclip.Table, action ast.ConflictAction) {
+	t.Replaces = t.Replaces || action == ast.ConflictReplace
+	t.Skips = t.Skips || action == ast.ConflictIgnore
+	b.fails = b.fails || action == ast.ConflictFail
+}
+
 // column adds a column to a table, and returns its name if it is the primary key.
 func (b *builder) column(t *moneyclip.Table, def *ast.ColumnDef, options tableOptions) (primary []string) {
 	col := &moneyclip.Column{Name: fold(def.Name.Name), Default: moneyclip.Value{Kind: moneyclip.ValueConst}}
@@ -184,7 +199,7 @@ func (b *builder) column(t *moneyclip.Table, def *ast.ColumnDef, options tableOp
 	}
 	t.Columns = append(t.Columns, col)
 	for _, constraint := range def.Constraints {
-		t.Replaces = t.Replaces || constraint.OnConflict == ast.ConflictReplace
+		b.conflict(t, constraint.OnConflict)
 		switch constraint.Kind {
 		case ast.ColumnNotNull:
 			col.NotNull = true

@@ -108,8 +108,15 @@ func (b *builder) trigger(o object) {
 	}
 	trigger := moneyclip.Trigger{Op: events[stmt.Event], Instead: stmt.Time == ast.TriggerInsteadOf, Early: stmt.Time == ast.TriggerBefore}
 	ast.Walk(stmt, func(n ast.Node) bool {
-		raise, ok := n.(*ast.RaiseExpr)
-		trigger.Skips = trigger.Skips || ok && trigger.Early && strings.EqualFold(raise.Action, "IGNORE")
+		switch n := n.(type) {
+		case *ast.RaiseExpr:
+			trigger.Skips = trigger.Skips || trigger.Early && strings.EqualFold(n.Action, "IGNORE")
+			b.fails = b.fails || strings.EqualFold(n.Action, "FAIL")
+		case *ast.InsertStmt:
+			b.fails = b.fails || n.OrConflict == ast.ConflictFail
+		case *ast.UpdateStmt:
+			b.fails = b.fails || n.OrConflict == ast.ConflictFail
+		}
 		return true
 	})
 	for _, column := range stmt.UpdateOf {

@@ -191,16 +191,21 @@ func updateTree(stmt *ast.UpdateStmt) *query.Write {
 	w := &query.Write{
 		Op: moneyclip.Update, With: withTree(stmt.With), From: fromTree(stmt.From), Where: exprTree(stmt.Where),
 		Set: setTrees(stmt.Set), Rest: restTrees(stmt.OrderBy, stmt.Limit), Replace: stmt.OrConflict == ast.ConflictReplace,
-		Ignore: stmt.OrConflict == ast.ConflictIgnore, Returning: resultTrees(stmt.Returning), Native: stmt,
+		Ignore: leaves(stmt.OrConflict), Returning: resultTrees(stmt.Returning), Native: stmt,
 	}
 	setTarget(w, stmt.Table, stmt.Alias)
 	return w
 }
 
+// leaves reports whether a row that cannot be written stays as it is, and so does what was done before it.
+func leaves(action ast.ConflictAction) bool {
+	return action == ast.ConflictIgnore || action == ast.ConflictFail
+}
+
 func insertTree(stmt *ast.InsertStmt) *query.Write {
 	w := &query.Write{
 		Op: moneyclip.Insert, With: withTree(stmt.With), Columns: foldAll(stmt.Columns), Defaults: stmt.DefaultValues,
-		Replace: stmt.Replace || stmt.OrConflict == ast.ConflictReplace, Ignore: stmt.OrConflict == ast.ConflictIgnore, Returning: resultTrees(stmt.Returning), Native: stmt,
+		Replace: stmt.Replace || stmt.OrConflict == ast.ConflictReplace, Ignore: leaves(stmt.OrConflict), Returning: resultTrees(stmt.Returning), Native: stmt,
 	}
 	setTarget(w, stmt.Table, stmt.Alias)
 	if clause := plainValues(stmt.Select); clause != nil {

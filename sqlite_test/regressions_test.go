@@ -456,6 +456,47 @@ func TestTriggerThatIgnoresRows(t *testing.T) {
 	}
 }
 
+// So it is where the schema says that a row is left as it is, and where a statement fails and what it has done so far stays.
+func TestTriggerOfRowsThatFail(t *testing.T) {
+	const body, read = " BEGIN UPDATE users SET n = n + 1 WHERE id = NEW.u; ", "SELECT n FROM users WHERE id = ?"
+	both := func(when, table, body string) string {
+		return "CREATE TRIGGER i " + when + " INSERT ON " + table + body + "END; CREATE TRIGGER u " + when + " UPDATE ON " + table + body + "END;"
+	}
+	const rows = "; INSERT INTO log VALUES (1, 1, 1), (2, 2, 2); "
+	plain := []string{"INSERT INTO log (u, w) VALUES (1 + 1, 1)", "UPDATE log SET w = 2, u = u + 2 WHERE w = 1", "INSERT INTO log (u, w) SELECT 3, 1"}
+	for _, test := range []struct {
+		name, schema string
+		statements   []string
+	}{
+		{"ignored by the schema", "CREATE TABLE log (id INTEGER PRIMARY KEY, u INT, w INT UNIQUE ON CONFLICT IGNORE)" + rows + both("BEFORE", "log", body), plain},
+		{"failed by the schema", "CREATE TABLE log (id INTEGER PRIMARY KEY, u INT, w INT, UNIQUE (w) ON CONFLICT FAIL)" + rows + both("BEFORE", "log", body), plain},
+		{
+			"OR FAIL", "CREATE TABLE log (id INTEGER PRIMARY KEY, u INT, w INT UNIQUE)" + rows + both("BEFORE", "log", body),
+			[]string{"INSERT OR FAIL INTO log (u, w) VALUES (1 + 1, 1)", "UPDATE OR FAIL log SET w = 2, u = u + 2 WHERE w = 1", "INSERT OR FAIL INTO log (u, w) SELECT 3, 1"},
+		},
+		{"BEFORE", "CREATE TABLE log (id INTEGER PRIMARY KEY, u INT, w INT)" + rows + both("BEFORE", "log", body+"SELECT RAISE(FAIL, 'no'); "), plain},
+		{"AFTER", "CREATE TABLE log (id INTEGER PRIMARY KEY, u INT, w INT)" + rows + both("AFTER", "log", body+"SELECT RAISE(FAIL, 'no'); "), plain},
+		{
+			"another's", "CREATE TABLE other (w INT UNIQUE); INSERT INTO other VALUES (1), (2); CREATE TABLE log (id INTEGER PRIMARY KEY, u INT, w INT)" + rows +
+				both("BEFORE", "log", body+"INSERT OR FAIL INTO other VALUES (NEW.w); "), plain,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := newPair(t, "CREATE TABLE users (id INTEGER PRIMARY KEY, n INT); INSERT INTO users VALUES (1, 1), (2, 2), (3, 3); "+test.schema,
+				moneyclip.Rule{Key: "user::%d", Query: read}, read, 1, 2, 3)
+			for _, statement := range test.statements {
+				before := oneRow(p.plain, "SELECT sum(n) FROM users")
+				p.compare() // and stored
+				p.cached.Exec(statement)
+				if oneRow(p.plain, "SELECT sum(n) FROM users") == before {
+					t.Errorf("%s: the trigger has written nothing", statement)
+				}
+				p.compare()
+			}
+		})
+	}
+}
+
 // silentDriver does not say whether a transaction is open, as modernc.org/sqlite does not.
 type silentDriver struct{ sqlite3.SQLiteDriver }
 

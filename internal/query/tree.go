@@ -170,7 +170,7 @@ type Write struct {
 	Query    *Query
 	Defaults bool
 	Replace  bool
-	Ignore   bool // also of an UPDATE: a row that cannot be written is left as it is
+	Ignore   bool // also of an UPDATE: a row that cannot be written is left as it is, and so is what was done before
 	Conflict []Conflict
 
 	Returning []Result

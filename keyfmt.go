@@ -299,7 +299,10 @@ func parseDatum(value string) Datum {
 			if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 				return Int(n)
 			}
-			return Datum{kind: datumFloat, text: text}
+			if f, err := strconv.ParseFloat(text, 64); err == nil {
+				return Float(f) // spelt otherwise than in text if no key has it like that, as 1.50
+			}
+			return Datum{} // a text would have its mark
 		}
 		return Text(text)
 	}

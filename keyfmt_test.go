@@ -290,7 +290,10 @@ func TestKeyValues(t *testing.T) {
 	if got, ok := r.KeyValues("user::7-~8"); !ok || got[0] != int64(7) || got[1] != "8" {
 		t.Errorf("got %v, %v", got, ok)
 	}
-	for _, key := range []string{"", "user::", "user::7", "user::x-y", "other::7-8", "user::7-%zz", "user::7%2", "user::07-a"} {
+	for _, key := range []string{
+		"", "user::", "user::7", "user::x-y", "other::7-8", "user::7-%zz", "user::7%2", "user::07-a",
+		"user::7-Nancy", "user::7-1-2", "user::7-1.50", "user::7-Infinity", "user::7-1e5", "user::7--",
+	} {
 		if got, ok := r.KeyValues(key); ok {
 			t.Errorf("%s: got %v", key, got)
 		}

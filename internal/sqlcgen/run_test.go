@@ -158,6 +158,7 @@ func TestErrors(t *testing.T) {
 			"strict about the schema", shop + "\nFROB;", cached, `{"strict": true}`,
 			"schema.sql:3: a statement that is not taken into account: it is not understood\n",
 		},
+		{"no name for a package", shop, cached, `{"package": "my-db"}`, "\"my-db\" can be no package's name: say what it is with the option package\n"},
 		{"options", shop, cached, `{"stict": true}`, "the options in sqlc.yaml: json: unknown field \"stict\"\n"},
 		{
 			"the same key", shop, cached + "-- name: Again :one\n-- moneyclip: cache name=Count key=again\nSELECT count(*) FROM followers;", "",

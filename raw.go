@@ -55,7 +55,7 @@ func Invalidate(ctx context.Context, db *sql.DB, rule string, args ...any) error
 // otherName is a hint for who has called a rule by its key or by its query.
 func (c *Cache) otherName(text string) string {
 	for _, r := range c.rules {
-		if r.Key == text || r.Query == text {
+		if r.Key == text || r.Query == text && text != "" {
 			return fmt.Sprintf(": its name is %q", r.Name)
 		}
 	}

@@ -67,6 +67,7 @@ func TestInvalidateErrors(t *testing.T) {
 	}{
 		{"not wrapped", f.bare, "user", nil, moneyclip.ErrNotWrapped, "moneyclip: the database was not opened through moneyclip"},
 		{"no rule", f.DB, "nobody", nil, moneyclip.ErrNoRule, `moneyclip: no such rule: "nobody"`},
+		{"without a name", f.DB, "", []any{1}, moneyclip.ErrNoRule, `moneyclip: no such rule: ""`},
 		{"by its key", f.DB, "user::id-%d", []any{1}, moneyclip.ErrNoRule, `moneyclip: no such rule: "user::id-%d": its name is "user"`},
 		{"nil", nil, "user", []any{1}, nil, "moneyclip: the database is nil"},
 		{"inactive", f.DB, "absent", nil, moneyclip.ErrNoRule, `moneyclip: no such rule: "absent" is inactive: the database has no table "absent"`},

@@ -95,6 +95,11 @@ func TestKeysGetPurge(t *testing.T) {
 	if _, err := s.store.Quarantine(t.Context(), writer, time.Minute); err != nil {
 		t.Fatal(err)
 	}
+	for _, command := range []string{"get", "purge"} {
+		if out, errs, code := run(t, command, "", "--redis", s.url); code != 2 || out != "" || !strings.Contains(errs, "the key is empty") {
+			t.Errorf("%s of no key: got %d, %s%s, want an error, and nothing dropped", command, code, out, errs)
+		}
+	}
 	golden(t, "keys.golden", do("keys", "--pattern", "user::id-?")+do("keys", "--rule", "none"))
 	golden(t, "get.golden", do("get", "user::id-1")+do("get", "user::id-1", "--rules", "testdata/rules.json")+do("get", "user::id-2")+do("get", "user::id-99"))
 	if out := do("get", found[0].Key); !strings.Contains(out, "quarantined") {

@@ -82,6 +82,9 @@ func globs(pattern, key string) bool {
 // find is what stands under a key, which is given as rules have it or as it is stored: one entry for each database that
 // has it.
 func (s *shelf) find(ctx context.Context, store *redisstore.Store, key string) ([]redisstore.Entry, error) {
+	if key == "" { // an unset variable, most likely; as a pattern it is that of all keys
+		return nil, errors.New("the key is empty")
+	}
 	if strings.HasPrefix(key, s.namespace+":") {
 		e, err := store.Entry(ctx, key)
 		if err != nil {

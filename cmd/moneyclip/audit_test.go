@@ -63,6 +63,8 @@ func TestNotWarmed(t *testing.T) {
 		{"--name GetUser", []string{"warm", "--query", "GetUser", "--keys", "SELECT 1"}},
 		{"not cached: no rule names it", []string{"warm", "--query", "SELECT * FROM books WHERE id = ?", "--keys", "SELECT 1"}},
 		{"not by other", []string{"warm", "--query", query, "--rule", "other", "--keys", "SELECT 1"}},
+		{"writes nothing", []string{"warm", "--query", query, "--keys", "DELETE FROM users RETURNING id"}},
+		{"writes nothing", []string{"warm", "--query", query, "--keys", "DROP TABLE users"}},
 		{"read the keys", []string{"warm", "--query", query, "--keys", "SELECT none FROM users"}},
 		{"no state", []string{"warm", "--query", query, "--keys", "SELECT 1", "--state", damaged}},
 		{"--queries", []string{"audit"}},

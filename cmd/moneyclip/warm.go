@@ -79,6 +79,12 @@ The program finds the rows if it has the same text, driver and DSN. The text is 
 					return err
 				}
 			}
+			// It is run as it is: a DELETE that returns rows would be one.
+			if x, err := cache.Explain(keys); err != nil {
+				return err
+			} else if x.Kind != moneyclip.KindRead {
+				return errors.New("--keys has to be a SELECT that writes nothing")
+			}
 			if w.Args, err = readKeys(ctx, db, keys); err != nil {
 				return err
 			}

@@ -43,7 +43,7 @@ its rule: give --rules.`,
 			if err != nil {
 				return err
 			}
-			var g got
+			g := got{Entries: []gotEntry{}}
 			for _, e := range found {
 				g.Entries = append(g.Entries, entryOf(&e, lives[e.Rule]))
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -24,12 +25,15 @@ while a writer is at work; being read while the first reader is. Rows that are s
 		Example: `  moneyclip keys --redis "$URL" --pattern 'user::id-*'`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 1 {
+				return errors.New("--limit is at least 1")
+			}
 			store, closed, err := s.open(cmd.Context())
 			if err != nil {
 				return err
 			}
 			defer closed()
-			all := keysFound{rule: rule}
+			all := keysFound{Keys: []keyFound{}, rule: rule}
 			for e, err := range s.entries(cmd.Context(), store, "", pattern) {
 				if err != nil {
 					return err

@@ -100,6 +100,9 @@ func TestKeysGetPurge(t *testing.T) {
 			t.Errorf("%s of no key: got %d, %s%s, want an error, and nothing dropped", command, code, out, errs)
 		}
 	}
+	if out := do("keys", "--json", "--pattern", "none") + do("get", "none", "--json"); strings.Contains(out, "null") {
+		t.Errorf("got %s, want empty lists", out)
+	}
 	golden(t, "keys.golden", do("keys", "--pattern", "user::id-?")+do("keys", "--rule", "none"))
 	golden(t, "get.golden", do("get", "user::id-1")+do("get", "user::id-1", "--rules", "testdata/rules.json")+do("get", "user::id-2")+do("get", "user::id-99"))
 	if out := do("get", found[0].Key); !strings.Contains(out, "quarantined") {
@@ -134,6 +137,7 @@ func TestRedisFaults(t *testing.T) {
 		{"scheme", []string{"keys", "--redis", "http://:secret@x"}},
 		{"cannot be used", []string{"get", "x", "--redis", "redis://:secret@127.0.0.1:1/0"}},
 		{"--namespace", []string{"keys", "--redis", "redis://:secret@127.0.0.1:1/0", "--namespace", "a:b"}},
+		{"--limit", []string{"keys", "--limit", "0", "--redis", "redis://:secret@127.0.0.1:1/0"}},
 		{"Name one", []string{"purge", "--redis", "redis://:secret@127.0.0.1:1/0"}},
 		{"Name one", []string{"purge", "x", "--rule", "y", "--redis", "redis://:secret@127.0.0.1:1/0"}},
 	} {

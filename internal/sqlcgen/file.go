@@ -123,6 +123,9 @@ func duration(d time.Duration) string {
 // key writes a function that makes the rule's key, if the values in it are as the program has them: integers, and texts
 // that are equal only if their bytes are. Others have a spelling of their own in keys.
 func (p *project) key(b *bytes.Buffer, r *rule) {
+	if p.isModel(r.query.Name + "Key") {
+		return
+	}
 	s := p.engine.dialect.Analyze(r.query.sent(), p.catalog)
 	var params, values []string
 	verbs := strings.Split(r.Key, "%")[1:]
@@ -156,6 +159,17 @@ func (p *project) key(b *bytes.Buffer, r *rule) {
 	fmt.Fprintf(b, "\n// %sKey is the key of what %[1]s returns, as it stands in a store behind the namespace and the scope.\n", r.query.Name)
 	fmt.Fprintf(b, "func %sKey(%s) string {\nreturn moneyclip.Key(%s)\n}\n", r.query.Name, strings.Join(params, ", "),
 		strings.Join(append([]string{fmt.Sprintf("%q", r.Key)}, values...), ", "))
+}
+
+// isModel reports whether sqlc makes a type of this name for the rows of a table, as UserKey for those of user_keys.
+func (p *project) isModel(name string) bool {
+	for table := range p.catalog.Tables {
+		table = strings.ReplaceAll(table[strings.LastIndexByte(table, '.')+1:], "_", "")
+		if strings.EqualFold(table, name) || strings.EqualFold(table, name+"s") {
+			return true
+		}
+	}
+	return false
 }
 
 // isInteger reports whether every integer that has a spelling in a key has its own there.

@@ -233,6 +233,30 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// A function that would have the name of a type that sqlc makes is left out: the package would not compile.
+func TestKeyOfAModel(t *testing.T) {
+	t.Parallel()
+	for schema, want := range map[string]bool{
+		"CREATE TABLE user_keys (id INTEGER PRIMARY KEY)":    false,
+		"CREATE TABLE user_key (id INTEGER PRIMARY KEY)":     false,
+		"CREATE TABLE user_keyring (id INTEGER PRIMARY KEY)": true,
+	} {
+		var stdout, stderr bytes.Buffer
+		table := strings.Fields(schema)[2]
+		queries := "-- name: User :one\n-- moneyclip: cache key=users\nSELECT count(*) FROM " + table + ";"
+		if code := Run(nil, request(t, schema, queries, ""), &stdout, &stderr); code != 0 {
+			t.Fatal(stderr.String())
+		}
+		var response Response
+		if err := json.Unmarshal(stdout.Bytes(), &response); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(string(response.Files[0].Contents), "func UserKey("); got != want {
+			t.Errorf("%s: got a function: %t, want %t", schema, got, want)
+		}
+	}
+}
+
 // The package is the one that sqlc has made, whatever its folder is called.
 func TestPackage(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "folder")

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A Rule names single-row SELECTs to be cached, the key they are cached under, and the writes that touch the key.
@@ -16,7 +18,7 @@ import (
 //	moneyclip.Rule{Key: "account::followers::account-id-%d", Query: "FollowersCount"}
 //	moneyclip.Rule{Key: "user::id-%d", Table: "users", By: []string{"id"}}
 type Rule struct {
-	// Name stands for the rule in [Stats], [Explanation] and logs. Default: the sqlc query name in Query, else Key.
+	// Name stands for the rule in [Stats], [Explanation] and logs, in printable characters. Default: the sqlc query name in Query, else Key.
 	Name string
 
 	// Key is the template of the key. Each verb stands for one value: %d for an integer, %s and %v for any. Two
@@ -163,6 +165,9 @@ func compile(declared Rule, at place) (*rule, error) {
 	}
 	r.template = t
 	verbs := len(t.verbs)
+	if strings.ContainsFunc(r.Name, func(c rune) bool { return c == utf8.RuneError || !unicode.IsPrint(c) }) {
+		fault("the name %q: control characters and broken UTF-8 are not allowed", r.Name) // it stands in tables and is a label of metrics
+	}
 
 	switch {
 	case r.Query == "" && r.Table == "":

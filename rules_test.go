@@ -39,6 +39,7 @@ func TestRuleFaults(t *testing.T) {
 			moneyclip.Rule{Key: key, Table: "t", By: []string{"id"}, Args: []int{1}},
 			`rule k-%d: Args goes with Query; a rule for a table finds its parameters by the columns in By`,
 		},
+		{moneyclip.Rule{Name: "a\nb", Key: key, Query: query}, "rule a\nb: the name \"a\\nb\": control characters and broken UTF-8 are not allowed"},
 		{moneyclip.Rule{Key: "%d-%d", Table: "t", By: []string{"id", "id"}}, `rule %d-%d: column "id" is in By twice`},
 		{
 			moneyclip.Rule{Key: key, Query: query, Args: []int{1, 2}},

@@ -25,7 +25,7 @@ func (p *project) file(o Options) ([]byte, error) {
 	isTimed := false
 	slices.SortStableFunc(p.rules, func(x, y *rule) int { return cmp.Compare(x.query.Name, y.query.Name) })
 	for _, r := range p.rules {
-		isTimed = isTimed || r.TTL+r.Soft+r.NotFound > 0
+		isTimed = isTimed || max(r.TTL, r.Soft, r.NotFound) > 0
 		r.write(&body)
 	}
 	fmt.Fprintf(&b, "%s\n\npackage %s\n\nimport (\n", generatedBy, o.Package)

@@ -257,6 +257,23 @@ func TestKeyOfAModel(t *testing.T) {
 	}
 }
 
+// Two durations may add up to more than one can be.
+func TestLongDurations(t *testing.T) {
+	t.Parallel()
+	var stdout, stderr bytes.Buffer
+	queries := "-- name: Count :one\n-- moneyclip: cache key=t ttl=2000000h notfound=1000000h\nSELECT count(*) FROM t;"
+	if code := Run(nil, request(t, "CREATE TABLE t (id INTEGER PRIMARY KEY)", queries, ""), &stdout, &stderr); code != 0 {
+		t.Fatal(stderr.String())
+	}
+	var response Response
+	if err := json.Unmarshal(stdout.Bytes(), &response); err != nil {
+		t.Fatal(err)
+	}
+	if text := string(response.Files[0].Contents); strings.Contains(text, "time.Hour") != strings.Contains(text, `"time"`) {
+		t.Errorf("got the file without its imports:\n%s", text)
+	}
+}
+
 // The package is the one that sqlc has made, whatever its folder is called.
 func TestPackage(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "folder")

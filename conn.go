@@ -57,6 +57,7 @@ type conn struct {
 	rows    driver.Rows
 	stmt    driver.Stmt
 	running *stmt
+	atStmt  bool // what is on its way there was prepared
 
 	spare *writing // for the next statement; nil: it makes one
 }

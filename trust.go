@@ -165,8 +165,8 @@ func (w *writing) guess(err error) {
 				c.follow(&s.Parts[i])
 			}
 		}
-		if open, known := c.base.open(); known && open != (c.tx != nil) {
-			// Of a text that is prepared some drivers run the first statement alone.
+		// Of a text that is prepared some drivers run the first statement alone.
+		if open, known := c.base.open(); known && open != (c.tx != nil) || !known && control && c.atStmt {
 			if c.tx == nil {
 				c.began(driver.TxOptions{})
 			}

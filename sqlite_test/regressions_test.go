@@ -28,6 +28,11 @@ type pair struct {
 
 func newPair(t *testing.T, schema string, rule moneyclip.Rule, query string, args ...any) *pair {
 	t.Helper()
+	return newPairOver(t, &sqlite3.SQLiteDriver{}, schema, rule, query, args...)
+}
+
+func newPairOver(t *testing.T, base driver.Driver, schema string, rule moneyclip.Rule, query string, args ...any) *pair {
+	t.Helper()
 	dsn := "file:" + filepath.Join(t.TempDir(), "pair.db") + "?_journal_mode=WAL&_foreign_keys=on&_busy_timeout=3000"
 	cache, err := moneyclip.New(sqlite.Dialect, moneyclip.Config{
 		Rules: []moneyclip.Rule{rule}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
@@ -35,7 +40,7 @@ func newPair(t *testing.T, schema string, rule moneyclip.Rule, query string, arg
 	if err != nil {
 		t.Fatal(err)
 	}
-	connector, err := cache.Driver(&sqlite3.SQLiteDriver{}).(driver.DriverContext).OpenConnector(dsn)
+	connector, err := cache.Driver(base).(driver.DriverContext).OpenConnector(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,9 +368,11 @@ func TestRegressionConnections(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPair(t, schema, moneyclip.Rule{Key: "t::%d", Table: "t", By: []string{"id"}}, read, 1, 2)
-			run(p)
-			p.compare()
+			for _, base := range []driver.Driver{&sqlite3.SQLiteDriver{}, &silentDriver{}} {
+				p := newPairOver(t, base, schema, moneyclip.Rule{Key: "t::%d", Table: "t", By: []string{"id"}}, read, 1, 2)
+				run(p)
+				p.compare()
+			}
 		})
 	}
 }

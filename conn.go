@@ -33,7 +33,7 @@ type conn struct {
 	known knowledge // of the rules, when the last plan was looked up
 
 	tx   *transaction         // nil: none is open
-	open []*work              // writes outside of a transaction whose rows are still open
+	open []*writing           // those whose rows are still open, in a transaction or not
 	outs int                  // rows of writes that are still open, in a transaction or not
 	own  interface{ fetch() } // those whose transaction is ours; nil: none
 

@@ -143,7 +143,7 @@ func (c *conn) passed(ctx context.Context, p *plan, args []driver.NamedValue, kn
 	switch {
 	case len(c.open) > 0:
 		for _, open := range c.open {
-			open.remember(p, args)
+			open.work.remember(p, args)
 		}
 	case c.session != nil && (c.cache.hub.shared || c.session.database.knowledge() != known):
 		// On a shared store another process may have published a rule by now.
@@ -184,7 +184,7 @@ func (c *conn) returning(ctx context.Context, p *plan, args []driver.NamedValue,
 		w.guess(nil)
 		c.unsettle(p.statement)
 	}
-	c.open = append(c.open, w.work) // what is written meanwhile becomes visible with it
+	c.open = append(c.open, w) // what is written meanwhile becomes visible with it
 	c.outs++
 	r := &returning{described: described{base: rows}, end: func(err error) error {
 		c.outs--
@@ -286,6 +286,7 @@ func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*w
 	}
 	w.collect()
 	if w.in != nil && ends(p.statement) {
+		c.collectOpen()
 		// What the transaction wrote before may become visible now, and this with what it writes later.
 		w.in.work.join(w.work)
 		w.work = w.in.work.rest()
@@ -300,24 +301,36 @@ func (c *conn) start(ctx context.Context, p *plan, args []driver.NamedValue) (*w
 func ends(s *Statement) bool { return s.isRiddle() || s.Kind == KindScript || s.MayCommit }
 
 // collect adds the keys of the statement to its work.
-func (w *writing) collect() {
-	w.work.add(w.plan, w.args, w.read)
+func (w *writing) collect() { w.collectIn(w.work, w.read) }
+
+func (w *writing) collectIn(work *work, read *rowsRead) {
+	work.add(w.plan, w.args, read)
 	why := w.conn.taint()
-	if why == "" || w.work.session == nil {
+	if why == "" || work.session == nil {
 		return
 	}
-	w.work.tainted = why
-	m := w.work.session.database.meaning.Load()
-	w.work.drops.widen(m.watching())
+	work.tainted = why
+	m := work.session.database.meaning.Load()
+	work.drops.widen(m.watching())
 	// It may reach into another database that is attached to this one; but not if all that is amiss is that the database
 	// has no name.
-	w.work.blind = w.work.blind || w.conn.tainted != "" || m.database.scope != ""
+	work.blind = work.blind || w.conn.tainted != "" || m.database.scope != ""
+}
+
+// collectOpen adds to the transaction, before what may end it, the keys of its writes whose rows are still open. SQLite commits one that
+// has no more rows to give, though its caller has not come to their end.
+func (c *conn) collectOpen() {
+	for _, w := range c.open {
+		if w.later && w.in == c.tx {
+			w.collectIn(c.tx.work, nil) // what is read after it was not read yet
+		}
+	}
 }
 
 // end does what comes after the statement, and returns what the caller is to hear.
 func (w *writing) end(ctx context.Context, err error) error {
 	c := w.conn
-	c.open = slices.DeleteFunc(c.open, func(open *work) bool { return open == w.work })
+	c.open = slices.DeleteFunc(c.open, func(open *writing) bool { return open == w })
 	if w.later && errors.Is(err, driver.ErrSkip) {
 		w.undo(ctx) // the statement comes again, prepared
 		return err
@@ -356,7 +369,7 @@ func (w *writing) end(ctx context.Context, err error) error {
 		c.tx.work.join(w.work)
 	}
 	for _, open := range c.open {
-		open.join(w.work)
+		open.work.join(w.work)
 	}
 	if err == nil && c.tx == nil {
 		c.reload(ctx, w.work)

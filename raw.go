@@ -186,6 +186,7 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 			w.mayWrite(c.session.database.meaning.Load(), writes)
 		}
 		if c.tx != nil { // f may commit what was written before
+			c.collectOpen()
 			c.tx.work.join(w)
 			w = c.tx.work.rest()
 		}
@@ -215,7 +216,7 @@ func Raw(sqlConn *sql.Conn, f func(driverConn any) error, writes ...string) erro
 			c.tx.work.join(w)
 			w.release(ctx, nil)
 			for _, open := range c.open {
-				open.join(w) // what f has written becomes visible with what was written before
+				open.work.join(w) // what f has written becomes visible with what was written before
 			}
 		}()
 		return f(c.base.Conn)

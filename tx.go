@@ -136,6 +136,7 @@ func (c *conn) commit(ctx context.Context, run, undo func() error) error {
 	if t == nil {
 		return run()
 	}
+	c.collectOpen()
 	if err := t.work.quarantine(ctx); err != nil {
 		if undo != nil {
 			c.left(undo())
@@ -218,6 +219,7 @@ func (c *conn) control(ctx context.Context, s *Statement, run func() error) erro
 	case Release:
 		if c.tx != nil && c.tx.mayBeOver {
 			// It may be the end of a transaction, or not.
+			c.collectOpen()
 			rest := c.tx.work.rest()
 			err := c.commit(ctx, run, nil)
 			c.tx = &transaction{work: rest, mayBeOver: true}

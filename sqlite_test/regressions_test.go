@@ -355,6 +355,51 @@ func TestRegressionConnections(t *testing.T) {
 			rows.Close()
 			c.ExecContext(background, "ROLLBACK")
 		},
+		"COMMIT over open rows of a write that returns none": func(p *pair) {
+			commits := []func(c *sql.Conn) error{
+				func(c *sql.Conn) error { _, err := c.ExecContext(background, "COMMIT"); return err },
+				func(c *sql.Conn) error {
+					_, err := c.ExecContext(background, "COMMIT; UPDATE u SET x = 4")
+					return err
+				},
+				func(c *sql.Conn) error {
+					return moneyclip.Raw(c, func(conn any) error {
+						_, err := conn.(driver.ExecerContext).ExecContext(background, "COMMIT", nil)
+						return err
+					}, "u")
+				},
+			}
+			for i, commit := range commits {
+				c := p.conn()
+				p.do(c, "BEGIN")
+				rows, err := c.QueryContext(background, "UPDATE t SET v = ? WHERE id = 1", i)
+				if err != nil {
+					p.t.Fatal(err)
+				}
+				if err := commit(c); err != nil {
+					p.t.Fatal(err)
+				}
+				p.compare()
+				rows.Close()
+				p.compare()
+			}
+		},
+		"RELEASE over open rows, after an error": func(p *pair) {
+			c := p.conn()
+			p.do(c, "BEGIN")
+			p.do(c, "SAVEPOINT a")
+			rows, err := c.QueryContext(background, "UPDATE t SET v = 'new' WHERE id = 1")
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			if _, err := c.ExecContext(background, "INSERT INTO u VALUES (1, 2)"); err == nil {
+				p.t.Error("two rows have one id")
+			}
+			p.do(c, "RELEASE a")
+			rows.Close()
+			p.compare()
+			p.do(c, "COMMIT")
+		},
 		"another database, attached": func(p *pair) {
 			var file string
 			if err := p.plain.QueryRow("SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&file); err != nil {

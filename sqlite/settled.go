@@ -19,8 +19,12 @@ func (dialect) Aborts() bool { return false }
 func (dialect) Holds() bool { return true }
 
 // Ends implements [moneyclip.Dialect]. SQLite rolls back by itself when a disk is full, for example; a driver may say
-// whether it has.
-func (dialect) Ends(error) bool { return true }
+// whether it has. What an authorizer denies is not begun: the statement may be allowed what our reading for it is not.
+func (dialect) Ends(err error) bool {
+	var coded interface{ Code() int } // as modernc.org/sqlite's; the words could be those of a trigger
+	const auth = 23                   // SQLITE_AUTH
+	return !errors.As(err, &coded) || !isDatabaseError(err) || coded.Code()&0xff != auth
+}
 
 // Added implements [moneyclip.Dialect]. A statement is never changed, and the lock that is taken first is its own.
 func (dialect) Added(error) bool { return false }

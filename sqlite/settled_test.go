@@ -40,6 +40,25 @@ func TestSettled(t *testing.T) {
 	}
 }
 
+// coded is an error that says its code, as modernc.org/sqlite's do.
+type coded int
+
+func (c coded) Error() string { return fmt.Sprint("code ", int(c)) }
+func (c coded) Code() int     { return int(c) }
+
+func TestEnds(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]bool{
+		coded(23): false, // SQLITE_AUTH
+		coded(13): true, coded(9): true, coded(1): true,
+		sqlite3.Error{Code: sqlite3.ErrFull}: true, errors.New("gone"): true,
+	} {
+		if got := sqlite.Dialect.Ends(err); got != want {
+			t.Errorf("Ends(%v) = %v, want %v", err, got, want)
+		}
+	}
+}
+
 func TestLock(t *testing.T) {
 	t.Parallel()
 	db := open(t)

@@ -357,7 +357,7 @@ func (c *conn) unwrapped(_ driver.Rows, err error) (driver.Rows, error) {
 
 // ready makes sure that there is a base connection which is fit for use, and that it is known what it is connected to.
 func (c *conn) ready(ctx context.Context) error {
-	if c.base != nil && c.stuck && c.rowsOut && c.cache.dialect.Holds() {
+	if c.base != nil && c.stuck && (c.rowsOut || c.outs > 0) && c.cache.dialect.Holds() {
 		// Rows may be open, which some drivers do not survive, and which keep what interrupted the ROLLBACK in force: it does for any other
 		// statement, too.
 		if err := c.base.run(context.WithoutCancel(ctx), "ROLLBACK"); err != nil && !c.isOver(err) {

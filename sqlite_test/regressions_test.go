@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -645,5 +646,50 @@ func TestRolledBackByItself(t *testing.T) {
 		check("a conflict in a transaction", 1)
 		mustExec(t, db, "UPDATE t SET k = 5 WHERE k = 1")
 		check("a write", 5)
+	}
+}
+
+// Nor is a connection hung up that could not roll back for an interrupt, while rows are open to whose end is waited because they may be a
+// writer's: modernc.org/sqlite does not survive that.
+func TestInterruptBesideRows(t *testing.T) {
+	t.Parallel()
+	for _, base := range []driver.Driver{&sqlite3.SQLiteDriver{}, &silentDriver{}} {
+		cache, err := moneyclip.New(sqlite.Dialect, moneyclip.Config{
+			Rules: []moneyclip.Rule{{Key: "t::%d", Table: "t", By: []string{"id"}}}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cache.Close()
+		connector, err := cache.Driver(base).(driver.DriverContext).OpenConnector(":memory:")
+		if err != nil {
+			t.Fatal(err)
+		}
+		db := sql.OpenDB(connector)
+		defer db.Close()
+		conn, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		mustExec(t, conn, "CREATE TABLE t (id INTEGER PRIMARY KEY, k INT); INSERT INTO t VALUES (1, 1), (2, 2)")
+		for _, query := range []string{"UPDATE t SET k = k WHERE k > 0 RETURNING id", "EXPLAIN SELECT * FROM t"} {
+			rows, err := conn.QueryContext(t.Context(), query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer rows.Close()
+			rows.Next()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		if _, err := conn.ExecContext(ctx, `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+			INSERT INTO t (k) SELECT i FROM n WHERE i > 10`); err == nil {
+			t.Error("a statement without end has ended")
+		}
+		cancel()
+		conn.ExecContext(t.Context(), "SAVEPOINT a") // cannot end the transaction of the first rows
+		if _, err := conn.ExecContext(t.Context(), "SELECT * FROM t"); err != nil && strings.Contains(err.Error(), "no such table") {
+			t.Errorf("%T: the connection was hung up: %v", base, err)
+		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/moneyclip/moneyclip"
 	pg "github.com/sqlc-dev/oliphant"
 )
 
@@ -17,19 +16,22 @@ type program struct {
 	dynamic    []string // texts that are made while it runs
 	sets       []string // fields of NEW that are given values
 	setsAll    bool
-	setsOld    bool     // OLD is given values
-	returned   []string // of a trigger: see returned
-	records    bool     // it has records of its own, and what they begin with the parser does not tell
+	setsOld    bool       // OLD is given values
+	hidesOp    bool       // TG_OP may be another than the event's
+	returned   []returned // of a trigger
+	records    bool       // it has records of its own, and what they begin with the parser does not tell
+	body       any        // the tree
 
 	variables []variable
 }
 
 // A variable is one that the body declares, a field of a record, or NEW and OLD.
 type variable struct {
-	isNew bool // NEW itself
-	field string
-	ofNew bool
-	isOld bool // OLD, or a field of it
+	isNew  bool // NEW itself
+	field  string
+	ofNew  bool
+	isOld  bool // OLD, or a field of it
+	isTold bool // TG_OP, or another of those that begin with what has fired the trigger
 }
 
 // parseBody parses the body of a trigger's function.
@@ -48,21 +50,9 @@ func parseBody(f *function) (p *program, ok bool) {
 	if !ok || len(p.variables) == 0 || !p.variables[0].isNew {
 		return nil, false
 	}
-	p.returned = returned(f.text)
-	p.setsAll = p.setsAll || slices.Contains(p.returned, "") || p.setsOld && returnsOld.MatchString(f.text)
+	p.readReturns(f.text, p.body)
 	return p, true
 }
-
-// skips reports whether a BEFORE trigger for an operation may return no row, which keeps the row from being written: NULL, or what may be. In
-// an INSERT that is OLD, and in a DELETE it is NEW.
-func (p *program) skips(op moneyclip.Op) bool {
-	return p.setsAll || p.setsOld || slices.ContainsFunc(p.returned, func(row string) bool {
-		return row == "null" || row == "old" && op == moneyclip.Insert || row == "new" && op == moneyclip.Delete
-	})
-}
-
-// returnsOld finds what may be a trigger's return of OLD, with which the row is written.
-var returnsOld = regexp.MustCompile(`(?i)\breturn\b[^;]*\bold\b`)
 
 // parseFunction parses the definition of any function but a trigger's.
 func parseFunction(definition string, ofEvent bool) (p *program, ok bool) {
@@ -99,13 +89,16 @@ func parseProgram(definition string, ofTrigger bool) (*program, bool) {
 		if !p.read(m["PLpgSQL_var"]) {
 			return nil, false
 		}
+		own, _ := m["PLpgSQL_var"].(map[string]any)
+		p.hidesOp = p.hidesOp || own["refname"] == "tg_op"
 		rec, _ := m["PLpgSQL_rec"].(map[string]any)
 		if rec["lineno"] != nil { // its own
 			p.records = true
 			p.setsAll, p.setsOld = p.setsAll || rec["refname"] == "new", p.setsOld || rec["refname"] == "old" // which it hides
 		}
 	}
-	return p, p.read(root["action"])
+	p.body = root["action"]
+	return p, p.read(p.body)
 }
 
 // mend takes out the braces that the parser closes once too often, after the variables for which it has no words: they come
@@ -130,7 +123,7 @@ func variableOf(datum any) variable {
 		name, _ := field["fieldname"].(string)
 		return variable{field: strings.ToLower(name), ofNew: number(field["recparentno"]) == 0, isOld: number(field["recparentno"]) == 1}
 	}
-	return variable{}
+	return variable{isTold: len(m) == 0}
 }
 
 func number(v any) int {
@@ -212,6 +205,8 @@ func (p *program) assign(number int) {
 		p.setsAll = true
 	case v.isOld:
 		p.setsOld = true
+	case v.isTold:
+		p.hidesOp = true
 	case v.ofNew:
 		p.sets = append(p.sets, v.field)
 	}
@@ -267,36 +262,4 @@ func callsIn(text string) []string {
 		}
 	}
 	return names
-}
-
-// returned are the rows that the body of a trigger may return: "new", "old", "null", or "" for any other.
-func returned(text string) []string {
-	tokens, err := pg.Scan(text)
-	if err != nil {
-		return []string{""}
-	}
-	word := func(i int) string {
-		if i >= len(tokens.Tokens) {
-			return ""
-		}
-		t := tokens.Tokens[i]
-		return strings.ToLower(text[t.Start:t.End])
-	}
-	var rows []string
-	for i := range tokens.Tokens {
-		if word(i) != "return" {
-			continue
-		}
-		switch row := word(i + 1); row {
-		case "new", "old", "null":
-			if word(i+2) != ";" {
-				row = ""
-			}
-			rows = append(rows, row)
-		case ";":
-		default:
-			rows = append(rows, "")
-		}
-	}
-	return rows
 }

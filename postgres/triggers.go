@@ -66,7 +66,8 @@ func (b *builder) triggers() {
 				one := trigger
 				one.Op = op
 				one.Early = bits&triggerBefore != 0
-				one.Skips = one.Early && bits&triggerRow != 0 && r.skips != nil && r.skips(op)
+				one.Skips = one.Early && bits&triggerRow != 0 && (r.redundant || r.program != nil && r.program.skips(bit))
+				one.SetsAll = one.SetsAll || one.Early && r.program != nil && r.program.swaps(bit)
 				if op != moneyclip.Update {
 					one.Of = nil
 				}
@@ -170,7 +171,8 @@ type reader struct {
 	spaces    []string
 	catalog   *moneyclip.Catalog // as the body sees it
 	body      *body
-	skips     func(op moneyclip.Op) bool // whether the function may return no row; nil: it does not
+	program   *program
+	redundant bool // it skips an UPDATE that changes nothing
 }
 
 func (r *reader) opaque(format string, args ...any) {
@@ -183,7 +185,7 @@ func (r *reader) opaque(format string, args ...any) {
 func (r *reader) function(f *function) {
 	switch {
 	case f.language == "internal" && f.name == "suppress_redundant_updates_trigger":
-		r.skips = func(moneyclip.Op) bool { return true }
+		r.redundant = true
 		return
 	case f.language == "internal" && strings.HasPrefix(f.name, "tsvector_update_trigger"),
 		f.language == "c" && f.name == f.extension && (f.name == "moddatetime" || f.name == "insert_username"):
@@ -212,7 +214,7 @@ func (r *reader) function(f *function) {
 		return
 	}
 	r.trigger.Sets, r.trigger.SetsAll = p.sets, p.setsAll
-	r.skips = p.skips
+	r.program = p
 	r.of.Gives = func(column string, isNew bool) bool {
 		if !isNew {
 			return p.setsOld

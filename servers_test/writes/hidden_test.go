@@ -413,6 +413,50 @@ func TestTriggerThatSkipsRows(t *testing.T) {
 	}
 }
 
+// What a trigger returns for one event does not count for another, and not at all after the row was written.
+func TestTriggerOfSeveralEvents(t *testing.T) {
+	const read = "SELECT name FROM users WHERE id = $1"
+	const bump = "UPDATE users SET name = name + 1 WHERE id = "
+	for when, bodies := range map[string][]string{
+		"BEFORE": {
+			"IF TG_OP = 'DELETE' THEN " + bump + "OLD.u; RETURN OLD; END IF; " + bump + "NEW.u; RETURN NEW;",
+			"IF (TG_OP = 'INSERT' OR TG_OP = 'UPDATE') THEN " + bump + "NEW.u; RETURN NEW; ELSE " + bump + "OLD.u; RETURN OLD; END IF;",
+			"IF tg_op IN ('INSERT', 'UPDATE') THEN " + bump + "NEW.u; RETURN NEW; ELSIF TG_OP = 'DELETE' THEN " + bump + "OLD.u; RETURN OLD; END IF; RETURN NULL;",
+		},
+		"AFTER": {
+			"IF TG_OP = 'DELETE' THEN " + bump + "OLD.u; ELSE " + bump + "NEW.u; END IF; RETURN COALESCE(NEW, OLD);",
+			"IF TG_OP = 'DELETE' THEN " + bump + "OLD.u; ELSE " + bump + "NEW.u; END IF; RETURN NULL;",
+		},
+	} {
+		for _, body := range bodies {
+			base, db, cache := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), read,
+				"CREATE TABLE users (id INT PRIMARY KEY, name INT)", "INSERT INTO users VALUES (1, 1), (2, 2), (3, 3)",
+				"CREATE TABLE log (id INT PRIMARY KEY, u INT, v INT)", "INSERT INTO log VALUES (1, 1, 1)",
+				"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "+body+" END $$",
+				"CREATE TRIGGER f "+when+" INSERT OR UPDATE OR DELETE ON log FOR EACH ROW EXECUTE FUNCTION f()")
+			for _, statement := range []string{"INSERT INTO log SELECT 2, 2, 2", "UPDATE log SET u = u + 1 WHERE v = 1", "DELETE FROM log WHERE v = 1"} {
+				answer(db, read, 2)
+				answer(db, read, 3)
+				wantKept(t, db, cache, statement, read, 3)
+				wantSame(t, base, db, body+" "+statement, read, 2)
+			}
+		}
+	}
+	for _, body := range []string{ // it is not what it seems
+		"DECLARE TG_OP text := 'DELETE'; BEGIN IF TG_OP = 'DELETE' THEN " + bump + "NEW.u; RETURN OLD; END IF; RETURN NEW; END;",
+		"TG_OP := 'DELETE'; IF TG_OP = 'DELETE' THEN " + bump + "NEW.u; RETURN OLD; END IF; RETURN NEW;",
+		"IF TG_OP = 'DELETE' OR NEW.v > 0 THEN " + bump + "NEW.u; RETURN OLD; END IF; RETURN NEW;",
+	} {
+		base, db, _ := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), read,
+			"CREATE TABLE users (id INT PRIMARY KEY, name INT)", "INSERT INTO users VALUES (1, 1), (2, 2)", "CREATE TABLE log (id INT PRIMARY KEY, u INT, v INT)",
+			"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "+body+" END $$",
+			"CREATE TRIGGER f BEFORE INSERT ON log FOR EACH ROW EXECUTE FUNCTION f()")
+		answer(db, read, 2)
+		execAll(t, db, "INSERT INTO log SELECT 2, 2, 2")
+		wantSame(t, base, db, body, read, 2)
+	}
+}
+
 // On MySQL and MariaDB a new row may give way to one that is there already, and a row be left as it is.
 func TestTriggerOfRowsThatGiveWay(t *testing.T) {
 	const read = "SELECT name FROM users WHERE id = ?"

@@ -150,6 +150,8 @@ type Trigger struct {
 
 	// Early marks one whose body is carried out before the row is written, and Skips an early one that may keep the row from being written.
 	Early, Skips bool
+	// Reverts marks an early one of UPDATE that may have the row written as it was.
+	Reverts bool
 
 	// Sets are the columns of the new row that the trigger gives values of its own before it is written; SetsAll:
 	// perhaps any.

@@ -365,6 +365,11 @@ func (t *Table) misses(w *Write, trigger *Trigger) bool {
 	}))
 }
 
+// reverts reports whether a trigger may give a column back the value that an UPDATE takes from it.
+func (t *Table) reverts(w *Write, column string) bool {
+	return w.Op == Update && assigns(w, t, column) && slices.ContainsFunc(t.Triggers, func(other Trigger) bool { return other.Reverts })
+}
+
 // fire follows one write of a trigger's body.
 func (e *effects) fire(s step, table *Table, trigger *Trigger, body *Write, row int) {
 	rowOf := s.rowOf
@@ -379,7 +384,7 @@ func (e *effects) fire(s step, table *Table, trigger *Trigger, body *Write, row 
 				return Value{Kind: ValueConst} // NULL in such a trigger
 			}
 			values := e.values(s, table, v.Column, v.Kind == ValueNew, row)
-			if values == nil || v.Kind == ValueNew && table.sets(s.write.Op, v.Column) { // before or after this one?
+			if values == nil || v.Kind == ValueNew && (table.sets(s.write.Op, v.Column) || table.reverts(s.write, v.Column)) { // before or after this one?
 				return Value{}
 			}
 			found := s.read(v.Column, v.Kind == ValueNew)

@@ -68,6 +68,7 @@ func (b *builder) triggers() {
 				one.Early = bits&triggerBefore != 0
 				one.Skips = one.Early && bits&triggerRow != 0 && (r.redundant || r.program != nil && r.program.skips(bit))
 				one.SetsAll = one.SetsAll || one.Early && r.program != nil && r.program.swaps(bit)
+				one.Reverts = one.Early && r.program != nil && r.program.returns(bit&triggerUpdate, "old")
 				if op != moneyclip.Update {
 					one.Of = nil
 				}
@@ -96,13 +97,13 @@ func (b *builder) inherit() {
 			b.computes(b.catalog.Tables[name], b.catalog.Tables[ancestor])
 		}
 		for _, t := range own[name] {
-			if len(t.Sets) == 0 && !t.SetsAll && !t.Skips {
+			if len(t.Sets) == 0 && !t.SetsAll && !t.Skips && !t.Reverts {
 				continue
 			}
 			for ancestor := range ancestors {
 				def := b.catalog.Tables[ancestor]
 				// What it writes is found by way of the partition.
-				def.Triggers = append(def.Triggers, moneyclip.Trigger{Op: t.Op, Of: t.Of, Sets: t.Sets, SetsAll: t.SetsAll, Skips: t.Skips})
+				def.Triggers = append(def.Triggers, moneyclip.Trigger{Op: t.Op, Of: t.Of, Sets: t.Sets, SetsAll: t.SetsAll, Skips: t.Skips, Reverts: t.Reverts})
 			}
 		}
 	}

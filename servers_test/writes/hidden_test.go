@@ -413,6 +413,28 @@ func TestTriggerThatSkipsRows(t *testing.T) {
 	}
 }
 
+// A BEFORE trigger that returns OLD from an UPDATE has the row written as it was.
+func TestTriggerThatReverts(t *testing.T) {
+	const read = "SELECT name FROM users WHERE id = $1"
+	for when, returns := range map[string]string{"BEFORE": "RETURN OLD", "AFTER": "RETURN NULL"} {
+		base, db, _ := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), read,
+			"CREATE TABLE users (id INT PRIMARY KEY, name INT)", "INSERT INTO users VALUES (1, 1), (2, 2), (3, 3)",
+			"CREATE TABLE log (id INT PRIMARY KEY, u INT, v INT)", "INSERT INTO log VALUES (1, 1, 1)",
+			"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE users SET name = name + 1 WHERE id = NEW.u; "+returns+"; END $$",
+			"CREATE TRIGGER f "+when+" UPDATE ON log FOR EACH ROW EXECUTE FUNCTION f()",
+			"CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$", "CREATE TRIGGER g BEFORE UPDATE ON log FOR EACH ROW EXECUTE FUNCTION g()")
+		for _, statement := range []string{"UPDATE log SET u = u + 1 WHERE v = 1", "UPDATE log SET u = 3"} {
+			for id := range 3 {
+				answer(db, read, id+1)
+			}
+			execAll(t, db, statement)
+			for id := range 3 {
+				wantSame(t, base, db, when+": "+statement, read, id+1)
+			}
+		}
+	}
+}
+
 // What a trigger returns for one event does not count for another, and not at all after the row was written.
 func TestTriggerOfSeveralEvents(t *testing.T) {
 	const read = "SELECT name FROM users WHERE id = $1"

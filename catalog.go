@@ -37,6 +37,8 @@ type Table struct {
 	// Reads, for a view, are the tables below it; nil for a table.
 	Reads []TableRead
 	View  bool
+	// Delays marks a view whose open rows delay commits, see [Statement].
+	Delays bool
 
 	// Opaque, unless it is empty, says why it is not known what the table is or what writing it does: a virtual
 	// table, a definition that could not be parsed. Selects from it are not cached, a write to it may write anything.

@@ -151,13 +151,13 @@ func analyze(stmt ast.Stmt, catalog *moneyclip.Catalog) moneyclip.Statement {
 		}
 	}
 	s.Reads, s.Writes, s.Uncacheable = m.Reads, m.Writes, m.Impure
-	s.Delays = (s.Kind == moneyclip.KindRead || s.Kind == moneyclip.KindInert) && delays(stmt)
+	s.Delays = (s.Kind == moneyclip.KindRead || s.Kind == moneyclip.KindInert) && delays(stmt, catalog)
 	return s
 }
 
 // delays reports whether SQLite takes a statement that writes no row for a writer. It commits what was written on a connection when
 // the last of its writers ends, and one ends when it was reset or has no more rows.
-func delays(stmt ast.Stmt) bool {
+func delays(stmt ast.Stmt, catalog *moneyclip.Catalog) bool {
 	switch stmt := stmt.(type) {
 	case *ast.ExplainStmt:
 		return true // if what it explains is a writer
@@ -167,8 +167,9 @@ func delays(stmt ast.Stmt) bool {
 	found := false
 	ast.Walk(stmt, func(n ast.Node) bool {
 		if ref, ok := n.(*ast.TableRef); ok && ref.Name != nil {
-			name, isPragma := strings.CutPrefix(fold(ref.Name.Name.Name), "pragma_")
-			found = found || isPragma && writers[name]
+			name := fold(ref.Name.Name.Name)
+			pragma, isPragma := strings.CutPrefix(name, "pragma_")
+			found = found || isPragma && writers[pragma] || catalog != nil && catalog.Tables[name] != nil && catalog.Tables[name].Delays
 		}
 		return !found
 	})

@@ -70,7 +70,7 @@ func (b *builder) views() {
 		stmt, ok := protect(o.parse).(*ast.CreateViewStmt)
 		if !ok {
 			b.opaque(o.name, "its definition is not understood")
-			b.catalog.Tables[o.name].View = true
+			b.catalog.Tables[o.name].View, b.catalog.Tables[o.name].Delays = true, true
 			continue
 		}
 		waiting[o.name] = stmt
@@ -84,7 +84,7 @@ func (b *builder) views() {
 				continue
 			}
 			t := b.catalog.Tables[name]
-			t.Opaque = m.Impure
+			t.Opaque, t.Delays = m.Impure, delays(stmt.Select, b.catalog)
 			t.Reads = append([]moneyclip.TableRead{}, m.Reads...)
 			delete(waiting, name)
 			again = true

@@ -295,9 +295,12 @@ func TestRegressionConnections(t *testing.T) {
 			oneRow(c, read, 1)
 		},
 		"open rows of what SQLite takes for a writer": func(p *pair) {
+			p.do(p.cached, "CREATE VIEW inner_modes AS SELECT * FROM pragma_journal_mode")
+			p.do(p.cached, "CREATE VIEW modes AS SELECT * FROM inner_modes")
 			for i, query := range []string{
 				"PRAGMA journal_mode", "PRAGMA main.wal_checkpoint(PASSIVE)", "EXPLAIN UPDATE u SET x = 3", "EXPLAIN QUERY PLAN DELETE FROM t WHERE id = 1",
 				"SELECT 1 WHERE EXISTS (SELECT 1 FROM pragma_journal_mode) UNION ALL SELECT 2", "SELECT * FROM pragma_journal_mode",
+				"SELECT * FROM modes, u", "WITH m AS (SELECT * FROM Modes) SELECT 1 WHERE EXISTS (SELECT 1 FROM m) UNION ALL SELECT 2",
 			} {
 				c := p.conn()
 				rows := open(p, c, query)

@@ -54,7 +54,7 @@ type Table struct {
 
 	// Replaces marks a table in which a collision deletes the older row by the schema's own word.
 	Replaces bool
-	// Skips marks one in which a row that cannot be written is left as it is, by the schema's own word.
+	// Skips marks one in which a new row that cannot be written is left out, by the schema's own word.
 	Skips bool
 
 	// Keys are the foreign keys that point from other tables to this one, or from this one to itself.
@@ -150,7 +150,8 @@ type Trigger struct {
 	// Instead marks INSTEAD OF: the write itself does not happen.
 	Instead bool
 
-	// Early marks one whose body is carried out before the row is written, and Skips an early one that may keep the row from being written.
+	// Early marks one whose body is carried out before the row is written, and Skips an early one that may keep the row from being written,
+	// so that it is not among those from which a [Reading] learns what was touched. One that reads before the statement has it all the same.
 	Early, Skips bool
 	// Reverts marks an early one of UPDATE that may have the row written as it was.
 	Reverts bool

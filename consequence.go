@@ -360,7 +360,7 @@ func (e *effects) triggers(s step, table *Table) {
 // misses reports whether a trigger may be carried out for rows that the write does not return: those which it goes on to skip itself, or another
 // does, and new rows of which one that is there already takes the place.
 func (t *Table) misses(w *Write, trigger *Trigger) bool {
-	return trigger.Early && (w.Skips || t.Skips || slices.ContainsFunc(t.Triggers, func(other Trigger) bool {
+	return trigger.Early && (w.Skips || t.Skips && w.Op == Insert || slices.ContainsFunc(t.Triggers, func(other Trigger) bool {
 		return other.Skips && (other.Op == w.Op || other.Op == AnyOp)
 	}))
 }

@@ -174,6 +174,7 @@ type Write struct {
 	Conflict *Conflict
 
 	// Skips says that a row may be left as it is, or a new one give way to one that is there already: IGNORE, or an ON CONFLICT of any kind.
+	// It matters where rows are read after the statement.
 	Skips bool
 
 	// Source is what the dialect needs for [Dialect.Reading]: its own syntax tree. The rest of MoneyClip does not look

@@ -114,7 +114,7 @@ func (b *builder) build() {
 	if b.fails { // perhaps a statement that fires others first
 		for _, table := range b.catalog.Tables {
 			for i := range table.Triggers {
-				table.Triggers[i].Skips = table.Triggers[i].Early
+				table.Triggers[i].Skips = table.Triggers[i].Early && table.Triggers[i].Op == moneyclip.Insert
 			}
 		}
 	}

@@ -110,7 +110,7 @@ func (b *builder) trigger(o object) {
 	ast.Walk(stmt, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.RaiseExpr:
-			trigger.Skips = trigger.Skips || trigger.Early && strings.EqualFold(n.Action, "IGNORE")
+			trigger.Skips = trigger.Skips || trigger.Early && trigger.Op == moneyclip.Insert && strings.EqualFold(n.Action, "IGNORE")
 			b.fails = b.fails || strings.EqualFold(n.Action, "FAIL")
 		case *ast.InsertStmt:
 			b.fails = b.fails || n.OrConflict == ast.ConflictFail

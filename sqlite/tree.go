@@ -191,7 +191,7 @@ func updateTree(stmt *ast.UpdateStmt) *query.Write {
 	w := &query.Write{
 		Op: moneyclip.Update, With: withTree(stmt.With), From: fromTree(stmt.From), Where: exprTree(stmt.Where),
 		Set: setTrees(stmt.Set), Rest: restTrees(stmt.OrderBy, stmt.Limit), Replace: stmt.OrConflict == ast.ConflictReplace,
-		Ignore: leaves(stmt.OrConflict), Returning: resultTrees(stmt.Returning), Native: stmt,
+		Returning: resultTrees(stmt.Returning), Native: stmt,
 	}
 	setTarget(w, stmt.Table, stmt.Alias)
 	return w

@@ -553,6 +553,34 @@ func TestTriggerOfRowsThatFail(t *testing.T) {
 	}
 }
 
+// Rows that an UPDATE or a DELETE touches are read before it: whether they are written in the end does not matter.
+func TestTriggerOfRowsThatWereRead(t *testing.T) {
+	t.Parallel()
+	cache, err := moneyclip.New(sqlite.Dialect, moneyclip.Config{Rules: []moneyclip.Rule{{Key: "user::%d", Query: "SELECT n FROM users WHERE id = ?"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cache.Close()
+	connector, err := cache.Driver(&sqlite3.SQLiteDriver{}).(driver.DriverContext).OpenConnector(":memory:")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(connector)
+	defer db.Close()
+	const bump = "BEGIN UPDATE users SET n = n + 1 WHERE id = "
+	mustExec(t, db, `CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, n INT); CREATE TABLE log (id INTEGER PRIMARY KEY, u INT, v INT UNIQUE ON CONFLICT IGNORE);
+		CREATE TRIGGER soft BEFORE DELETE ON users BEGIN UPDATE users SET n = 0 WHERE id = OLD.id; SELECT RAISE(IGNORE); END;
+		CREATE TRIGGER d BEFORE DELETE ON log `+bump+"OLD.u; END; CREATE TRIGGER u BEFORE UPDATE ON log "+bump+`NEW.u; END;
+		CREATE TRIGGER f BEFORE INSERT ON log WHEN NEW.u < 0 BEGIN SELECT RAISE(FAIL, 'negative'); END`)
+	for _, statement := range []string{
+		"DELETE FROM users WHERE email = ?", "DELETE FROM log WHERE v = 1", "UPDATE log SET u = u + 1 WHERE v = 2", "UPDATE OR IGNORE log SET u = u + 1 WHERE v = 2",
+	} {
+		if got, err := cache.Explain(statement); err != nil || strings.Contains(fmt.Sprint(got), "rule-wide") {
+			t.Errorf("got %s, error %v", got, err)
+		}
+	}
+}
+
 // silentDriver does not say whether a transaction is open, as modernc.org/sqlite does not.
 type silentDriver struct{ sqlite3.SQLiteDriver }
 

@@ -170,7 +170,7 @@ type Write struct {
 	Query    *Query
 	Defaults bool
 	Replace  bool
-	Ignore   bool // also of an UPDATE: a row that cannot be written is left as it is, and so is what was done before
+	Ignore   bool // a row that cannot be written is left as it is, and so is what was done before; not where it was read before, too
 	Conflict []Conflict
 
 	Returning []Result

@@ -87,7 +87,7 @@ func (a *analysis) insert(w *Write, ctes *with) shape {
 	a.expr(w.Where, sc)
 	a.exprs(w.Rest, sc)
 
-	e := effect{Write: moneyclip.Write{Op: moneyclip.Insert, Table: src.table, Replace: w.Replace, Source: w.Native}}
+	e := effect{Write: moneyclip.Write{Op: moneyclip.Insert, Table: src.table, Replace: w.Replace, Skips: w.Ignore, Source: w.Native}}
 	e.Columns = a.insertColumns(w, src.def)
 	switch {
 	case w.Defaults:

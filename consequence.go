@@ -139,7 +139,7 @@ func (e *effects) collisions(s step, table *Table) {
 	if w.Conflict == nil {
 		return
 	}
-	update := Write{Op: Update, Table: w.Table, Set: w.Conflict.Set}
+	update := Write{Op: Update, Table: w.Table, Set: w.Conflict.Set, Skips: w.Conflict.Skips}
 	if w.Conflict.Target != nil {
 		e.collision(s, table, &UniqueKey{Columns: w.Conflict.Target}, update, "ON CONFLICT: ")
 		return

@@ -208,6 +208,7 @@ type Assignment struct {
 type Conflict struct {
 	Target []string
 	Set    []Assignment
+	Skips  bool // the row may be left as it is all the same: IGNORE
 }
 
 // A Value is where the value of a pin, of an assignment or of an inserted column comes from.

@@ -102,6 +102,9 @@ func (a *analysis) insert(w *Write, ctes *with) shape {
 		e.Columns, e.Rows = nil, nil
 	}
 	e.Conflict, e.Skips = a.conflict(w.Conflict, src, sc), w.Ignore || len(w.Conflict) > 0
+	if e.Conflict != nil {
+		e.Conflict.Skips = w.Ignore
+	}
 	a.writes = append(a.writes, e)
 	return a.returning(w, sc)
 }

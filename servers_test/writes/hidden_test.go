@@ -493,6 +493,19 @@ func TestTriggerOfRowsThatGiveWay(t *testing.T) {
 	}
 }
 
+// So may the row be that an ON DUPLICATE KEY UPDATE finds.
+func TestTriggerOfARowThatIsLeft(t *testing.T) {
+	const read = "SELECT name FROM users WHERE id = ?"
+	base, db, _ := withRule(t, my.Dialect, "mysql", servers.MariaDB(t), read,
+		"CREATE TABLE users (id INT PRIMARY KEY, name INT)", "INSERT INTO users VALUES (1, 1), (2, 2), (3, 3)",
+		"CREATE TABLE log (id INT PRIMARY KEY, u INT CHECK (u < 3))", "INSERT INTO log VALUES (1, 1)",
+		"CREATE TRIGGER f BEFORE UPDATE ON log FOR EACH ROW UPDATE users SET name = name + 1 WHERE id = NEW.u")
+	const statement = "INSERT IGNORE INTO log (id, u) VALUES (1, 1) ON DUPLICATE KEY UPDATE u = u + 2"
+	answer(db, read, 3)
+	execAll(t, db, statement)
+	wantSame(t, base, db, statement, read, 3)
+}
+
 // Where a backslash in a text is no character, nothing is cached.
 func TestBackslashes(t *testing.T) {
 	const read = "SELECT v FROM e WHERE k = $1"

@@ -205,7 +205,8 @@ func leaves(action ast.ConflictAction) bool {
 func insertTree(stmt *ast.InsertStmt) *query.Write {
 	w := &query.Write{
 		Op: moneyclip.Insert, With: withTree(stmt.With), Columns: foldAll(stmt.Columns), Defaults: stmt.DefaultValues,
-		Replace: stmt.Replace || stmt.OrConflict == ast.ConflictReplace, Ignore: leaves(stmt.OrConflict), Returning: resultTrees(stmt.Returning), Native: stmt,
+		Replace: stmt.Replace || stmt.OrConflict == ast.ConflictReplace, Ignore: leaves(stmt.OrConflict),
+		Returning: resultTrees(stmt.Returning), Native: stmt,
 	}
 	setTarget(w, stmt.Table, stmt.Alias)
 	if clause := plainValues(stmt.Select); clause != nil {

@@ -6,8 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,7 +14,6 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"github.com/moneyclip/moneyclip"
-	"github.com/moneyclip/moneyclip/sqlite"
 )
 
 // A pair is one database file through a cache and without one.
@@ -35,21 +32,13 @@ func newPair(t *testing.T, schema string, rule moneyclip.Rule, query string, arg
 func newPairOver(t *testing.T, base driver.Driver, schema string, rule moneyclip.Rule, query string, args ...any) *pair {
 	t.Helper()
 	dsn := "file:" + filepath.Join(t.TempDir(), "pair.db") + "?_journal_mode=WAL&_foreign_keys=on&_busy_timeout=3000"
-	cache, err := moneyclip.New(sqlite.Dialect, moneyclip.Config{
-		Rules: []moneyclip.Rule{rule}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	_, cached := wrapped(t, base, dsn, moneyclip.Config{Rules: []moneyclip.Rule{rule}})
+	plain, err := sql.Open("sqlite3", dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	connector, err := cache.Driver(base).(driver.DriverContext).OpenConnector(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &pair{t: t, cached: sql.OpenDB(connector), query: query, args: args}
-	if p.plain, err = sql.Open("sqlite3", dsn); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.cached.Close(); p.plain.Close(); cache.Close() })
+	t.Cleanup(func() { plain.Close() })
+	p := &pair{t: t, cached: cached, plain: plain, query: query, args: args}
 	if _, err := p.plain.Exec(schema); err != nil {
 		t.Fatal(err)
 	}
@@ -556,17 +545,7 @@ func TestTriggerOfRowsThatFail(t *testing.T) {
 // Rows that an UPDATE or a DELETE touches are read before it: whether they are written in the end does not matter.
 func TestTriggerOfRowsThatWereRead(t *testing.T) {
 	t.Parallel()
-	cache, err := moneyclip.New(sqlite.Dialect, moneyclip.Config{Rules: []moneyclip.Rule{{Key: "user::%d", Query: "SELECT n FROM users WHERE id = ?"}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cache.Close()
-	connector, err := cache.Driver(&sqlite3.SQLiteDriver{}).(driver.DriverContext).OpenConnector(":memory:")
-	if err != nil {
-		t.Fatal(err)
-	}
-	db := sql.OpenDB(connector)
-	defer db.Close()
+	cache, db := wrapped(t, &sqlite3.SQLiteDriver{}, ":memory:", moneyclip.Config{Rules: []moneyclip.Rule{{Key: "user::%d", Query: "SELECT n FROM users WHERE id = ?"}}})
 	const bump = "BEGIN UPDATE users SET n = n + 1 WHERE id = "
 	mustExec(t, db, `CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, n INT); CREATE TABLE log (id INTEGER PRIMARY KEY, u INT, v INT UNIQUE ON CONFLICT IGNORE);
 		CREATE TRIGGER soft BEFORE DELETE ON users BEGIN UPDATE users SET n = 0 WHERE id = OLD.id; SELECT RAISE(IGNORE); END;
@@ -604,19 +583,7 @@ func (d *silentDriver) Open(dsn string) (driver.Conn, error) {
 func TestRolledBackByItself(t *testing.T) {
 	t.Parallel()
 	for _, base := range []driver.Driver{&sqlite3.SQLiteDriver{}, &silentDriver{}} {
-		cache, err := moneyclip.New(sqlite.Dialect, moneyclip.Config{
-			Rules: []moneyclip.Rule{{Key: "t::%d", Table: "t", By: []string{"id"}}}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer cache.Close()
-		connector, err := cache.Driver(base).(driver.DriverContext).OpenConnector(":memory:")
-		if err != nil {
-			t.Fatal(err)
-		}
-		db := sql.OpenDB(connector)
-		defer db.Close()
+		cache, db := wrapped(t, base, ":memory:", moneyclip.Config{Rules: []moneyclip.Rule{{Key: "t::%d", Table: "t", By: []string{"id"}}}})
 		db.SetMaxOpenConns(1)
 		mustExec(t, db, "CREATE TABLE t (id INTEGER PRIMARY KEY, k INT UNIQUE); INSERT INTO t VALUES (1, 1), (2, 2)")
 		const read = "SELECT k FROM t WHERE id = 1"
@@ -685,19 +652,7 @@ func TestRolledBackByItself(t *testing.T) {
 func TestInterruptBesideRows(t *testing.T) {
 	t.Parallel()
 	for _, base := range []driver.Driver{&sqlite3.SQLiteDriver{}, &silentDriver{}} {
-		cache, err := moneyclip.New(sqlite.Dialect, moneyclip.Config{
-			Rules: []moneyclip.Rule{{Key: "t::%d", Table: "t", By: []string{"id"}}}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer cache.Close()
-		connector, err := cache.Driver(base).(driver.DriverContext).OpenConnector(":memory:")
-		if err != nil {
-			t.Fatal(err)
-		}
-		db := sql.OpenDB(connector)
-		defer db.Close()
+		_, db := wrapped(t, base, ":memory:", moneyclip.Config{Rules: []moneyclip.Rule{{Key: "t::%d", Table: "t", By: []string{"id"}}}})
 		conn, err := db.Conn(t.Context())
 		if err != nil {
 			t.Fatal(err)

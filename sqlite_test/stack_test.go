@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -50,12 +49,18 @@ func openStackWith(t testing.TB, options, schema string, cfg moneyclip.Config) *
 // through opens the database through another cache.
 func (s *stack) through(t testing.TB, cfg moneyclip.Config) (*moneyclip.Cache, *sql.DB) {
 	t.Helper()
-	cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	return wrapped(t, &sqlite3.SQLiteDriver{}, s.dsn, cfg)
+}
+
+// wrapped is a database over a base driver, and its cache, which logs nothing.
+func wrapped(t testing.TB, base driver.Driver, dsn string, cfg moneyclip.Config) (*moneyclip.Cache, *sql.DB) {
+	t.Helper()
+	cfg.Logger = slog.New(slog.DiscardHandler)
 	cache, err := moneyclip.New(sqlite.Dialect, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	connector, err := cache.Driver(&sqlite3.SQLiteDriver{}).(driver.DriverContext).OpenConnector(s.dsn)
+	connector, err := cache.Driver(base).(driver.DriverContext).OpenConnector(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,19 +242,7 @@ func TestStackTwoSpellings(t *testing.T) {
 // Databases in memory belong to their connection.
 func TestStackMemory(t *testing.T) {
 	t.Parallel()
-	cache, err := moneyclip.New(sqlite.Dialect, moneyclip.Config{
-		Rules: []moneyclip.Rule{{Key: "u-%d", Table: "u", By: []string{"id"}}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cache.Close()
-	connector, err := cache.Driver(&sqlite3.SQLiteDriver{}).(driver.DriverContext).OpenConnector(":memory:")
-	if err != nil {
-		t.Fatal(err)
-	}
-	db := sql.OpenDB(connector)
-	defer db.Close()
+	cache, db := wrapped(t, &sqlite3.SQLiteDriver{}, ":memory:", moneyclip.Config{Rules: []moneyclip.Rule{{Key: "u-%d", Table: "u", By: []string{"id"}}}})
 	var conns []*sql.Conn
 	for i := range 3 {
 		conn, err := db.Conn(context.Background())

@@ -140,7 +140,7 @@ func (w *writing) readFirst(ctx context.Context) error {
 		c.owns = true
 		if err := c.base.runAll(ctx, c.cache.dialect.Begin()); err != nil {
 			c.owns = false
-			if !c.cache.dialect.Settled(err) {
+			if !c.cache.dialect.Settled(err) && c.IsValid() {
 				c.rollBackOwn(ctx) // it may have begun all the same: what came next would be done in it, and not be committed
 			}
 			return w.lost(ctx, err)

@@ -33,7 +33,7 @@ var dating = names(`adddate addtime convert_tz date date_add date_format date_su
 	timediff to_days to_seconds unix_timestamp week weekday weekofyear year yearweek`)
 
 // timing are the functions that return a time of day.
-var timing = names(`addtime cast maketime sec_to_time str_to_date subtime time timediff`)
+var timing = names(`addtime cast maketime sec_to_time str_to_date subtime time timediff ` + ast.TimeLiteral)
 
 func names(list string) map[string]bool {
 	set := map[string]bool{}
@@ -46,34 +46,27 @@ func names(list string) map[string]bool {
 // hasTime reports whether there may be a time of day in expressions, which functions that want a date complete with that
 // of today.
 func (c *converter) hasTime(list ...ast.ExprNode) bool {
-	f := finder(func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.ColumnName:
-			return c.own.times[n.Name.L] || c.times[n.Name.L]
-		case *ast.SelectStmt:
-			return c.shows(n, c.own.times)
-		case *ast.FuncCallExpr:
-			return timing[n.FnName.L] || n.FnName.L == ast.TimeLiteral
-		case *ast.FuncCastExpr:
-			return n.Tp != nil && n.Tp.EvalType() == types.ETDuration
-		}
-		return false
-	})
-	return slices.ContainsFunc(list, func(e ast.ExprNode) bool { return e != nil && f.in(e) })
+	return c.has(c.own.times, c.times, timing, types.ETDuration, list)
 }
 
 // hasDate reports whether there may be a date in expressions.
 func (c *converter) hasDate(list ...ast.ExprNode) bool {
+	return c.has(c.own.dates, c.dates, dated, types.ETDatetime, list)
+}
+
+// has reports whether there may be in expressions what columns of the database hold, what names of the statement stand for, what functions
+// return, or a cast to a type.
+func (c *converter) has(columns, given, functions map[string]bool, typ types.EvalType, list []ast.ExprNode) bool {
 	f := finder(func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.ColumnName:
-			return c.own.dates[n.Name.L] || c.dates[n.Name.L]
+			return columns[n.Name.L] || given[n.Name.L]
 		case *ast.SelectStmt:
-			return c.shows(n, c.own.dates)
+			return c.shows(n, columns)
 		case *ast.FuncCallExpr:
-			return dated[n.FnName.L]
+			return functions[n.FnName.L]
 		case *ast.FuncCastExpr:
-			return n.Tp != nil && n.Tp.EvalType() == types.ETDatetime
+			return n.Tp != nil && n.Tp.EvalType() == typ
 		}
 		return false
 	})

@@ -703,13 +703,20 @@ func documented(t *testing.T) (args []any) {
 	return args
 }
 
+// restricted are two clients of a server: one that may do everything, and one of a user as doc.go wants him.
+func restricted(t *testing.T) (admin, user *redis.Client) {
+	t.Helper()
+	admin = client(t, servers.Redis(t))
+	must(t, admin.Do(t.Context(), documented(t)...).Err())
+	user = redis.NewClient(&redis.Options{Addr: admin.Options().Addr, Username: "moneyclip", Password: "password"})
+	t.Cleanup(func() { user.Close() })
+	return admin, user
+}
+
 // What doc.go says that a user needs is what it needs.
 func TestACL(t *testing.T) {
 	t.Parallel()
-	admin := client(t, servers.Redis(t))
-	must(t, admin.Do(t.Context(), documented(t)...).Err())
-	c := redis.NewClient(&redis.Options{Addr: admin.Options().Addr, Username: "moneyclip", Password: "password"})
-	defer c.Close()
+	admin, c := restricted(t)
 	s := patient(c)
 	one, marks := slot("k"), writer(slot("k"))
 	marks.Generations, marks.Board = one.Generations[:], "moneyclip:db:board"
@@ -758,10 +765,7 @@ func TestACL(t *testing.T) {
 // What a user may not read is not taken for something that somebody else has put there: nothing is dropped for it.
 func TestMayNotRead(t *testing.T) {
 	t.Parallel()
-	admin := client(t, servers.Redis(t))
-	must(t, admin.Do(t.Context(), documented(t)...).Err())
-	c := redis.NewClient(&redis.Options{Addr: admin.Options().Addr, Username: "moneyclip", Password: "password"})
-	defer c.Close()
+	admin, c := restricted(t)
 	s := patient(c)
 	const board = "moneyclip:db:board"
 	publish(t, s, board, moneyclip.Notice{Text: "a", Life: time.Hour})
@@ -813,10 +817,7 @@ func TestMayNotRead(t *testing.T) {
 // long as it lives.
 func TestLeaseRefusedHalfway(t *testing.T) {
 	t.Parallel()
-	admin := client(t, servers.Redis(t))
-	must(t, admin.Do(t.Context(), documented(t)...).Err())
-	c := redis.NewClient(&redis.Options{Addr: admin.Options().Addr, Username: "moneyclip", Password: "password"})
-	defer c.Close()
+	admin, c := restricted(t)
 	s := patient(c)
 	for _, command := range []string{"hvals", "hgetall"} { // the claim's last word, and the script's after it
 		one := slot(command)

@@ -1,6 +1,7 @@
 package mysql_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"slices"
@@ -66,7 +67,7 @@ func TestConnectorsOfOneStore(t *testing.T) {
 	}
 	const query = "SELECT at FROM events WHERE id = ?"
 	for i, p := range pairs {
-		if got, want := one(t, p.wrapped, query, 1), one(t, p.db, query, 1); got != want {
+		if got, want := answer(t, p.wrapped, query, 1), answer(t, p.db, query, 1); got != want {
 			t.Errorf("%q: got %s, want %s", options[i], got, want)
 		}
 	}
@@ -105,7 +106,7 @@ func walk(t *testing.T, db, base *sql.DB, cache *moneyclip.Cache) {
 		for _, read := range reads {
 			for _, arg := range read.args {
 				for range 2 {
-					got, want := one(t, db, read.query, arg), one(t, base, read.query, arg)
+					got, want := answer(t, db, read.query, arg), answer(t, base, read.query, arg)
 					if got != want {
 						t.Errorf("after %s: %s (%v) = %s, want %s", after, read.query, arg, got, want)
 					}
@@ -149,10 +150,13 @@ func walk(t *testing.T, db, base *sql.DB, cache *moneyclip.Cache) {
 	}
 }
 
-// one is a row as a text.
-func one(t *testing.T, db *sql.DB, query string, arg any) string {
+// answer is what a query returns, as a text.
+func answer(t *testing.T, db interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}, query string, args ...any,
+) string {
 	t.Helper()
-	rows, err := db.Query(query, arg)
+	rows, err := db.QueryContext(context.Background(), query, args...)
 	if err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}

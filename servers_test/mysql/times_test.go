@@ -2,7 +2,6 @@ package mysql_test
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"testing"
 
@@ -30,7 +29,7 @@ func TestTimesOfDay(t *testing.T) {
 		if _, err := conn.ExecContext(context.Background(), fmt.Sprint("SET timestamp = ", timestamp)); err != nil {
 			t.Fatal(err)
 		}
-		return all(t, conn, query)
+		return answer(t, conn, query)
 	}
 	queries := []string{
 		"SELECT t FROM x UNION SELECT d FROM x WHERE id = 5", "SELECT t FROM x UNION ALL (SELECT t FROM x WHERE id = 5 UNION SELECT dt FROM x WHERE id = 5)",
@@ -66,30 +65,4 @@ func TestTimesOfDay(t *testing.T) {
 	if cached < 15 {
 		t.Errorf("only %d of %d may be cached", cached, len(queries))
 	}
-}
-
-// all is what a query returns, as a text.
-func all(t *testing.T, conn *sql.Conn, query string) string {
-	t.Helper()
-	rows, err := conn.QueryContext(context.Background(), query)
-	if err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-	defer rows.Close()
-	columns, _ := rows.Columns()
-	values, dest := make([]sql.NullString, len(columns)), make([]any, len(columns))
-	for i := range values {
-		dest[i] = &values[i]
-	}
-	out := ""
-	for rows.Next() {
-		if err := rows.Scan(dest...); err != nil {
-			t.Fatal(err)
-		}
-		out += fmt.Sprint(values)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return out
 }

@@ -50,7 +50,7 @@ func parseBody(f *function) (p *program, ok bool) {
 	if !ok || len(p.variables) == 0 || !p.variables[0].isNew {
 		return nil, false
 	}
-	p.readReturns(f.text, p.body)
+	p.readReturns(f.text)
 	return p, true
 }
 

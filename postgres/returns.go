@@ -33,10 +33,10 @@ func (p *program) returns(event int, rows ...string) bool {
 }
 
 // readReturns notes what the body of a trigger returns: which row, only the text tells, and for which events, the tree.
-func (p *program) readReturns(text string, body any) {
+func (p *program) readReturns(text string) {
 	rows, ok := returnedRows(text)
 	var reached []int
-	follow(body, triggerRows, &reached)
+	follow(p.body, triggerRows, &reached)
 	if !ok {
 		rows = []string{""}
 	}

@@ -52,12 +52,11 @@ type conn struct {
 	unmatchedSent uint32 // SELECTs without a rule
 	counts        uint32 // which of the next of them is counted
 
-	// rows and stmt are what the interceptor has got from the base, without sqlmw's wrapping; running is the statement
-	// that is on its way there by Exec.
+	// rows and stmt are what the interceptor has got from the base, without sqlmw's wrapping; running is the prepared
+	// statement that is on its way there; nil: there is none, or a text.
 	rows    driver.Rows
 	stmt    driver.Stmt
 	running *stmt
-	atStmt  bool // what is on its way there was prepared
 
 	spare *writing // for the next statement; nil: it makes one
 }

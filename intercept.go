@@ -25,8 +25,6 @@ func (i *interceptor) ConnExecContext(ctx context.Context, base driver.ExecerCon
 
 func (i *interceptor) StmtExecContext(ctx context.Context, _ driver.StmtExecContext, query string, args []driver.NamedValue) (driver.Result, error) {
 	s := i.conn.running
-	i.conn.atStmt = true
-	defer func() { i.conn.atStmt = false }()
 	return i.conn.exec(ctx, query, args, func(ctx context.Context) (driver.Result, error) {
 		return s.run(ctx, i.conn.plan(query), args)
 	})
@@ -41,8 +39,6 @@ func (i *interceptor) ConnQueryContext(ctx context.Context, base driver.QueryerC
 }
 
 func (i *interceptor) StmtQueryContext(ctx context.Context, base driver.StmtQueryContext, query string, args []driver.NamedValue) (context.Context, driver.Rows, error) {
-	i.conn.atStmt = true
-	defer func() { i.conn.atStmt = false }()
 	rows, err := i.conn.query(ctx, query, args, func(ctx context.Context) (driver.Rows, error) {
 		return base.QueryContext(ctx, args)
 	})

@@ -90,16 +90,22 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	}
 	c.connector.kept(converted)
 	if r != nil {
-		return c.queried(c.read(ctx, r, args, s, func(ctx context.Context) (driver.Rows, error) {
-			return c.unwrapped(s.watched.(driver.StmtQueryContext).QueryContext(ctx, converted))
-		}))
+		return c.queried(c.read(ctx, r, args, s, func(ctx context.Context) (driver.Rows, error) { return s.queryWatched(ctx, converted) }))
 	}
 	if c.passes(p) && p.statement.Kind != KindWrite {
 		c.unmatched(p)
 		c.rowsOut = true
 		return c.queried(queryStmt(ctx, s.base, converted))
 	}
-	return c.unwrapped(s.watched.(driver.StmtQueryContext).QueryContext(ctx, converted))
+	return s.queryWatched(ctx, converted)
+}
+
+// queryWatched sends the statement to the base, by way of the interceptor.
+func (s *stmt) queryWatched(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	c := s.conn
+	c.running = s
+	defer func() { c.running = nil }()
+	return c.unwrapped(s.watched.(driver.StmtQueryContext).QueryContext(ctx, args))
 }
 
 // ExecContext passes the statement on, and drops the keys that it touches.

@@ -166,7 +166,7 @@ func (w *writing) guess(err error) {
 			}
 		}
 		// Of a text that is prepared some drivers run the first statement alone.
-		if open, known := c.base.open(); known && open != (c.tx != nil) || !known && control && c.atStmt {
+		if open, known := c.base.open(); known && open != (c.tx != nil) || !known && control && c.running != nil {
 			if c.tx == nil {
 				c.began(driver.TxOptions{})
 			}

@@ -65,7 +65,24 @@ func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (m
 		return moneyclip.Identity{}, fmt.Errorf("sqlite: which host the database is on: %w", err)
 	}
 	id.Scope = scopeOf(host, birth)
+	if id.Tainted == "" && sharesPages(dsn) {
+		mode, err := ask(ctx, "PRAGMA main.journal_mode")
+		if err != nil {
+			return moneyclip.Identity{}, err
+		}
+		if len(mode) != 1 || len(mode[0]) != 1 || asText(mode[0][0]) == "wal" {
+			id.Tainted = "its cache is shared (cache=shared), in WAL mode"
+		}
+	}
 	return id, nil
+}
+
+// sharesPages reports whether a dsn has its connections share SQLite's own cache of a file. In WAL mode they share with it what they see
+// of others' writes: a SELECT of one is given the rows as of the time when another one's transaction began to read. In the other modes
+// nobody can commit meanwhile.
+func sharesPages(dsn string) bool {
+	lower := strings.ToLower(dsn)
+	return strings.HasPrefix(lower, "file:") && strings.Contains(lower, "cache=shared")
 }
 
 // identifyNameless is the identity of a database in memory or in a temporary file. Other connections can reach it only

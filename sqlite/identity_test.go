@@ -104,11 +104,19 @@ func TestIdentifyTainted(t *testing.T) {
 		{"file::memory:?cache=shared", "SELECT 1", "an in-memory database that may be shared: set Config.Scope"},
 		{"file:shared?mode=memory&Cache=shared", "SELECT 1", "an in-memory database that may be shared: set Config.Scope"},
 	}
-	for _, tt := range tests {
-		dsn := tt.dsn
+	const shared = "its cache is shared (cache=shared), in WAL mode"
+	for _, tt := range append(tests, []struct{ dsn, statement, want string }{
+		{"file:%s?Cache=Shared&_journal_mode=WAL", "SELECT 1", shared},
+		{"file:%s?cache=shared", "PRAGMA journal_mode = wal", shared},
+		{"file:%s?cache=shared", "SELECT 1", ""},
+		{"file:%s?cache=private&_journal_mode=WAL", "SELECT 1", ""},
+		{"%s?cache=shared&_journal_mode=WAL", "SELECT 1", ""}, // which is no URI, so that SQLite does not see it
+	}...) {
+		dsn, path := tt.dsn, filepath.Join(t.TempDir(), "a.db")
 		if dsn == "" {
-			dsn = filepath.Join(t.TempDir(), "a.db")
+			dsn = path
 		}
+		dsn = strings.Replace(dsn, "%s", path, 1)
 		if got := identify(t, dsn, tt.statement); got.Tainted != tt.want {
 			t.Errorf("Identify after %q is %+v, want tainted because %q", tt.statement, got, tt.want)
 		}

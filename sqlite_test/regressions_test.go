@@ -415,6 +415,33 @@ func TestRegressionConnections(t *testing.T) {
 	}
 }
 
+// Connections that share SQLite's cache of a file see it, in WAL mode, as the first of them that reads does.
+func TestSharedPages(t *testing.T) {
+	t.Parallel()
+	const one = "SELECT v FROM t WHERE id = ?"
+	s := openStack(t, "CREATE TABLE t (id INTEGER PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1)", moneyclip.Config{
+		Rules: []moneyclip.Rule{{Key: "t::%d", Table: "t", By: []string{"id"}}},
+	})
+	connector, err := s.cache.Driver(&sqlite3.SQLiteDriver{}).(driver.DriverContext).OpenConnector(s.dsn + "&cache=shared")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared := sql.OpenDB(connector)
+	defer shared.Close()
+	tx, err := shared.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	oneRow(tx, "SELECT count(*) FROM t")
+	mustExec(t, s.DB, "UPDATE t SET v = 2 WHERE id = 1")
+	oneRow(shared, one, 1)
+	tx.Rollback()
+	if got, want := oneRow(shared, one, 1), oneRow(s.bare, one, 1); got != want {
+		t.Errorf("got %s, the database holds %s", got, want)
+	}
+}
+
 // A statement that waits for another writer until its context ends is not run after that: not outside of its transaction, which SQLite
 // has rolled back.
 func TestInterruptedLock(t *testing.T) {

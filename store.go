@@ -17,6 +17,9 @@ import (
 // A row set is good only while its generations are those under which its lease was granted. A writer that quarantines
 // a generation ends it, and with it every row set of a rule at once.
 //
+// At most 64 selects are stored or leased under one key, so that no key grows without end. One more takes the place of a row
+// set; if there are leases alone, its reader is told to bypass.
+//
 // Every deadline is the store's own affair: a lease or a quarantine that has run out is as if it had been given back.
 // A Store is safe for concurrent use. Package storetest holds the suite that every implementation passes.
 type Store interface {

@@ -96,7 +96,10 @@ func describe(r *moneyclip.Row) string {
 	if err != nil {
 		return err.Error()
 	}
-	return fmt.Sprintf("a row (found: %v) %q", r.Found(), b)
+	if !r.Found() {
+		return fmt.Sprintf("the row set without a row, %q", b)
+	}
+	return fmt.Sprintf("the row %v, %q", r.Values(), b)
 }
 
 // slot is one of the slots of a test: all are of one rule, and have one field name.
@@ -253,11 +256,16 @@ func (s *suite) fillLater(
 	s.store.FillLater(ctx, lent, lease, r, age, func(filled bool, err error) { results <- result{filled, err} })
 	clear(lent.Key)
 	clear(lent.Field)
-	got := <-results
-	if len(results) > 0 {
-		s.Fatal("FillLater has called done twice")
+	select {
+	case got := <-results:
+		if len(results) > 0 {
+			s.Fatal("FillLater has called done twice")
+		}
+		return got.filled, got.err
+	case <-time.After(10 * time.Second):
+		s.Fatal("FillLater has not called done")
 	}
-	return got.filled, got.err
+	return false, nil
 }
 
 func (s *suite) fill(slot *moneyclip.Slot, lease moneyclip.Lease, r *moneyclip.Row) {

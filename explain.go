@@ -172,7 +172,7 @@ func (c *Cache) explainRead(x *Explanation, m *meaning, p *plan, args []driver.N
 	l := new(lookup)
 	s := &session{database: m.database}
 	if !r.slot(l, s, args, false) {
-		x.Reason = "an argument is missing, NULL, or of a kind whose equality is not known"
+		x.Reason = r.unkeyed(args)
 		if len(args) == 0 && len(p.statement.Params) > 0 {
 			x.Cached, x.Key, x.Reason = true, r.rule.Key, "the arguments say which key"
 		}
@@ -202,11 +202,63 @@ func (c *Cache) whyNot(m *meaning, p *plan) string {
 	case closest == nil && p.statement.Uncacheable != "":
 		return "no rule can cache it: " + p.statement.Uncacheable
 	case closest == nil:
-		return "no rule names it"
+		return "no rule names it" + c.misspelt(m, p.statement)
 	case closest.idle != "":
 		return fmt.Sprintf("rule %s is inactive: %s", closest.Name, closest.idle)
 	}
 	return fmt.Sprintf("rule %s does not cache it: %s", closest.Name, closest.misfit(m, p.statement))
+}
+
+// misspelt is a hint at a rule that was probably meant for a SELECT that no rule names, but for a slip in the name of its query or its table.
+func (c *Cache) misspelt(m *meaning, s *Statement) string {
+	for _, b := range m.own() {
+		switch {
+		case b.owner != c:
+		case b.bySQLCName() && !b.seen && s.Name != "":
+			if hint := nearest(b.Query, []string{s.Name}); hint != "" {
+				return fmt.Sprintf("; rule %s is for a query %q, which was not seen%s", b.Name, b.Query, hint)
+			}
+		case b.isAbsent && b.Table != "":
+			for _, read := range s.Reads {
+				if nearest(b.Table, []string{read.Table}) != "" {
+					return fmt.Sprintf("; rule %s is inactive: %s", b.Name, b.idle)
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// unkeyed says which argument keeps a SELECT of the rule from having a key.
+func (r *readPlan) unkeyed(args []driver.NamedValue) string {
+	params := r.statement.Params
+	if len(args) != len(params) {
+		return fmt.Sprintf("it has %s, and got %s", count(len(params), "parameter"), count(len(args), "argument"))
+	}
+	for i, v := range r.verbs {
+		if v.param == 0 {
+			continue
+		}
+		arg := given(args, v.param, params)
+		if arg == nil {
+			return fmt.Sprintf("there is no argument for parameter %d", v.param)
+		}
+		value, ok := resolve(arg.Value)
+		if ok && value == nil {
+			return fmt.Sprintf("argument %d is NULL", v.param)
+		}
+		var d Datum
+		if ok {
+			d, ok = v.spell.of(value)
+		}
+		if ok {
+			_, ok = r.rule.template.fillVerb(nil, i, &d)
+		}
+		if !ok {
+			return fmt.Sprintf("argument %d, a %T, is one whose equality is not reproduced in the key", v.param, arg.Value)
+		}
+	}
+	return "an argument is missing, or of a kind that is not known"
 }
 
 const notHeeded = "its annotation is not heeded: "

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/mattn/go-sqlite3"
@@ -238,6 +239,48 @@ func TestExplainClosest(t *testing.T) {
 	} {
 		if x := o.Explain(query); x.Reason != want {
 			t.Errorf("%s: got %s, want %s", query, x.Reason, want)
+		}
+	}
+}
+
+// A slip of the pen in a rule is named where a SELECT finds no rule.
+func TestExplainMisspelt(t *testing.T) {
+	t.Parallel()
+	o := offline(t, shop,
+		moneyclip.Rule{Key: "user-%d", Table: "usres", By: []string{"id"}},
+		moneyclip.Rule{Key: "sum-%d", Query: "OrderSun"},
+		moneyclip.Rule{Key: "elsewhere-%d", Table: "elsewhere", By: []string{"id"}},
+	)
+	for query, want := range map[string]string{
+		"SELECT * FROM users WHERE id = 1": `no rule names it; rule user-%d is inactive: the database has no table "usres" (did you mean "users"?)`,
+		"-- name: OrderSum :one\nSELECT count(*) FROM orders": `no rule names it; rule OrderSun is for a query "OrderSun", which was not seen` +
+			` (did you mean "OrderSum"?)`,
+		"-- name: CountCoupons :one\nSELECT count(*) FROM coupons": "no rule names it",
+	} {
+		if x := o.Explain(query); x.Reason != want {
+			t.Errorf("%s: got %s, want %s", query, x.Reason, want)
+		}
+	}
+}
+
+// Which argument keeps a SELECT from being cached is said, and not what it is.
+func TestExplainUnkeyed(t *testing.T) {
+	t.Parallel()
+	o := offline(t, shop, userRule)
+	const query = "SELECT name FROM users WHERE id = ? AND email <> ?"
+	for _, test := range []struct {
+		args []any
+		want string
+	}{
+		{[]any{1}, "it has 2 parameters, and got 1 argument"},
+		{[]any{nil, "x"}, "argument 1 is NULL"},
+		{[]any{sql.NullInt64{}, "x"}, "argument 1 is NULL"},
+		{[]any{time.Unix(1, 0), "x"}, "argument 1, a time.Time, is one whose equality is not reproduced in the key"},
+		{[]any{sql.Named("a", 1), "x"}, "there is no argument for parameter 1"},
+		{[]any{1, []int{1}}, "an argument is missing, or of a kind that is not known"},
+	} {
+		if x := o.Explain(query, test.args...); x.Cached || x.Reason != test.want {
+			t.Errorf("%v: got %s, want %s", test.args, x.Reason, test.want)
 		}
 	}
 }

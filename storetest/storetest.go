@@ -262,7 +262,7 @@ func (s *suite) fillLater(
 			s.Fatal("FillLater has called done twice")
 		}
 		return got.filled, got.err
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		s.Fatal("FillLater has not called done")
 	}
 	return false, nil

@@ -270,6 +270,13 @@ func (b *builder) build() {
 	b.kin()
 	b.virtual()
 	b.partitions()
+	// What stands in the way of a write to a view is known before what writes to views is read.
+	for _, t := range b.things["rule"] {
+		b.rule(t)
+	}
+	for _, t := range b.things["trigger"] {
+		b.replaces(t)
+	}
 	b.codes()
 	b.defaults()
 	b.views()
@@ -286,9 +293,6 @@ func (b *builder) build() {
 	b.presets()
 	b.setDefaults()
 	b.checks()
-	for _, t := range b.things["rule"] {
-		b.rule(t)
-	}
 	b.triggers()
 	b.logins()
 	b.settle()

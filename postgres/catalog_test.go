@@ -452,7 +452,7 @@ func TestTriggersBesides(t *testing.T) {
 		{"notes", []any{"7", "t", update, []string{"text"}, "public", "t", "plpgsql", "BEGIN RETURN NEW; END", "", true}, "2 of [text]"},
 		{"notes", []any{"7", "t", triggerInsert | update, []string{"text"}, "public", "t", "plpgsql", "BEGIN RETURN NEW; END", "", false}, "1; 2 of [text]"},
 		{"lengths", []any{"6", "t", triggerInstead | update, nil, "public", "t", "plpgsql", "BEGIN DELETE FROM links; RETURN NEW; END", "", false},
-			"2 instead 3 shop.links"},
+			"2 instead; 2 instead 3 shop.links"},
 		{"notes", []any{"7", "t", update, nil, "public", "t", "plpgsql", "BEGIN DELETE FROM links; RETURN NEW; END", "", true}, "2 opaque"},
 		{"events", []any{"5", "t", rowBefore, []string{"id"}, "public", "t", "plpgsql", "BEGIN NEW.text := 'x'; RETURN NEW; END", "", false},
 			"2 of [id] sets text"},

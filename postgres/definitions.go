@@ -271,6 +271,7 @@ func (b *builder) views() {
 				continue
 			}
 			b.view(b.catalog.Tables[name], c, m)
+			b.replacedBelow(b.catalog.Tables[name], s)
 			if below := b.plainView(b.catalog.Tables[name], s); below != "" {
 				b.facts.plain[name] = below
 			}

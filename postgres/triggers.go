@@ -21,6 +21,24 @@ const (
 	triggerInstead  = 1 << 6
 )
 
+// operations :: bit of pg_trigger.tgtype → what fires the trigger
+var operations = map[int]moneyclip.Op{
+	triggerInsert: moneyclip.Insert, triggerUpdate: moneyclip.Update, triggerDelete: moneyclip.Delete,
+}
+
+// replaces notes which writes to a view a trigger replaces. What it does instead is read later.
+func (b *builder) replaces(t thing) {
+	bits, def := int(t.num(2)), b.tables[t.str(0)]
+	if def == nil || bits&triggerInstead == 0 {
+		return
+	}
+	for bit, op := range operations {
+		if bits&bit != 0 {
+			def.Triggers = append(def.Triggers, moneyclip.Trigger{Op: op, Instead: true})
+		}
+	}
+}
+
 // triggers hangs the triggers on their tables.
 func (b *builder) triggers() {
 	ambiguous, spaces := b.ambiguous()
@@ -58,9 +76,7 @@ func (b *builder) triggers() {
 		}
 		slices.Sort(trigger.Sets)
 		trigger.Sets = slices.Compact(trigger.Sets)
-		for bit, op := range map[int]moneyclip.Op{
-			triggerInsert: moneyclip.Insert, triggerUpdate: moneyclip.Update, triggerDelete: moneyclip.Delete,
-		} {
+		for bit, op := range operations {
 			// TRUNCATE deletes.
 			if bits&bit != 0 || op == moneyclip.Delete && bits&triggerTruncate != 0 {
 				one := trigger

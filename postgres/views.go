@@ -39,6 +39,22 @@ func (b *builder) plainView(def *moneyclip.Table, s *pg.SelectStmt) string {
 	return below.Name
 }
 
+// replacedBelow says of a view on another view that what replaces writes to that one, or comes along with them, does so with writes to it
+// too.
+func (b *builder) replacedBelow(def *moneyclip.Table, s *pg.SelectStmt) {
+	if len(s.FromClause) != 1 {
+		return // it takes no writes of its own accord
+	}
+	from := s.FromClause[0].GetRangeVar()
+	below := b.catalog.Lookup(from.GetSchemaname(), from.GetRelname())
+	if below == nil || !below.View {
+		return
+	}
+	for _, t := range below.Triggers {
+		def.Triggers = append(def.Triggers, moneyclip.Trigger{Op: t.Op, Instead: t.Instead, Opaque: "a trigger or a rule of a view below it"})
+	}
+}
+
 // through lets a write to a plain view be one to the table below. It reports false for any other.
 func (c *converter) through(w *query.Write, name string) bool {
 	if c.facts == nil {

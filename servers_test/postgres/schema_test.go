@@ -402,7 +402,7 @@ func testTriggers(t *testing.T, catalog *moneyclip.Catalog) {
 		"public.books":     "1" + note + "; 2 of [title]" + note + "; 2 sets [updated] false; 3" + note,
 		"public.pairs":     "1 opaque; 2; 3 2 shop.links",
 		"public.log":       "1 sets [] true 1 shop.authors (4.id); 2 opaque",
-		"public.titles":    "3 instead 3 public.books id=3.id",
+		"public.titles":    "3 instead; 3 instead 3 public.books id=3.id",
 		"public.ruled":     "2 opaque",
 		"public.truncated": "1 opaque; 3 3 public.log",
 		"public.defaulted": "1 3 public.log",

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -563,4 +564,35 @@ func TestShowWhere(t *testing.T) {
 	answer(db, read, 1)
 	execAll(t, db, "SHOW TABLES WHERE fw(1) = 1")
 	wantSame(t, base, db, "SHOW", read, 1)
+}
+
+// What replaces writes to a view, or comes along with them, does so with writes to a view on that view too, wherever they stand.
+func TestReplacedBelow(t *testing.T) {
+	const read = "SELECT name FROM users WHERE id = $1"
+	const bump = "UPDATE users SET name = name + 1 WHERE id = 1"
+	for about, replaces := range map[string][]string{
+		"trigger": {
+			"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN " + bump + "; IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END $$",
+			"CREATE TRIGGER f INSTEAD OF INSERT OR UPDATE OR DELETE ON v FOR EACH ROW EXECUTE FUNCTION f()",
+		},
+		"rule": {
+			"CREATE RULE i AS ON INSERT TO v DO ALSO " + bump, "CREATE RULE u AS ON UPDATE TO v DO ALSO " + bump, "CREATE RULE d AS ON DELETE TO v DO ALSO " + bump,
+		},
+	} {
+		base, db, _ := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), read, slices.Concat([]string{
+			"CREATE TABLE users (id BIGINT PRIMARY KEY, name INT)", "INSERT INTO users VALUES (1, 1)", "CREATE TABLE log (id INT, t TEXT)", "CREATE TABLE fires (id INT)",
+			"CREATE VIEW v AS SELECT id, t FROM log", "CREATE VIEW w AS SELECT id, t FROM v", "CREATE VIEW x AS SELECT id AS i, t AS u FROM w WHERE id > 0",
+			"CREATE FUNCTION fw() RETURNS void LANGUAGE sql AS $$ UPDATE w SET t = 'f' $$",
+			"CREATE FUNCTION tx() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM x WHERE i = 1; RETURN NULL; END $$",
+			"CREATE TRIGGER tx AFTER INSERT ON fires FOR EACH ROW EXECUTE FUNCTION tx()",
+		}, replaces)...)
+		for _, query := range []string{
+			"INSERT INTO w VALUES (1, 'a')", "INSERT INTO x VALUES (1, 'a')", "INSERT INTO log VALUES (1, 'b')", "UPDATE w SET t = 'c' WHERE id = 1", "UPDATE x SET u = 'd'", "SELECT fw()",
+			"INSERT INTO fires VALUES (1)", "INSERT INTO log VALUES (1, 'b')", "DELETE FROM w WHERE id = 1", "INSERT INTO log VALUES (1, 'b')", "DELETE FROM x",
+		} {
+			answer(db, read, 1)
+			execAll(t, db, query)
+			wantSame(t, base, db, about+": "+query, read, 1)
+		}
+	}
 }

@@ -213,13 +213,14 @@ func definition(src *source) moneyclip.Statement {
 	if len(src.tokens) < 3 || src.parameters() > 0 {
 		return moneyclip.Statement{}
 	}
+	queries := slices.ContainsFunc(src.tokens, func(t token) bool { return src.is(t, "select") || src.is(t, "values") || src.is(t, "value") })
 	for i, t := range src.tokens[1:min(5, len(src.tokens)-1)] {
 		switch {
 		case !src.is(t, "temporary"):
-		case src.is(src.tokens[i+2], "table"):
+		case src.is(src.tokens[i+2], "table") && !queries: // or else what it takes its rows from may write
 			return moneyclip.Statement{Kind: moneyclip.KindSession, Change: "makes or drops a temporary table"}
 		default:
-			return moneyclip.Statement{} // a sequence: whether it commits is not known
+			return moneyclip.Statement{} // of a sequence it is not known whether it commits
 		}
 	}
 	return s
@@ -428,6 +429,13 @@ func (a *analysis) session(stmt ast.StmtNode) moneyclip.Statement {
 		return moneyclip.Statement{Kind: moneyclip.KindSession, Change: "locks tables", Commits: true}
 	case *ast.CreateTableStmt:
 		if n.TemporaryKeyword != ast.TemporaryNone {
+			if rows, ok := n.Select.(ast.StmtNode); ok {
+				a.statement(rows)
+				a.meaning = query.Meaning{}
+			}
+			if a.calls != "" || a.sets != "" {
+				return moneyclip.Statement{} // two things, of which both count
+			}
 			return moneyclip.Statement{Kind: moneyclip.KindSession, Change: "creates a temporary table"}
 		}
 	case *ast.DropTableStmt:

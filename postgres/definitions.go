@@ -23,12 +23,10 @@ func (b *builder) defaultOf(t thing) {
 	c := newConverter(b.catalog)
 	e := c.expression(t.str(2))
 	if does := cmp.Or(c.writes, c.session); does != "" {
-		def.Triggers = append(def.Triggers, moneyclip.Trigger{
-			Op: moneyclip.Insert, Opaque: fmt.Sprintf("the default of %s %s", col.Name, does),
-		})
+		b.hang(def, moneyclip.Trigger{Op: moneyclip.Insert, Opaque: fmt.Sprintf("the default of %s %s", col.Name, does)})
 	}
 	if len(c.calls) > 0 {
-		def.Triggers = append(def.Triggers, moneyclip.Trigger{Op: moneyclip.Insert, Writes: c.calls})
+		b.hang(def, moneyclip.Trigger{Op: moneyclip.Insert, Writes: c.calls})
 	}
 	for {
 		cast, ok := e.(query.Cast)
@@ -39,6 +37,14 @@ func (b *builder) defaultOf(t thing) {
 	}
 	if operand, ok := e.(query.Operand); ok && operand.Kind == moneyclip.ValueConst {
 		col.Default = operand.Value
+	}
+}
+
+// hang hangs a trigger on a table or a view, and on the views on it: a write to those is one to it.
+func (b *builder) hang(def *moneyclip.Table, t moneyclip.Trigger) {
+	def.Triggers = append(def.Triggers, t)
+	for _, on := range b.on[def.Name] {
+		b.hang(on, t)
 	}
 }
 

@@ -50,6 +50,7 @@ func (b *builder) replacedBelow(def *moneyclip.Table, s *pg.SelectStmt) {
 	if below == nil || !below.View {
 		return
 	}
+	b.on[below.Name] = append(b.on[below.Name], def)
 	for _, t := range below.Triggers {
 		def.Triggers = append(def.Triggers, moneyclip.Trigger{Op: t.Op, Instead: t.Instead, Opaque: "a trigger or a rule of a view below it"})
 	}

@@ -578,6 +578,9 @@ func TestReplacedBelow(t *testing.T) {
 		"rule": {
 			"CREATE RULE i AS ON INSERT TO v DO ALSO " + bump, "CREATE RULE u AS ON UPDATE TO v DO ALSO " + bump, "CREATE RULE d AS ON DELETE TO v DO ALSO " + bump,
 		},
+		"default": {
+			"CREATE FUNCTION f() RETURNS text LANGUAGE plpgsql AS $$ BEGIN " + bump + "; RETURN 'a'; END $$", "ALTER VIEW v ALTER COLUMN t SET DEFAULT f()",
+		},
 	} {
 		base, db, _ := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), read, slices.Concat([]string{
 			"CREATE TABLE users (id BIGINT PRIMARY KEY, name INT)", "INSERT INTO users VALUES (1, 1)", "CREATE TABLE log (id INT, t TEXT)", "CREATE TABLE fires (id INT)",
@@ -587,7 +590,7 @@ func TestReplacedBelow(t *testing.T) {
 			"CREATE TRIGGER tx AFTER INSERT ON fires FOR EACH ROW EXECUTE FUNCTION tx()",
 		}, replaces)...)
 		for _, query := range []string{
-			"INSERT INTO w VALUES (1, 'a')", "INSERT INTO x VALUES (1, 'a')", "INSERT INTO log VALUES (1, 'b')", "UPDATE w SET t = 'c' WHERE id = 1", "UPDATE x SET u = 'd'", "SELECT fw()",
+			"INSERT INTO w VALUES (1, 'a')", "INSERT INTO x VALUES (1, 'a')", "INSERT INTO w VALUES (1)", "INSERT INTO x VALUES (1)", "INSERT INTO log VALUES (1, 'b')", "UPDATE w SET t = 'c' WHERE id = 1", "UPDATE x SET u = 'd'", "SELECT fw()",
 			"INSERT INTO fires VALUES (1)", "INSERT INTO log VALUES (1, 'b')", "DELETE FROM w WHERE id = 1", "INSERT INTO log VALUES (1, 'b')", "DELETE FROM x",
 		} {
 			answer(db, read, 1)

@@ -83,6 +83,9 @@ func failed(step string, err error) error {
 	if !plainCode.MatchString(what) {
 		what = "an error"
 	}
+	if strings.HasPrefix(err.Error(), "ERR ACL failure in script") { // so Valkey says it
+		what = "NOPERM"
+	}
 	if command := commandName.FindStringSubmatch(err.Error()); what == "NOPERM" && command != nil {
 		what += " for " + command[1]
 	}

@@ -60,11 +60,12 @@ func TestURL(t *testing.T) {
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"ERR unknown command 'x', with args beginning with: 'secret'":                                             "redisstore: get: Redis answers ERR for x, which it does not know",
-		"ERR Unknown Redis command called from script script: fd27, on @user_script:2.":                           "redisstore: get: Redis answers ERR for a command in a script, which it does not know",
-		"NOPERM this user has no permissions to run the 'hget' command":                                           "redisstore: get: Redis answers NOPERM for hget",
-		"ERR The user executing the script can't run this command or subcommand script: 5bf9, on @user_script:1.": "redisstore: get: Redis answers NOPERM in a script",
-		"NOPERM no permissions to access the 'secret' key":                                                        "redisstore: get: Redis answers NOPERM",
+		"ERR unknown command 'x', with args beginning with: 'secret'":                                               "redisstore: get: Redis answers ERR for x, which it does not know",
+		"ERR Unknown Redis command called from script script: fd27, on @user_script:2.":                             "redisstore: get: Redis answers ERR for a command in a script, which it does not know",
+		"NOPERM this user has no permissions to run the 'hget' command":                                             "redisstore: get: Redis answers NOPERM for hget",
+		"ERR The user executing the script can't run this command or subcommand script: 5bf9, on @user_script:1.":   "redisstore: get: Redis answers NOPERM in a script",
+		"ERR ACL failure in script: User u has no permissions to run the 'hget' command script: on @user_script:2.": "redisstore: get: Redis answers NOPERM for hget",
+		"NOPERM no permissions to access the 'secret' key":                                                          "redisstore: get: Redis answers NOPERM",
 		"secret": "redisstore: get: Redis answers an error",
 		"":       "redisstore: get: Redis answers an error",
 	} {

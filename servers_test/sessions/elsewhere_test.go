@@ -43,6 +43,9 @@ func TestTextsForElsewhere(t *testing.T) {
 		"ALTER TABLE there.users DROP COLUMN name, ADD COLUMN name VARCHAR(20) DEFAULT 'Zed'", "CREATE OR REPLACE TABLE there.users AS SELECT 1 AS id, 'Zed' AS name, 'Rome' AS city",
 	} {
 		t.Run(text, func(t *testing.T) {
+			if servers.MySQL() && !strings.HasPrefix(text, "ALTER") {
+				t.Skip("MySQL does not know it")
+			}
 			s, elsewhere := mysqlSite(t), mysqlSite(t)
 			there := s.through(elsewhere.dsn)
 			s.name(s.DB)

@@ -326,6 +326,9 @@ func TestZeroThatIsNumbered(t *testing.T) {
 		"DOUBLE": {"INSERT INTO users (id, name) VALUES (0.3, 'a')", "INSERT INTO users (id, name) VALUES ('-0', 'a')"},
 	} {
 		t.Run(typ, func(t *testing.T) {
+			if typ == "DOUBLE" && servers.MySQL() {
+				t.Skip("MySQL numbers integers alone")
+			}
 			base, db, _ := withRule(t, my.Dialect, "mysql", servers.MariaDB(t), read,
 				"CREATE TABLE users (id "+typ+" AUTO_INCREMENT PRIMARY KEY, name VARCHAR(20))", "CREATE TABLE other (x INT)",
 				"CREATE TRIGGER other AFTER INSERT ON other FOR EACH ROW INSERT INTO users (id, name) VALUES ('0', 'b')")

@@ -230,7 +230,7 @@ var scenes = []scene{
 		about: "foreign keys to a column whose collation calls different texts equal", since: 15,
 		schema: `CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 			CREATE TABLE p (k text COLLATE loose PRIMARY KEY, v int); INSERT INTO p VALUES ('a', 0), ('b', 0), ('c', 0);
-			CREATE TABLE c (id int PRIMARY KEY, k text REFERENCES p (k) ON DELETE CASCADE ON UPDATE CASCADE, v int); INSERT INTO c VALUES (1, 'A', 0), (2, 'a', 0), (3, 'B', 0), (4, 'C', 0)`,
+			CREATE TABLE c (id int PRIMARY KEY, k text COLLATE loose REFERENCES p (k) ON DELETE CASCADE ON UPDATE CASCADE, v int); INSERT INTO c VALUES (1, 'A', 0), (2, 'a', 0), (3, 'B', 0), (4, 'C', 0)`,
 		read: "SELECT count(*), sum(id) FROM c WHERE k = $1", args: []any{"a", "A", "b", "B", "c", "C", "e"},
 		steps: []string{"DELETE FROM p WHERE k = 'a'", "UPDATE p SET k = 'e' WHERE k = 'b'", "DELETE FROM p WHERE k = 'C'"},
 	},

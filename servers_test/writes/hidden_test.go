@@ -602,14 +602,16 @@ func TestReplacedBelow(t *testing.T) {
 
 // What fills a temporary table may write.
 func TestTemporaryTableOfFunction(t *testing.T) {
+	if servers.MySQL() {
+		t.Skip("MySQL lets no function write there")
+	}
 	const read = "SELECT name FROM users WHERE id = ?"
 	base, db, _ := withRule(t, my.Dialect, "mysql", servers.MariaDB(t), read, "CREATE TABLE users (id INT PRIMARY KEY, name INT)", "INSERT INTO users VALUES (1, 1)",
 		"CREATE FUNCTION fw(n INT) RETURNS INT MODIFIES SQL DATA BEGIN UPDATE users SET name = name + 1 WHERE id = n; RETURN 1; END")
-	texts := []string{"CREATE TEMPORARY TABLE a SELECT fw(1)", "CREATE TEMPORARY TABLE b (i INT) SELECT 1 AS i UNION SELECT fw(1)"}
-	if !servers.MySQL() {
-		texts = append(texts, "CREATE OR REPLACE TEMPORARY TABLE a (SELECT fw(1))", "CREATE TEMPORARY TABLE c AS VALUES (fw(1))")
-	}
-	for _, query := range texts {
+	for _, query := range []string{
+		"CREATE TEMPORARY TABLE a SELECT fw(1)", "CREATE TEMPORARY TABLE b (i INT) SELECT 1 AS i UNION SELECT fw(1)",
+		"CREATE OR REPLACE TEMPORARY TABLE a (SELECT fw(1))", "CREATE TEMPORARY TABLE c AS VALUES (fw(1))",
+	} {
 		answer(db, read, 1)
 		c, err := db.Conn(t.Context())
 		if err != nil {

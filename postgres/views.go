@@ -42,8 +42,8 @@ func (b *builder) plainView(def *moneyclip.Table, s *pg.SelectStmt) string {
 // replacedBelow says of a view on another view that what replaces writes to that one, or comes along with them, does so with writes to it
 // too.
 func (b *builder) replacedBelow(def *moneyclip.Table, s *pg.SelectStmt) {
-	if len(s.FromClause) != 1 {
-		return // it takes no writes of its own accord
+	if len(s.FromClause) != 1 || s.WithClause != nil {
+		return // it takes no writes of its own accord; and a name of WITH may be that of a view, even its own
 	}
 	from := s.FromClause[0].GetRangeVar()
 	below := b.catalog.Lookup(from.GetSchemaname(), from.GetRelname())

@@ -600,6 +600,21 @@ func TestReplacedBelow(t *testing.T) {
 	}
 }
 
+// A name of WITH is no view, even if a view is called so: it may be the one that is defined.
+func TestViewOfItsOwnName(t *testing.T) {
+	const read = "SELECT name FROM users WHERE id = $1"
+	base, db, cache := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), read,
+		"CREATE TABLE users (id BIGINT PRIMARY KEY, name INT)", "INSERT INTO users VALUES (1, 1)",
+		"CREATE FUNCTION f() RETURNS text LANGUAGE plpgsql AS $$ BEGIN UPDATE users SET name = name + 1 WHERE id = 1; RETURN 'a'; END $$",
+		"CREATE VIEW v AS WITH v AS (SELECT 1 AS id, 'a'::text AS t) SELECT id, t FROM v", "ALTER VIEW v ALTER COLUMN t SET DEFAULT f()",
+		"CREATE FUNCTION kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
+		"CREATE TRIGGER kept INSTEAD OF INSERT OR DELETE ON v FOR EACH ROW EXECUTE FUNCTION kept()")
+	answer(db, read, 1)
+	execAll(t, db, "INSERT INTO v (id) VALUES (1)")
+	wantSame(t, base, db, "INSERT", read, 1)
+	wantKept(t, db, cache, "DELETE FROM v", read, 1)
+}
+
 // What fills a temporary table may write.
 func TestTemporaryTableOfFunction(t *testing.T) {
 	if servers.MySQL() {

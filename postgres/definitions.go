@@ -44,7 +44,9 @@ func (b *builder) defaultOf(t thing) {
 func (b *builder) hang(def *moneyclip.Table, t moneyclip.Trigger) {
 	def.Triggers = append(def.Triggers, t)
 	for _, on := range b.on[def.Name] {
-		b.hang(on, t)
+		if !isReplaced(on, t.Op) {
+			b.hang(on, t)
+		}
 	}
 }
 

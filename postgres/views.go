@@ -52,6 +52,9 @@ func (b *builder) replacedBelow(def *moneyclip.Table, s *pg.SelectStmt) {
 	}
 	b.on[below.Name] = append(b.on[below.Name], def)
 	for _, t := range below.Triggers {
+		if isReplaced(def, t.Op) {
+			continue // no such write gets down there
+		}
 		def.Triggers = append(def.Triggers, moneyclip.Trigger{Op: t.Op, Instead: t.Instead, Opaque: "a trigger or a rule of a view below it"})
 	}
 }

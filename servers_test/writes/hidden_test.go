@@ -615,6 +615,23 @@ func TestViewOfItsOwnName(t *testing.T) {
 	wantKept(t, db, cache, "DELETE FROM v", read, 1)
 }
 
+// Where writes to a view are replaced, nothing of what views below it do comes along.
+func TestReplacedAbove(t *testing.T) {
+	const read = "SELECT name FROM users WHERE id = $1"
+	_, db, cache := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), read,
+		"CREATE TABLE users (id BIGINT PRIMARY KEY, name INT)", "INSERT INTO users VALUES (1, 1)", "CREATE TABLE log (id INT, t TEXT)",
+		"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES (1, 'a'); RETURN NEW; END $$",
+		"CREATE FUNCTION g() RETURNS text LANGUAGE plpgsql AS $$ BEGIN DELETE FROM users; RETURN 'a'; END $$",
+		"CREATE VIEW v AS SELECT id, t FROM log", "CREATE VIEW w AS SELECT id, t FROM v", "ALTER VIEW v ALTER COLUMN t SET DEFAULT g()",
+		"CREATE TRIGGER f INSTEAD OF UPDATE ON v FOR EACH ROW EXECUTE FUNCTION f()",
+		"CREATE TRIGGER f INSTEAD OF INSERT OR UPDATE ON w FOR EACH ROW EXECUTE FUNCTION f()")
+	answer(db, read, 1)
+	answer(db, read, 1)
+	for _, query := range []string{"INSERT INTO w (id) VALUES (1)", "UPDATE v SET t = 'b'", "UPDATE w SET t = 'b'", "DELETE FROM w"} {
+		wantKept(t, db, cache, query, read, 1)
+	}
+}
+
 // What fills a temporary table may write.
 func TestTemporaryTableOfFunction(t *testing.T) {
 	if servers.MySQL() {

@@ -21,6 +21,7 @@ type facts struct {
 	writers    map[string]string     // :: view, or table with policies → why a SELECT from it may write anything
 	refreshes  map[string]string     // :: materialized view → why to refresh it may write anything
 	plain      map[string]string     // :: view that shows columns of one table by their names → that table
+	below      map[string]string     // :: view → the view that it is right on
 
 	codes    map[string][]*code // :: "schema.function" → the functions of that name that may write
 	effects  map[string]*effect // :: the same → what they do
@@ -37,7 +38,7 @@ type name struct{ schema, name string }
 func newFacts() *facts {
 	return &facts{
 		functions: map[string]volatility{}, schemas: map[string][]string{}, harmless: map[string]bool{},
-		unary: map[string]bool{}, rows: map[string]bool{}, operators: map[string][]name{}, returns: map[string]int{}, types: map[string]string{}, conditions: map[string]string{}, system: map[string]bool{}, writers: map[string]string{}, plain: map[string]string{}, refreshes: map[string]string{},
+		unary: map[string]bool{}, rows: map[string]bool{}, operators: map[string][]name{}, returns: map[string]int{}, types: map[string]string{}, conditions: map[string]string{}, system: map[string]bool{}, writers: map[string]string{}, plain: map[string]string{}, below: map[string]string{}, refreshes: map[string]string{},
 		codes: map[string][]*code{}, effects: map[string]*effect{}, defaults: map[moneyclip.ColumnName]*effect{},
 	}
 }

@@ -50,7 +50,7 @@ func (b *builder) replacedBelow(def *moneyclip.Table, s *pg.SelectStmt) {
 	if below == nil || !below.View {
 		return
 	}
-	b.on[below.Name] = append(b.on[below.Name], def)
+	b.on[below.Name], b.facts.below[def.Name] = append(b.on[below.Name], def), below.Name
 	for _, t := range below.Triggers {
 		if isReplaced(def, t.Op) {
 			continue // no such write gets down there
@@ -106,13 +106,11 @@ func (c *converter) throughViews(writes []moneyclip.Write) []moneyclip.Write {
 		if len(below) == 0 {
 			continue
 		}
-		for _, t := range def.Triggers { // what the view's own defaults do
-			if fires(&t, w.Op) {
-				writes = append(writes, t.Writes...)
-				if t.Opaque != "" {
-					writes = append(writes, moneyclip.Write{Op: moneyclip.AnyOp})
-				}
-			}
+		if slices.ContainsFunc(def.Triggers, func(t moneyclip.Trigger) bool { return fires(&t, w.Op) && t.Opaque != "" }) {
+			writes = append(writes, moneyclip.Write{Op: moneyclip.AnyOp})
+		}
+		if w.Op == moneyclip.Insert {
+			writes = append(writes, c.viewDefaults(def)...)
 		}
 		w = &writes[i]
 		loose := moneyclip.Write{Op: w.Op, Table: below[0], SetAll: w.Op == moneyclip.Update}
@@ -122,6 +120,26 @@ func (c *converter) throughViews(writes []moneyclip.Write) []moneyclip.Write {
 		writes[i] = loose
 		for _, table := range below[1:] {
 			writes = append(writes, moneyclip.Write{Op: loose.Op, Table: table, SetAll: loose.SetAll})
+		}
+	}
+	return writes
+}
+
+// viewDefaults are the writes of the defaults that a view has of its own, and the views below it. They are asked for here, and not taken from its
+// triggers, because the body of a function may be read before those are known.
+func (c *converter) viewDefaults(def *moneyclip.Table) (writes []moneyclip.Write) {
+	if c.facts == nil || c.facts.defaultOf == nil {
+		return nil
+	}
+	for ; def != nil; def = c.catalog.Tables[c.facts.below[def.Name]] {
+		for _, col := range def.Columns {
+			switch e := c.facts.defaultOf(moneyclip.ColumnName{Table: def.Name, Column: col.Name}); {
+			case e == nil:
+			case e.opaque != "":
+				writes = append(writes, moneyclip.Write{Op: moneyclip.AnyOp})
+			default:
+				writes = append(writes, e.writes...)
+			}
 		}
 	}
 	return writes

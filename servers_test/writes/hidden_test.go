@@ -632,6 +632,28 @@ func TestReplacedAbove(t *testing.T) {
 	}
 }
 
+// What the default of a view does is known of functions that write to the view, whatever is read first.
+func TestDefaultOfViewInFunction(t *testing.T) {
+	const read = "SELECT name FROM users WHERE id = $1"
+	base, db, _ := withRule(t, pg.Dialect, "pgx", servers.Postgres(t), read,
+		"CREATE TABLE users (id BIGINT PRIMARY KEY, name INT)", "INSERT INTO users VALUES (1, 1)", "CREATE TABLE log (id INT, t TEXT)",
+		"CREATE TABLE early (id INT, t TEXT, u TEXT)", // its defaults are read before those of the views
+		"CREATE VIEW v AS SELECT id, t FROM log", "CREATE VIEW w AS SELECT id, t FROM v", "CREATE TABLE late (id INT, t TEXT)",
+		"CREATE FUNCTION f() RETURNS text LANGUAGE plpgsql AS $$ BEGIN UPDATE users SET name = name + 1 WHERE id = 1; RETURN 'a'; END $$",
+		"CREATE FUNCTION fv() RETURNS text LANGUAGE plpgsql AS $$ BEGIN INSERT INTO v (id) VALUES (1); RETURN 'a'; END $$",
+		"CREATE FUNCTION fw() RETURNS text LANGUAGE plpgsql AS $$ BEGIN INSERT INTO w (id) VALUES (1); RETURN 'a'; END $$",
+		"ALTER TABLE early ALTER t SET DEFAULT fv(), ALTER u SET DEFAULT fw()", "ALTER TABLE late ALTER t SET DEFAULT fw()",
+		"ALTER VIEW v ALTER t SET DEFAULT f()")
+	for _, query := range []string{
+		"INSERT INTO early (id, u) VALUES (1, '')", "INSERT INTO early (id, t) VALUES (1, '')", "UPDATE early SET t = DEFAULT", "INSERT INTO late (id) VALUES (1)",
+		"SELECT fv()", "SELECT fw()", "INSERT INTO w (id) VALUES (2)",
+	} {
+		answer(db, read, 1)
+		execAll(t, db, query)
+		wantSame(t, base, db, query, read, 1)
+	}
+}
+
 // What fills a temporary table may write.
 func TestTemporaryTableOfFunction(t *testing.T) {
 	if servers.MySQL() {

@@ -213,7 +213,12 @@ func definition(src *source) moneyclip.Statement {
 	if len(src.tokens) < 3 || src.parameters() > 0 {
 		return moneyclip.Statement{}
 	}
-	queries := slices.ContainsFunc(src.tokens, func(t token) bool { return src.is(t, "select") || src.is(t, "values") || src.is(t, "value") })
+	queries := false
+	for i, t := range src.tokens {
+		// VALUE is also a good name for a column, and then comes its type.
+		isRow := src.is(t, "value") && i+1 < len(src.tokens) && src.isMark(src.tokens[i+1], '(')
+		queries = queries || isRow || src.is(t, "select") || src.is(t, "values")
+	}
 	for i, t := range src.tokens[1:min(5, len(src.tokens)-1)] {
 		switch {
 		case !src.is(t, "temporary"):

@@ -277,6 +277,8 @@ func TestAnalyze(t *testing.T) {
 		"CREATE TEMPORARY TABLE x SELECT * FROM users":      "session until-reset",
 		"CREATE TEMPORARY TABLE x AS SELECT f(1)":           "unknown",
 		"CREATE OR REPLACE TEMPORARY TABLE x (SELECT f(1))": "unknown",
+		"CREATE OR REPLACE TEMPORARY TABLE x VALUE (f(1))":  "unknown",
+		"CREATE OR REPLACE TEMPORARY TABLE x (value INT)":   "session until-reset",
 		"CREATE TABLE x (a INT)":                            "schema commits",
 		"ALTER TABLE users ADD COLUMN age INT":              "schema commits",
 		"CREATE SEQUENCE s":                                 "schema commits",

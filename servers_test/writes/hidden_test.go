@@ -665,6 +665,7 @@ func TestTemporaryTableOfFunction(t *testing.T) {
 	for _, query := range []string{
 		"CREATE TEMPORARY TABLE a SELECT fw(1)", "CREATE TEMPORARY TABLE b (i INT) SELECT 1 AS i UNION SELECT fw(1)",
 		"CREATE OR REPLACE TEMPORARY TABLE a (SELECT fw(1))", "CREATE TEMPORARY TABLE c AS VALUES (fw(1))",
+		"CREATE OR REPLACE TEMPORARY TABLE c VALUE (fw(1))",
 	} {
 		answer(db, read, 1)
 		c, err := db.Conn(t.Context())

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/moneyclip/moneyclip"
@@ -81,14 +82,25 @@ func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (m
 // of others' writes: a SELECT of one is given the rows as of the time when another one's transaction began to read. In the other modes
 // nobody can commit meanwhile.
 func sharesPages(dsn string) bool {
-	lower := strings.ToLower(dsn)
+	lower := readable(dsn)
 	return strings.HasPrefix(lower, "file:") && strings.Contains(lower, "cache=shared")
 }
+
+// readable is a dsn in lower case, with what its escapes stand for. As SQLite does, it takes those that are none as they are.
+func readable(dsn string) string {
+	plain := escape.ReplaceAllStringFunc(dsn, func(code string) string {
+		b, _ := hex.DecodeString(code[1:3]) // what comes behind %00 does not count
+		return strings.TrimRight(string(b), "\x00")
+	})
+	return strings.ToLower(plain)
+}
+
+var escape = regexp.MustCompile("%00[^=&#?]*|%[0-9A-Fa-f]{2}")
 
 // identifyNameless is the identity of a database in memory or in a temporary file. Other connections can reach it only
 // through a shared cache or a VFS, which the dsn must name.
 func identifyNameless(id moneyclip.Identity, dsn string) moneyclip.Identity {
-	lower := strings.ToLower(dsn)
+	lower := readable(dsn)
 	if lower == "" || strings.Contains(lower, "cache=") || strings.Contains(lower, "vfs=") {
 		id.Tainted = "an in-memory database that may be shared: set Config.Scope"
 		return id

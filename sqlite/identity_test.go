@@ -103,11 +103,14 @@ func TestIdentifyTainted(t *testing.T) {
 		{"", "PRAGMA read_uncommitted = on", "read_uncommitted is on"},
 		{"file::memory:?cache=shared", "SELECT 1", "an in-memory database that may be shared: set Config.Scope"},
 		{"file:shared?mode=memory&Cache=shared", "SELECT 1", "an in-memory database that may be shared: set Config.Scope"},
+		{"file:escaped?mode=memory&c%61che=shared", "SELECT 1", "an in-memory database that may be shared: set Config.Scope"},
 	}
 	const shared = "its cache is shared (cache=shared), in WAL mode"
 	for _, tt := range append(tests, []struct{ dsn, statement, want string }{
 		{"file:%s?Cache=Shared&_journal_mode=WAL", "SELECT 1", shared},
 		{"file:%s?cache=shared", "PRAGMA journal_mode = wal", shared},
+		{"file:%s?c%61che=%73hare%64&_journal_mode=WAL", "SELECT 1", shared},
+		{"file:%s?cache%00x=shared%00y&_journal_mode=WAL", "SELECT 1", shared},
 		{"file:%s?cache=shared", "SELECT 1", ""},
 		{"file:%s?cache=private&_journal_mode=WAL", "SELECT 1", ""},
 		{"%s?cache=shared&_journal_mode=WAL", "SELECT 1", ""}, // which is no URI, so that SQLite does not see it

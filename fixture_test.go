@@ -79,7 +79,7 @@ func (f *fixture) sent() []string {
 	sent := f.wire.sent
 	f.wire.sent = nil
 	return slices.DeleteFunc(sent, func(s string) bool {
-		return strings.Contains(s, "pragma_database_list") || strings.Contains(s, "FROM sqlite_master")
+		return strings.Contains(s, "pragma_database_list") || strings.Contains(s, "sqlite_master")
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/moneyclip/moneyclip"
@@ -66,24 +67,27 @@ func (dialect) Identify(ctx context.Context, ask moneyclip.Asker, dsn string) (m
 		return moneyclip.Identity{}, fmt.Errorf("sqlite: which host the database is on: %w", err)
 	}
 	id.Scope = scopeOf(host, birth)
-	if id.Tainted == "" && sharesPages(dsn) {
-		mode, err := ask(ctx, "PRAGMA main.journal_mode")
-		if err != nil {
+	if id.Tainted == "" {
+		if id.Tainted, err = sharesPages(ctx, ask); err != nil {
 			return moneyclip.Identity{}, err
-		}
-		if len(mode) != 1 || len(mode[0]) != 1 || asText(mode[0][0]) == "wal" {
-			id.Tainted = "its cache is shared (cache=shared), in WAL mode"
 		}
 	}
 	return id, nil
 }
 
-// sharesPages reports whether a dsn has its connections share SQLite's own cache of a file. In WAL mode they share with it what they see
-// of others' writes: a SELECT of one is given the rows as of the time when another one's transaction began to read. In the other modes
-// nobody can commit meanwhile.
-func sharesPages(dsn string) bool {
-	lower := readable(dsn)
-	return strings.HasPrefix(lower, "file:") && strings.Contains(lower, "cache=shared")
+// sharesPages says so if a connection shares SQLite's own cache of its file with others, in WAL mode. There they share with it what they
+// see of others' writes: a SELECT of one is given the rows as of the time when another one's transaction began to read. In the other
+// modes nobody can commit meanwhile. A dsn need not be known for that: a SELECT locks its tables in such a cache, and only there.
+func sharesPages(ctx context.Context, ask moneyclip.Asker) (string, error) {
+	steps, err := ask(ctx, "EXPLAIN SELECT 1 FROM main.sqlite_master")
+	if err != nil || !slices.ContainsFunc(steps, func(row []driver.Value) bool { return len(row) > 1 && asText(row[1]) == "TableLock" }) {
+		return "", err
+	}
+	mode, err := ask(ctx, "PRAGMA main.journal_mode")
+	if err != nil || len(mode) == 1 && len(mode[0]) == 1 && asText(mode[0][0]) != "wal" {
+		return "", err
+	}
+	return "its cache is shared (cache=shared), in WAL mode", nil
 }
 
 // readable is a dsn in lower case, with what its escapes stand for. As SQLite does, it takes those that are none as they are.

@@ -107,13 +107,14 @@ func TestIdentifyTainted(t *testing.T) {
 	}
 	const shared = "its cache is shared (cache=shared), in WAL mode"
 	for _, tt := range append(tests, []struct{ dsn, statement, want string }{
-		{"file:%s?Cache=Shared&_journal_mode=WAL", "SELECT 1", shared},
+		{"file:%s?cache=shared&_journal_mode=WAL", "SELECT 1", shared},
 		{"file:%s?cache=shared", "PRAGMA journal_mode = wal", shared},
 		{"file:%s?c%61che=%73hare%64&_journal_mode=WAL", "SELECT 1", shared},
 		{"file:%s?cache%00x=shared%00y&_journal_mode=WAL", "SELECT 1", shared},
 		{"file:%s?cache=shared", "SELECT 1", ""},
 		{"file:%s?cache=private&_journal_mode=WAL", "SELECT 1", ""},
-		{"%s?cache=shared&_journal_mode=WAL", "SELECT 1", ""}, // which is no URI, so that SQLite does not see it
+		{"file:%s?Cache=Shared&_journal_mode=WAL", "SELECT 1", ""}, // SQLite knows the word in lower case alone
+		{"%s?cache=shared&_journal_mode=WAL", "SELECT 1", ""},      // which is no URI, so that SQLite does not see it
 	}...) {
 		dsn, path := tt.dsn, filepath.Join(t.TempDir(), "a.db")
 		if dsn == "" {

@@ -419,28 +419,41 @@ func TestRegressionConnections(t *testing.T) {
 func TestSharedPages(t *testing.T) {
 	t.Parallel()
 	const one = "SELECT v FROM t WHERE id = ?"
-	s := openStack(t, "CREATE TABLE t (id INTEGER PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1)", moneyclip.Config{
-		Rules: []moneyclip.Rule{{Key: "t::%d", Table: "t", By: []string{"id"}}},
-	})
-	connector, err := s.cache.Driver(&sqlite3.SQLiteDriver{}).(driver.DriverContext).OpenConnector(s.dsn + "&cache=shared")
-	if err != nil {
-		t.Fatal(err)
-	}
-	shared := sql.OpenDB(connector)
-	defer shared.Close()
-	tx, err := shared.Begin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tx.Rollback()
-	oneRow(tx, "SELECT count(*) FROM t")
-	mustExec(t, s.DB, "UPDATE t SET v = 2 WHERE id = 1")
-	oneRow(shared, one, 1)
-	tx.Rollback()
-	if got, want := oneRow(shared, one, 1), oneRow(s.bare, one, 1); got != want {
-		t.Errorf("got %s, the database holds %s", got, want)
+	for _, named := range []bool{true, false} { // whether the dsn is known
+		s := openStack(t, "CREATE TABLE t (id INTEGER PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 1)", moneyclip.Config{
+			Rules: []moneyclip.Rule{{Key: "t::%d", Table: "t", By: []string{"id"}}},
+		})
+		connector := s.cache.Connector(opener{s.dsn + "&cache=shared"})
+		if named {
+			var err error
+			if connector, err = s.cache.Driver(&sqlite3.SQLiteDriver{}).(driver.DriverContext).OpenConnector(s.dsn + "&cache=shared"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		shared := sql.OpenDB(connector)
+		defer shared.Close()
+		tx, err := shared.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tx.Rollback()
+		oneRow(tx, "SELECT count(*) FROM t")
+		mustExec(t, s.DB, "UPDATE t SET v = 2 WHERE id = 1")
+		oneRow(shared, one, 1)
+		tx.Rollback()
+		if got, want := oneRow(shared, one, 1), oneRow(s.bare, one, 1); got != want {
+			t.Errorf("got %s, the database holds %s", got, want)
+		}
 	}
 }
+
+// opener is a connector that does not say what it opens.
+type opener struct{ dsn string }
+
+func (o opener) Connect(context.Context) (driver.Conn, error) {
+	return (&sqlite3.SQLiteDriver{}).Open(o.dsn)
+}
+func (opener) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 
 // A statement that waits for another writer until its context ends is not run after that: not outside of its transaction, which SQLite
 // has rolled back.

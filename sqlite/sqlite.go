@@ -17,7 +17,7 @@
 // # What is not cached
 //
 // Selects that call a function which is not known to be pure, that read the time, virtual tables, temporary tables or
-// attached databases; and a file whose dsn says that its cache is shared, in WAL mode. A connection that attaches a
+// attached databases; and a file that is opened with a shared cache, in WAL mode. A connection that attaches a
 // database or makes a temporary object is not served any more, because both change what names mean.
 package sqlite
 

@@ -68,8 +68,8 @@ func TestConcurrent(t *testing.T) {
 	for i := range engines {
 		e := &engines[i]
 		for _, level := range []sql.IsolationLevel{sql.LevelDefault, sql.LevelReadCommitted, sql.LevelRepeatableRead} {
-			if e.family() == sqlite && level != sql.LevelDefault {
-				continue
+			if level != sql.LevelDefault && (e.family() == sqlite || e.isSetting()) {
+				continue // how a driver sends arguments does not hang on the level
 			}
 			t.Run(fmt.Sprintf("%s %v", e.name, level), func(t *testing.T) {
 				t.Parallel()

@@ -53,6 +53,9 @@ var engines = []engine{
 // isMain says that no other engine before it has the same kind of database.
 func (e *engine) isMain() bool { return e.name == "pgx" || e.name == "sqlite" || e.name == "mysql" }
 
+// isSetting says that an engine before it has the same driver, with other settings.
+func (e *engine) isSetting() bool { return strings.Contains(e.name, " ") }
+
 // family is the kind of database.
 func (e *engine) family() string {
 	switch e.base {

@@ -219,11 +219,10 @@ func (t thing) list(i int) []string {
 type builder struct {
 	catalog *moneyclip.Catalog
 	facts   *facts
-	things  map[string][]thing            // :: kind → rows of the schema
-	tables  map[string]*moneyclip.Table   // :: oid → table
-	kinds   map[string]string             // :: oid → pg_class.relkind
-	types   map[string]*ownType           // :: oid → type
-	on      map[string][]*moneyclip.Table // :: view → the views right on it
+	things  map[string][]thing          // :: kind → rows of the schema
+	tables  map[string]*moneyclip.Table // :: oid → table
+	kinds   map[string]string           // :: oid → pg_class.relkind
+	types   map[string]*ownType         // :: oid → type
 }
 
 // An ownType is a type that the database has besides PostgreSQL's own.
@@ -241,7 +240,6 @@ func newBuilder() *builder {
 	b := &builder{
 		facts: newFacts(), things: map[string][]thing{}, tables: map[string]*moneyclip.Table{},
 		kinds: map[string]string{}, types: map[string]*ownType{},
-		on: map[string][]*moneyclip.Table{},
 	}
 	b.catalog = &moneyclip.Catalog{Tables: map[string]*moneyclip.Table{}, Own: b.facts}
 	return b

@@ -43,8 +43,8 @@ func (b *builder) defaultOf(t thing) {
 // hang hangs a trigger on a table or a view, and on the views on it: a write to those is one to it.
 func (b *builder) hang(def *moneyclip.Table, t moneyclip.Trigger) {
 	def.Triggers = append(def.Triggers, t)
-	for _, on := range b.on[def.Name] {
-		if !isReplaced(on, t.Op) {
+	for name, below := range b.facts.below {
+		if on := b.catalog.Tables[name]; below == def.Name && !isReplaced(on, t.Op) {
 			b.hang(on, t)
 		}
 	}

@@ -50,7 +50,7 @@ func (b *builder) replacedBelow(def *moneyclip.Table, s *pg.SelectStmt) {
 	if below == nil || !below.View {
 		return
 	}
-	b.on[below.Name], b.facts.below[def.Name] = append(b.on[below.Name], def), below.Name
+	b.facts.below[def.Name] = below.Name
 	for _, t := range below.Triggers {
 		if isReplaced(def, t.Op) {
 			continue // no such write gets down there

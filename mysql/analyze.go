@@ -213,22 +213,28 @@ func definition(src *source) moneyclip.Statement {
 	if len(src.tokens) < 3 || src.parameters() > 0 {
 		return moneyclip.Statement{}
 	}
-	queries := false
-	for i, t := range src.tokens {
-		// VALUE is also a good name for a column, and then comes its type.
-		isRow := src.is(t, "value") && i+1 < len(src.tokens) && src.isMark(src.tokens[i+1], '(')
-		queries = queries || isRow || src.is(t, "select") || src.is(t, "values")
-	}
 	for i, t := range src.tokens[1:min(5, len(src.tokens)-1)] {
 		switch {
 		case !src.is(t, "temporary"):
-		case src.is(src.tokens[i+2], "table") && !queries: // or else what it takes its rows from may write
+		case src.is(src.tokens[i+2], "table") && !takesRows(src): // what it takes them from may write
 			return moneyclip.Statement{Kind: moneyclip.KindSession, Change: "makes or drops a temporary table"}
 		default:
 			return moneyclip.Statement{} // of a sequence it is not known whether it commits
 		}
 	}
 	return s
+}
+
+// takesRows reports whether there may be a query in a definition.
+func takesRows(src *source) bool {
+	for i, t := range src.tokens {
+		// VALUE is also a good name for a column, and then comes its type.
+		isRow := src.is(t, "value") && i+1 < len(src.tokens) && src.isMark(src.tokens[i+1], '(')
+		if isRow || src.is(t, "select") || src.is(t, "values") {
+			return true
+		}
+	}
+	return false
 }
 
 // normal is the normal form of a statement, empty if it has none.
